@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# A thin front for meson and the tools: see `make help`.
+# Nothing here needs more than make and a shell; tools/setup installs the rest.
+
+.PHONY: build demo check check-long bench fuzz install clean format help
+.DEFAULT_GOAL := build
+
+FUZZ_SECONDS ?= 60
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+build: ## build everything into build/ (the command is build/weir)
+	@tools/setup build
+	@tools/configure build/gcc
+	@ninja -C build/gcc
+	@ln -sfn gcc/src/weir build/weir
+
+demo: ## build, then show the stack at work
+	@tools/setup build demo
+	@tools/configure build/gcc
+	@ninja -C build/gcc --quiet src/weir
+	@ln -sfn gcc/src/weir build/weir
+	@build/weir demo
+
+check: ## every test and every law, in minutes; the last line is "N passed, N failed"
+	@tools/setup build check
+	@tools/check
+
+check-long: ## check, and then thread sanitizer, memcheck, longer fuzzing, more seeds
+	@tools/setup build check
+	@tools/check --long
+
+bench: ## run the benchmarks
+	@tools/setup build demo
+	@tools/configure build/gcc
+	@ninja -C build/gcc --quiet
+	@tools/bench
+
+fuzz: ## run every fuzz target for FUZZ_SECONDS (60)
+	@tools/setup build check
+	@tools/fuzz --seconds $(FUZZ_SECONDS)
+
+install: build ## install the command, the library, headers and manual (PREFIX, DESTDIR)
+	@meson configure build/gcc -Dprefix=$(abspath $(PREFIX))
+	@DESTDIR=$(DESTDIR) meson install -C build/gcc
+
+clean: ## remove build/
+	rm -rf build
+
+format: ## clang-format every C file of ours
+	@tools/setup format
+	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs -r clang-format -i
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile

@@ -14,7 +14,7 @@ build: ## build everything into build/ (the command is build/weir)
 	@tools/setup build
 	@tools/configure build/gcc
 	@ninja -C build/gcc
-	@ln -sfn gcc/src/weir build/weir
+	@test ! -x build/gcc/src/weir || ln -sfn gcc/src/weir build/weir
 
 demo: ## build, then show the stack at work
 	@tools/setup build demo

@@ -28,7 +28,7 @@ check: ## every test and every law, in minutes; the last line is "N passed, N fa
 	@tools/check
 
 check-long: ## check, and then thread sanitizer, memcheck, longer fuzzing, more seeds
-	@tools/setup build check
+	@tools/setup build check long
 	@tools/check --long
 
 bench: ## run the benchmarks

@@ -6,22 +6,25 @@
 .PHONY: build demo check check-long bench fuzz install clean format help
 .DEFAULT_GOAL := build
 
+# Where to build, as in the Linux kernel: two people working in one tree take two of them.
+O ?= build
+export O
 FUZZ_SECONDS ?= 60
 PREFIX ?= /usr/local
 DESTDIR ?=
 
 build: ## build everything into build/ (the command is build/weir)
 	@tools/setup build
-	@tools/configure build/gcc
-	@ninja -C build/gcc
-	@test ! -x build/gcc/src/weir || ln -sfn gcc/src/weir build/weir
+	@tools/configure $(O)/gcc
+	@ninja -C $(O)/gcc
+	@test ! -x $(O)/gcc/src/weir || ln -sfn gcc/src/weir $(O)/weir
 
 demo: ## build, then show the stack at work
 	@tools/setup build demo
-	@tools/configure build/gcc
-	@ninja -C build/gcc --quiet src/weir
-	@ln -sfn gcc/src/weir build/weir
-	@build/weir demo
+	@tools/configure $(O)/gcc
+	@ninja -C $(O)/gcc --quiet src/weir
+	@ln -sfn gcc/src/weir $(O)/weir
+	@$(O)/weir demo
 
 check: ## every test and every law, in minutes; the last line is "N passed, N failed"
 	@tools/setup build check
@@ -33,8 +36,8 @@ check-long: ## check, and then thread sanitizer, memcheck, longer fuzzing, more 
 
 bench: ## run the benchmarks
 	@tools/setup build demo
-	@tools/configure build/gcc
-	@ninja -C build/gcc --quiet
+	@tools/configure $(O)/gcc
+	@ninja -C $(O)/gcc --quiet
 	@tools/bench
 
 fuzz: ## run every fuzz target for FUZZ_SECONDS (60)
@@ -42,11 +45,11 @@ fuzz: ## run every fuzz target for FUZZ_SECONDS (60)
 	@tools/fuzz --seconds $(FUZZ_SECONDS)
 
 install: build ## install the command, the library, headers and manual (PREFIX, DESTDIR)
-	@meson configure build/gcc -Dprefix=$(abspath $(PREFIX))
-	@DESTDIR=$(DESTDIR) meson install -C build/gcc
+	@meson configure $(O)/gcc -Dprefix=$(abspath $(PREFIX))
+	@DESTDIR=$(DESTDIR) meson install -C $(O)/gcc
 
 clean: ## remove build/
-	rm -rf build
+	rm -rf $(O)
 
 format: ## clang-format every C file of ours
 	@tools/setup format

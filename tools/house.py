@@ -4,6 +4,7 @@ import os
 import re
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.join(ROOT, os.environ.get("O") or "build")  # as in the Makefile
 OS_RANK = 10  # rooms from here up may use the operating system
 
 

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The Internet layer: local addresses, routes, destinations, input with its checks, output,
+ * fragments both ways, path MTU, forwarding.
+ *
+ * All addresses are struct addr; prefix lengths count its 128 bits (IPv4's /24 is IP4_PLEN(24)).
+ * Nothing here calls up: ip4_input says what comes next, what ICMP should say stands in the packet.
+ *
+ * How the layer above sends: ip_route() once gives a struct dst, kept by value (in a TCB, in a UDP
+ * socket); before each use ip_dst_is_valid() tells in one comparison whether anything that could
+ * change it has changed; ip_output() pushes the header and sends.
+ */
+#ifndef WEIR_IP_H
+#define WEIR_IP_H
+
+#include "base/pool.h"
+#include "link/link.h"
+#include "neigh/neigh.h"
+
+enum {
+    IP4_HLEN = 20,
+    IP4_MTU_MIN = 68,     /* every link carries this much [RFC 791 3.2] */
+    IP_PROTO_ICMP = 1,
+    IP_PROTO_TCP = 6,
+    IP_PROTO_UDP = 17,
+    IP_ADDRS = 64,
+    IP_ADDR_SLOTS = 256,  /* of the hash over local and broadcast addresses */
+};
+#define IP4_PLEN(n) ((n) + 96u)
+
+/* What an address is to this host. */
+enum ip_kind {
+    IP_REMOTE,    /* somebody else's unicast address */
+    IP_LOCAL,     /* ours */
+    IP_BROADCAST, /* limited, or directed to a network we are on */
+    IP_MULTICAST,
+};
+
+/* A destination, resolved: kept by value by whoever sends there. */
+struct dst {
+    struct addr src;     /* source address to use */
+    struct addr nexthop; /* gateway, or the destination itself when it is on the link */
+    uint32_t gen;        /* of the tables it was made from; 0: not resolved */
+    uint32_t mtu;        /* largest IP packet to there: interface or path MTU, header included */
+    uint8_t nif;         /* outgoing interface id */
+    uint8_t kind;        /* enum ip_kind of the destination */
+    bool can_frag;       /* path MTU below what we believe: never set DF (mtu is the floor) */
+    uint8_t gateway;     /* 1: nexthop is a router */
+};
+
+/* What ip_output writes into the header. */
+struct ip_meta {
+    struct addr src, dst;
+    uint8_t proto;
+    uint8_t ttl; /* 0: the default */
+    uint8_t tos; /* DSCP and ECN bits */
+    bool df;     /* don't fragment: too big → DROP_FRAG_NEEDED */
+    uint16_t id; /* used as given when df [RFC 6864 4.1]; otherwise ip chooses, and this is ignored */
+};
+
+enum ip_addr_flag {
+    IP_ADDR_TENTATIVE = 1, /* conflict detection runs: not ours yet */
+    IP_ADDR_CONFLICT = 2,  /* somebody else has it: not ours any more */
+};
+struct ip_addr {
+    struct addr addr;
+    uint8_t plen, nif; /* nif 0: slot free */
+    uint8_t flags;     /* enum ip_addr_flag; 0: usable */
+    struct addr bcast; /* directed broadcast of its network; any(): none (/31, /32) */
+};
+
+enum route_kind { ROUTE_UNICAST, ROUTE_UNREACHABLE, ROUTE_BLACKHOLE };
+struct route {
+    struct addr prefix, gw; /* gw any(): on the link */
+    struct addr src;        /* preferred source, any(): by selection */
+    uint32_t metric;        /* lower wins among equal prefixes */
+    uint8_t plen, nif;
+    uint8_t kind;           /* enum route_kind */
+    bool is_auto;           /* made by ip_addr_add, goes with the address */
+    uint32_t next;          /* same prefix, higher metric; ip/'s own */
+};
+
+struct ip_addr_slot {
+    struct addr addr;
+    uint8_t kind; /* IP_LOCAL or IP_BROADCAST; IP_REMOTE: empty slot */
+    uint8_t nif;
+};
+
+struct ip_reasm;
+struct ip_pmtu;
+
+struct ip {
+    struct env *env;
+    struct link *link;
+    struct neigh *neigh;
+    uint32_t gen;  /* rises with every change of addresses, routes, interfaces, path MTUs */
+    uint8_t lo;    /* id of the loopback interface, 0: none yet */
+    struct ip_addr addr[IP_ADDRS];
+    struct ip_addr_slot slot[IP_ADDR_SLOTS];
+    struct pool routes, nodes; /* struct route; nodes of the prefix trie */
+    uint32_t root;             /* its root, 0: no route */
+    struct ip_reasm *reasm;
+    struct ip_pmtu *pmtu;
+    uint32_t *id_counter;      /* IPv4 identification, by keyed hash of ⟨src, dst, proto⟩ */
+};
+
+void ip_init(struct ip *, struct env *, struct link *, struct neigh *, struct arena *);
+
+/* ---- addresses and routes; every change makes all struct dst invalid ---- */
+
+/* Adds an address with its on-link route (none for a host prefix) and takes it from the wire:
+ * see neigh_addr_add for `probe`. 0, -EINVAL, -EEXIST, -ENOSPC. On a loopback interface the whole
+ * prefix is local. */
+WEIR_MUST_CHECK int ip_addr_add(struct ip *, struct nif *, const struct addr *, unsigned plen,
+                                bool probe);
+int ip_addr_del(struct ip *, struct nif *, const struct addr *); /* 0, -ENOENT */
+/* What neigh_addr_pop told. */
+void ip_addr_changed(struct ip *, const struct neigh_addr *);
+/* Bring up, take down, new MTU: after changing nif->flags or nif->mtu. */
+void ip_nif_changed(struct ip *, const struct nif *);
+/* Slot i of 0..IP_ADDRS-1, NULL: free. */
+const struct ip_addr *ip_addr_at(const struct ip *, unsigned i);
+
+/* r->next and is_auto are ignored. 0, -EINVAL, -EEXIST (same prefix and metric), -ENOSPC,
+ * -ENETUNREACH (gateway not on the link). */
+WEIR_MUST_CHECK int ip_route_add(struct ip *, const struct route *r);
+/* Matches prefix, plen, metric. 0 or -ESRCH. */
+int ip_route_del(struct ip *, const struct route *r);
+/* For display: the first live route with an index > *after, which is set to it. NULL: no more. */
+const struct route *ip_route_iter(const struct ip *, uint32_t *after);
+
+/* What the address is to us, on this interface (NULL: on any). O(1). */
+enum ip_kind ip_addr_kind(const struct ip *, const struct nif *, const struct addr *);
+/* Whether a socket may bind to it or send from it: ours and usable. */
+bool ip_is_local(const struct ip *, const struct addr *);
+
+/* ---- destinations ---- */
+
+/* Resolves dst. `src`: the source address that must be used, or NULL or any() to have one selected
+ * [RFC 1122 3.3.4.3]. out->nif on entry: interface it must leave by, 0: any. 0, -ENETUNREACH,
+ * -EHOSTUNREACH (unreachable route), -EINVAL (blackhole), -EADDRNOTAVAIL (src is not ours). On
+ * failure out->gen is 0. O(128) at worst. */
+WEIR_MUST_CHECK int ip_route(const struct ip *, const struct addr *dst, const struct addr *src,
+                             struct dst *out);
+static inline bool ip_dst_is_valid(const struct ip *ip, const struct dst *d)
+{
+    return d->gen == ip->gen;
+}
+
+/* ---- path MTU [RFC 1191] ---- */
+
+/* An ICMP "fragmentation needed" that the transport believes [RFC 5927 7 is its duty]: the path to
+ * dst carries only `mtu`; 0: an old router said nothing, then the next plateau below `sent`, the
+ * total length of the packet it quoted [RFC 1191 7.1]. Values are bounded below by
+ * conf.ip_min_pmtu. True when this lowered anything: every dst is then invalid. */
+bool ip_pmtu_update(struct ip *, const struct addr *dst, uint32_t mtu, uint32_t sent);
+
+/* ---- packets ---- */
+
+/* Pushes the IP header in front of p (transport header first in it) and sends it towards d, in
+ * fragments where it is too big and may be. Owns p. DROP_NONE, or the reason, already counted:
+ * DROP_FRAG_NEEDED is the caller's EMSGSIZE. A super-segment (p->gso_size) passes whole: its pieces
+ * must fit. p->csum may be CSUM_TODO. m->src is trusted. */
+enum drop ip_output(struct ip *, const struct dst *d, const struct ip_meta *m, struct pkt *);
+
+/* The largest super-segment that may be built for d, bytes of IP packet. */
+uint32_t ip_gso_max(const struct ip *, const struct dst *);
+
+/* A packet that came in, p->l3 at its first byte and first. Checks [RFC 1122 3.2.1, RFC 1812 5.2.2],
+ * decides local or forward, reassembles. NEXT_TCP, NEXT_UDP, NEXT_ICMP: p->flow.local, .remote,
+ * .proto are set, the IP header is pulled (its bytes stay at p->l3), p->l4 set, padding trimmed; the
+ * caller owns p. NEXT_FORWARD: for ip_forward, nothing pulled. NEXT_ICMP_ERROR: as pkt/next.h says.
+ * NEXT_DONE: held for reassembly. NEXT_DROP: p->drop. */
+WEIR_MUST_CHECK enum next ip4_input(struct ip *, struct nif *, struct pkt *);
+
+/* Sends a packet on [RFC 1812 5.3]: NEXT_DONE, NEXT_ICMP_ERROR, NEXT_DROP. */
+WEIR_MUST_CHECK enum next ip_forward(struct ip *, struct pkt *);
+
+/* A timer of kind TK_REASM is due. Returns a packet that wants an ICMP error (time exceeded in
+ * reassembly, its first fragment), which the caller owns, or NULL. */
+struct pkt *ip_timer(struct ip *, struct timer *);
+
+/* How the datagram in p, which ip4_input let through, was addressed: read from p->flow.local. */
+static inline bool ip_was_unicast(const struct ip *ip, const struct nif *nif,
+                                  const struct addr *local)
+{
+    return ip_addr_kind(ip, nif, local) == IP_LOCAL;
+}
+
+#endif

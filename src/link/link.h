@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Interfaces: Ethernet framing, the queue before the device, and what a device cannot do itself.
+ *
+ * An interface (nif) has an id from 1 (0 means "any" or "none" everywhere), an Ethernet or raw-IP
+ * face, and one queue of packets waiting for the device: first in first out, limited to
+ * txqueuelen packets, except that a packet with a departure time (p->when) waits for it. A TCP
+ * super-segment counts as one packet in the queue, as in Linux.
+ *
+ * Nothing here talks to a device. stack/ hands frames in with eth_input (after link_gro, when that
+ * is on) and fetches frames for the device with link_tx; a loopback interface's frames it feeds
+ * back to itself. Single owner: every call that takes a packet owns it afterwards unless the
+ * contract below says otherwise.
+ */
+#ifndef WEIR_LINK_H
+#define WEIR_LINK_H
+
+#include "pkt/env.h"
+#include "pkt/next.h"
+#include "pkt/pkt.h"
+
+enum {
+    LINK_NIFS = 8,
+    NIF_NAME = 16,
+    LINK_TXQ_MAX = 4096,   /* ceiling of txqueuelen: slots of the time-ordered part */
+    LINK_GSO_MAX = 65535,  /* largest super-segment, IP header included */
+};
+
+enum nif_flag {
+    NIF_UP = 1,       /* down: input and output are dropped and counted */
+    NIF_L3 = 2,       /* frames are bare IP packets: no Ethernet header, no neighbours */
+    NIF_LOOPBACK = 4, /* L3, and what goes out comes in again */
+    NIF_NOARP = 8,    /* Ethernet, but next hops are not resolved (broadcast is used) */
+    NIF_PROMISC = 16, /* take unicast frames for other stations too */
+};
+
+/* What the device does itself; everything not named is done here in software. */
+enum nif_cap {
+    NIF_CAP_TX_CSUM = 1, /* completes CSUM_TODO */
+    NIF_CAP_TSO = 2,     /* cuts TCP super-segments up to gso_max bytes (needs NIF_CAP_TX_CSUM) */
+};
+
+/* The queue of one interface. `ready` leaves in order of arrival; `later` is a binary heap by
+ * (departure time, arrival), in `slot` entries given at init. ready.n + n_later <= limit. */
+struct qdisc_later {
+    w_ns when;
+    struct pkt *p;
+    uint32_t order;
+};
+struct qdisc {
+    struct pktq ready;
+    struct qdisc_later *later;
+    uint32_t n_later, cap_later, order;
+    uint32_t limit;      /* txqueuelen, packets */
+    uint32_t high_water; /* most packets ever waiting at once */
+    uint64_t bytes;      /* waiting, both parts */
+    uint64_t enqueued, drops;
+};
+
+struct nif_counters {
+    uint64_t rx_packets, rx_bytes, rx_dropped, rx_not_ours;
+    uint64_t tx_packets, tx_bytes, tx_dropped;
+    uint64_t gso_cut;   /* super-segments cut here */
+    uint64_t csum_sw;   /* checksums computed here */
+    uint64_t gro_merged; /* segments that came to rest under another's head */
+};
+
+struct nif {
+    uint8_t id;    /* 1..LINK_NIFS; 0: this slot is free */
+    uint8_t mac[6];
+    uint32_t flags; /* enum nif_flag */
+    uint32_t caps;  /* enum nif_cap */
+    uint32_t mtu;   /* bytes of IP packet, Ethernet header not included */
+    uint32_t gso_max; /* largest super-segment worth building for it, bytes of IP packet */
+    struct qdisc q;
+    struct pkt *gso;    /* super-segment being cut, its remaining pieces still here */
+    uint32_t gso_done;  /* payload bytes of it already handed out */
+    uint16_t gso_piece; /* pieces already handed out */
+    struct nif_counters n;
+    char name[NIF_NAME];
+};
+
+struct link {
+    struct env *env;
+    struct nif nif[LINK_NIFS]; /* id i at nif[i - 1] */
+};
+
+struct nif_conf {
+    const char *name;
+    const uint8_t *mac; /* six bytes; NULL for L3 interfaces */
+    uint32_t flags, caps;
+    uint32_t mtu;        /* 68..65535 [RFC 791 3.2] */
+    uint32_t gso_max;    /* 0: LINK_GSO_MAX */
+    uint32_t txqueuelen; /* packets, 0: the configuration's default */
+};
+
+/* Sizes come from env->conf; memory from the arena, which may be only counting. */
+void link_init(struct link *, struct env *, struct arena *);
+
+/* A new interface's id (1..), or -ENFILE when all slots are taken, -EINVAL for a nonsense mtu. */
+WEIR_MUST_CHECK int link_nif_add(struct link *, const struct nif_conf *);
+/* Frees what waits in its queue. The id may be given out again. */
+void link_nif_del(struct link *, struct nif *);
+/* NULL when the id is 0, out of range or free. */
+static inline struct nif *link_nif(struct link *l, unsigned id)
+{
+    return id - 1u < LINK_NIFS && l->nif[id - 1].id ? &l->nif[id - 1] : NULL;
+}
+
+/* The frame's Ethernet header read and pulled [IEEE 802.3; 802.1Q: priority tags and VLAN 0 are
+ * looked through, other VLANs are not ours]; p->l3 is set. NEXT_IP4, NEXT_IP6, NEXT_ARP: the caller
+ * still owns p. NEXT_DROP: p->drop says why. On L3 interfaces the first nibble decides. */
+WEIR_MUST_CHECK enum next eth_input(struct link *, struct nif *, struct pkt *);
+
+/* Pushes the Ethernet header (none on L3 interfaces) and queues. Owns p; DROP_NONE, or the reason
+ * it was dropped, already counted. */
+enum drop eth_output(struct link *, struct nif *, const uint8_t dst_mac[6], uint16_t ethertype,
+                     struct pkt *);
+
+/* Merges in-order TCP segments of one flow within a burst of raw received frames, as few as
+ * possible left in v[0..return), order kept; merged packets are freed. Bounded by n squared over a
+ * window of GRO_FLOWS flows. Call before eth_input, only where env->conf says so. */
+enum { GRO_FLOWS = 8 };
+unsigned link_gro(struct link *, struct nif *, struct pkt **v, unsigned n);
+
+/* Up to max frames that may leave at env->now, finished for the device: checksums complete and
+ * super-segments cut where its capabilities demand. The caller owns v[0..return). Each piece of a
+ * super-segment carries the whole's `owner`; payload bytes (len - (pay - off)) add up to the
+ * whole's. An empty packet pool stops a cut in the middle, to go on at the next call. */
+unsigned link_tx(struct link *, struct nif *, struct pkt **v, unsigned max);
+/* Whether link_tx would hand something out now. */
+bool link_tx_pending(const struct link *, const struct nif *);
+/* The earliest time at which link_tx will have something: now or before when something waits, a
+ * departure time, or W_NEVER. */
+w_ns link_next(const struct link *);
+
+/* Takes effect at once; packets beyond a smaller limit stay. 0..LINK_TXQ_MAX. */
+int link_set_txqueuelen(struct nif *, uint32_t packets);
+
+#endif

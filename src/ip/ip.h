@@ -16,13 +16,9 @@
 #include "base/pool.h"
 #include "link/link.h"
 #include "neigh/neigh.h"
+#include "wire/ipv4.h"
 
 enum {
-    IP4_HLEN = 20,
-    IP4_MTU_MIN = 68,     /* every link carries this much [RFC 791 3.2] */
-    IP_PROTO_ICMP = 1,
-    IP_PROTO_TCP = 6,
-    IP_PROTO_UDP = 17,
     IP_ADDRS = 64,
     IP_ADDR_SLOTS = 256,  /* of the hash over local and broadcast addresses */
 };

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * weir as a library: a whole TCP/IP stack in an object that does no I/O.
+ *
+ * The program owns the memory, the clock and the wire. It gives packets in (weir_rx), lets time
+ * pass (weir_tick), takes packets out (weir_tx), asks which sockets have news (weir_events), and
+ * sleeps until weir_next(). Nothing else happens: no thread, lock, system call, allocation.
+ *
+ *     weir_init(mem, weir_size(&conf), &conf, seed, now, &w);
+ *     for (;;) {
+ *         weir_rx(w, now, nif, packets, n);
+ *         weir_tick(w, now);
+ *         while ((n = weir_events(w, ev, 64)) > 0) ...;      // sockets: read, write, accept
+ *         while ((n = weir_tx(w, now, nif, packets, 64)) > 0) ...; // to the wire, then weir_sent
+ *         sleep until weir_next(w) or a packet;
+ *     }
+ *
+ * The contract, each clause a test: (i) same configuration, seed and calls → same bytes out;
+ * (ii) `now` never goes back (a smaller value counts as the last one); (iii) after tick(now) and
+ * draining tx and events, next() > now; (iv) every call is bounded by its `max` or a configured
+ * limit; (v) all memory comes from the arena given at the start.
+ *
+ * A stack belongs to one thread. Errors are negative errno values. Numbers of socket options,
+ * flags and levels are Linux's. Times are nanoseconds of one monotonic clock of the caller's.
+ */
+#ifndef WEIR_WEIR_H
+#define WEIR_WEIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/assert.h>
+#include <weir/conf.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef uint64_t weir_ns; /* nanoseconds of a monotonic clock */
+#define WEIR_NEVER UINT64_MAX
+
+struct weir; /* a stack */
+struct pkt;  /* a packet; opaque here */
+
+/* A socket's handle: never 0, never reused (a generation is part of it). */
+typedef uint64_t weir_sock;
+
+/* An address with a port. IPv4 is ::ffff:a.b.c.d. port in host order. All zero: any address. */
+struct weir_addr {
+    uint8_t ip[16];
+    uint16_t port;
+    uint16_t family; /* 4 or 6: how the program named it; ignored where ip tells */
+    uint32_t scope;  /* interface of a link-local address; 0 otherwise */
+};
+
+enum weir_family { WEIR_INET = 2, WEIR_INET6 = 10 };
+enum weir_type { WEIR_STREAM = 1, WEIR_DGRAM = 2 };
+enum weir_how { WEIR_SHUT_RD = 0, WEIR_SHUT_WR = 1, WEIR_SHUT_RDWR = 2 };
+
+/* Flags of send and recv, Linux's numbers. Any other flag: -EOPNOTSUPP. */
+enum weir_msg {
+    WEIR_MSG_OOB = 0x1,
+    WEIR_MSG_PEEK = 0x2,
+    WEIR_MSG_TRUNC = 0x20,
+    WEIR_MSG_DONTWAIT = 0x40,
+    WEIR_MSG_WAITALL = 0x100,
+    WEIR_MSG_NOSIGNAL = 0x4000,
+    WEIR_MSG_MORE = 0x8000,
+};
+
+/* What is true of a socket now (weir_poll), and what has become true (weir_events). */
+enum weir_ready {
+    WEIR_IN = 0x001,        /* data, end of stream, or an error can be read */
+    WEIR_PRI = 0x002,       /* urgent data */
+    WEIR_OUT = 0x004,       /* a send would take at least one byte, or fail */
+    WEIR_ERR = 0x008,       /* an error waits (SO_ERROR) */
+    WEIR_HUP = 0x010,       /* both directions are closed */
+    WEIR_ACCEPT = 0x020,    /* a connection waits to be accepted */
+    WEIR_CONNECTED = 0x040, /* the handshake completed */
+    WEIR_RDHUP = 0x2000,    /* the peer sends no more */
+};
+
+struct weir_event {
+    weir_sock sock;
+    uint64_t user; /* as set by weir_sock_user */
+    uint32_t bits; /* enum weir_ready, as weir_poll would say now */
+    uint32_t pad;
+};
+
+/* A piece of a socket's buffer, in place. */
+struct weir_iov {
+    uint8_t *base;
+    size_t len;
+};
+
+/* ---- life ---- */
+
+/* Bytes of memory a stack of this configuration needs; 0: the configuration is not possible. */
+size_t weir_size(const struct weir_conf *);
+
+/* Lays a stack out in mem (n bytes, zeroed, aligned to 64; stays the caller's; fresh anonymous
+ * mmap is best: untouched parts cost nothing). `seed`: all randomness comes from it; must be
+ * secret where outsiders send packets. 0, -EINVAL, -ENOMEM. */
+int weir_init(void *mem, size_t n, const struct weir_conf *, uint64_t seed, weir_ns now,
+              struct weir **out);
+/* Aborts every connection and gives every packet back; then every pool is full again (0), or this
+ * many objects leaked. */
+unsigned weir_fini(struct weir *);
+
+/* ---- interfaces, addresses, routes ---- */
+
+enum weir_nif_flag {
+    WEIR_NIF_L3 = 1,       /* raw IP packets, no Ethernet */
+    WEIR_NIF_TX_CSUM = 2,  /* the device completes checksums */
+    WEIR_NIF_TSO = 4,      /* the device cuts TCP super-segments */
+    WEIR_NIF_PROBE = 8,    /* look for address conflicts before using an address [RFC 5227] */
+};
+struct weir_nif_conf {
+    const char *name; /* copied, 15 bytes at most */
+    uint8_t mac[6];
+    uint32_t mtu;
+    uint32_t flags;   /* enum weir_nif_flag */
+    uint32_t gso_max; /* largest super-segment, bytes of IP packet; 0: 65535 */
+};
+/* Adds an interface: its number ≥ 1, or -ENOSPC, -EINVAL. */
+int weir_nif_add(struct weir *, const struct weir_nif_conf *);
+int weir_addr_add(struct weir *, unsigned nif, const struct weir_addr *, unsigned plen);
+/* Default or other route; plen counts bits of the family. gw all zero: on the link. */
+int weir_route_add(struct weir *, unsigned nif, const struct weir_addr *dst, unsigned plen,
+                   const struct weir_addr *gw);
+
+/* ---- packets ---- */
+
+/* A packet from bytes (copied). NULL: no memory, counted. */
+struct pkt *weir_pkt(struct weir *, const void *bytes, size_t n);
+size_t weir_pkt_len(const struct pkt *);
+/* Copies up to n bytes out; returns how many. */
+size_t weir_pkt_copy(const struct pkt *, void *out, size_t n);
+void weir_pkt_free(struct pkt *);
+
+/* Packets that arrived on an interface, as one burst. The stack owns them from here. */
+void weir_rx(struct weir *, weir_ns now, unsigned nif, struct pkt **v, unsigned n);
+/* Timers. Bounded work: when much is due, next() stays ≤ now and the caller calls again. */
+void weir_tick(struct weir *, weir_ns now);
+/* Up to max packets to send now. The caller owns them; weir_sent() when the device is done. */
+unsigned weir_tx(struct weir *, weir_ns now, unsigned nif, struct pkt **v, unsigned max);
+/* Packets of weir_tx back, sent or dropped: their connections may send on. */
+void weir_sent(struct weir *, weir_ns now, struct pkt **v, unsigned n);
+/* When something is to do: tick or tx. WEIR_NEVER: nothing until a packet or a call. */
+weir_ns weir_next(const struct weir *);
+/* Sockets with news since they were last told, each at most once a call. */
+unsigned weir_events(struct weir *, struct weir_event *v, unsigned max);
+
+/* ---- sockets: never block; -EAGAIN instead ---- */
+
+int weir_socket(struct weir *, int family, int type, weir_sock *out);
+/* A value of the caller's, handed back with each event. */
+int weir_sock_user(struct weir *, weir_sock, uint64_t user);
+int weir_bind(struct weir *, weir_sock, const struct weir_addr *);
+/* 0: datagram socket has its peer. -EINPROGRESS: the handshake started; WEIR_OUT tells its end. */
+int weir_connect(struct weir *, weir_ns now, weir_sock, const struct weir_addr *);
+int weir_listen(struct weir *, weir_sock, int backlog);
+/* -EAGAIN, or a new socket; options are inherited. peer may be NULL. */
+int weir_accept(struct weir *, weir_ns now, weir_sock, weir_sock *out, struct weir_addr *peer);
+/* Bytes taken or given (0 from a stream: end), or -errno. to/from may be NULL. */
+int64_t weir_sendto(struct weir *, weir_ns now, weir_sock, const void *, size_t, unsigned flags,
+                    const struct weir_addr *to);
+int64_t weir_recvfrom(struct weir *, weir_ns now, weir_sock, void *, size_t, unsigned flags,
+                      struct weir_addr *from);
+/* Streams, in place: where the next bytes to send would lie; commit n of them. -errno as send. */
+int weir_send_space(struct weir *, weir_ns now, weir_sock, struct weir_iov *v, unsigned max);
+int weir_send_commit(struct weir *, weir_ns now, weir_sock, size_t n);
+/* Streams, in place: the pieces at the head of the receive buffer; consume n of them. */
+int weir_recv_peek(struct weir *, weir_sock, struct weir_iov *v, unsigned max);
+int weir_recv_consume(struct weir *, weir_ns now, weir_sock, size_t n);
+int weir_shutdown(struct weir *, weir_ns now, weir_sock, enum weir_how);
+/* The handle is gone; a connection closes on its own in good order (or as SO_LINGER says). */
+int weir_close(struct weir *, weir_ns now, weir_sock);
+/* Resets the connection, then as close. */
+int weir_abort(struct weir *, weir_ns now, weir_sock);
+uint32_t weir_poll(struct weir *, weir_sock); /* enum weir_ready; 0 also for a stale handle */
+int weir_getsockname(struct weir *, weir_sock, struct weir_addr *);
+int weir_getpeername(struct weir *, weir_sock, struct weir_addr *);
+/* Level and name are Linux's numbers. -ENOPROTOOPT: not implemented (nothing pretends). */
+int weir_setsockopt(struct weir *, weir_ns now, weir_sock, int level, int name, const void *,
+                    size_t);
+int weir_getsockopt(struct weir *, weir_ns now, weir_sock, int level, int name, void *,
+                    size_t *len);
+/* Bytes to read (SIOCINQ), bytes sent or to send and not acknowledged (SIOCOUTQ). */
+int64_t weir_inq(struct weir *, weir_sock);
+int64_t weir_outq(struct weir *, weir_sock);
+
+/* ---- seeing ---- */
+
+/* Changes a setting while running, by its name in conf.def. 0, -ENOENT, -EINVAL, -ERANGE. */
+int weir_set(struct weir *, const char *name, const char *value);
+/* The counter i's name and value; false beyond the last. Drops are listed as "drop.NAME". */
+bool weir_counter(const struct weir *, unsigned i, const char **name, uint64_t *value);
+uint64_t weir_counter_named(const struct weir *, const char *name); /* 0 also when unknown */
+
+/* One socket as `weir ss` shows it. */
+struct weir_sock_info {
+    weir_sock sock; /* 0: a connection no socket holds any more */
+    uint8_t type, state; /* enum weir_type; Linux's TCP_ESTABLISHED = 1 … TCP_CLOSING = 11 */
+    struct weir_addr local, peer;
+    uint64_t inq, outq;
+    uint32_t sndbuf, rcvbuf, accept_n, accept_max;
+    uint64_t rx_drops;
+    char timer[12]; /* "on", "keepalive", "timewait", "persist", "" */
+    weir_ns timer_at;
+};
+/* Walks every socket and connection: *cursor starts at 0; false at the end. */
+bool weir_sock_next(struct weir *, weir_ns now, uint64_t *cursor, struct weir_sock_info *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

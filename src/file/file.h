@@ -31,7 +31,7 @@ enum file_op {
     FILE_SEND,    /* buf, len, flags; addr when has_addr */
     FILE_RECV,    /* buf, len, flags; addr: the source */
     FILE_POLL,    /* want: weir_ready bits; result: the bits that hold; ERR and HUP always wanted */
-    FILE_CLOSE,   /* waits only with SO_LINGER */
+    FILE_CLOSE,   /* answered at once; lingering data goes on without the file */
 };
 enum file_status { FILE_DONE, FILE_PARKED };
 

@@ -153,6 +153,7 @@ void tcp_abort(struct tcp *, struct tcb *, int err);
 
 static inline struct tcb *tcp_at(const struct tcp *tcp, uint32_t idx)
 {
+    return (struct tcb *)pool_at(&tcp->tcbs, idx);
 }
 static inline uint32_t tcp_index(const struct tcp *tcp, const struct tcb *t)
 {

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Sockets: what weir.h's handles mean. A socket is a tcb or a UDP socket with a name that cannot be
+ * mistaken for another's, the local end it is bound to, and its options.
+ *
+ * Nothing here blocks; -EAGAIN and -EINPROGRESS say that something must happen first, and
+ * sock_event_pop says when it has. Errors are Linux's, negative.
+ *
+ *     made --bind--> bound --listen--> listening --accept--> (a new one, connected)
+ *       `-----connect (binds)-----> connecting --> connected --shutdown--> half closed
+ *     in every state: options, close
+ */
+#ifndef WEIR_SOCK_H
+#define WEIR_SOCK_H
+
+#include "base/pool.h"
+#include "tcp/tcp.h"
+#include "udp/udp.h"
+
+#include <weir/weir.h>
+
+enum sock_flag {
+    SOCK_BOUND = 1,      /* bind() gave it its local end */
+    SOCK_CONNECTING = 2, /* connect() was answered EINPROGRESS, and not asked since */
+    SOCK_LISTENING = 4,
+    SOCK_REUSEADDR = 8,
+    SOCK_REUSEPORT = 16,
+    SOCK_V6ONLY = 32,
+    SOCK_FREEBIND = 64,
+    SOCK_MTU_SET = 128,   /* IP_MTU_DISCOVER was set by the program */
+    SOCK_BIND_LATE = 256, /* IP_BIND_ADDRESS_NO_PORT */
+    SOCK_RECVERR = 512,
+};
+
+struct sock {
+    uint64_t user;
+    uint32_t obj;                  /* index of the tcb or UDP socket */
+    uint32_t port_next, port_prev; /* others bound to the port; 0: none */
+    uint16_t lport;                /* bound port, host order; 0: none */
+    uint16_t flags;                /* enum sock_flag */
+    uint8_t type, family;          /* enum weir_type, weir_family */
+    uint8_t pmtudisc, priority;
+    uint32_t mark;
+    struct addr local; /* bound address, any(): all */
+    uint32_t gen;
+    uint32_t rcvlowat;
+};
+_Static_assert(sizeof(struct sock) <= 64, "a socket is one line");
+
+struct socks {
+    struct env *env;
+    struct ip *ip;
+    struct tcp *tcp;
+    struct udp *udp;
+    struct pool pool;
+    uint32_t *port_head;    /* per TCP port: first socket bound to it */
+    uint32_t *port_counter; /* RFC 6056 3.3.4: rises with each port handed out */
+};
+
+enum { SOCK_PORT_COUNTERS = 256 };
+
+void socks_init(struct socks *, struct env *, struct tcp *, struct udp *, struct arena *);
+
+/* Handle ↔ socket. NULL: stale or never was one. */
+struct sock *sock_find(const struct socks *, weir_sock);
+weir_sock sock_handle(const struct socks *, const struct sock *);
+static inline struct tcb *sock_tcb(const struct socks *ss, const struct sock *s)
+{
+    return tcp_at(ss->tcp, s->obj);
+}
+static inline struct udp_sock *sock_udp(const struct socks *ss, const struct sock *s)
+{
+    return udp_at(ss->udp, s->obj);
+}
+
+/* ---- sock.c: life ---- */
+WEIR_MUST_CHECK int sock_open(struct socks *, int family, int type, weir_sock *out);
+int sock_bind(struct socks *, struct sock *, const struct weir_addr *);
+int sock_connect(struct socks *, struct sock *, const struct weir_addr *);
+int sock_listen(struct socks *, struct sock *, int backlog);
+int sock_accept(struct socks *, struct sock *, weir_sock *out, struct weir_addr *peer);
+int sock_shutdown(struct socks *, struct sock *, enum weir_how);
+/* The socket is gone; is_abort: its connection is reset. */
+void sock_close(struct socks *, struct sock *, bool is_abort);
+int sock_name(struct socks *, const struct sock *, bool is_peer, struct weir_addr *);
+
+/* ---- data.c ---- */
+int64_t sock_send(struct socks *, struct sock *, const void *, size_t, unsigned flags,
+                  const struct weir_addr *to);
+int64_t sock_recv(struct socks *, struct sock *, void *, size_t, unsigned flags,
+                  struct weir_addr *from);
+/* The next socket with news and what is true of it; NULL: none. */
+struct sock *sock_event_pop(struct socks *, uint32_t *bits);
+uint32_t sock_poll(struct socks *, const struct sock *);
+void sock_addr_out(const struct sock *, const struct addr *, uint16_t port, struct weir_addr *);
+
+/* ---- opt.c ---- */
+int sock_opt_set(struct socks *, struct sock *, int level, int name, const void *, size_t);
+int sock_opt_get(struct socks *, struct sock *, int level, int name, void *, size_t *len);
+
+/* ---- port.c ---- */
+/* Takes ⟨local, port⟩ for s; port 0: chooses one. 0, -EADDRINUSE. */
+int port_bind(struct socks *, struct sock *, const struct addr *local, uint16_t port);
+void port_release(struct socks *, struct sock *);
+/* An ephemeral port that makes the flow unique [RFC 6056 3.3.4]; 0: none is left. */
+uint16_t port_ephemeral(struct socks *, struct flow *);
+/* Whether s may listen on its port beside who listens there already. */
+bool port_may_listen(const struct socks *, const struct sock *);
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Seeing and setting: counters, sockets as `ss` lists them, settings changed while running, and
+ * packets for programs that have only bytes.
+ *
+ * Called by the stack's owner; reads every room's state, changes only env->conf.
+ */
+#include "stack/stack.h"
+
+#include <errno.h>
+
+int weir_set(struct weir *w, const char *name, const char *value)
+{
+    return weir_conf_set(&w->env.conf, name, value);
+}
+
+bool weir_counter(const struct weir *w, unsigned i, const char **name, uint64_t *value)
+{
+    if (i < STAT_N) {
+        *name = stat_name((enum stat)i);
+        *value = w->env.stats[i];
+        return true;
+    }
+    i -= STAT_N;
+    if (i >= DROP_N)
+        return false;
+    *name = drop_name((enum drop)i);
+    *value = w->env.drops[i];
+    return true;
+}
+
+static bool text_eq(const char *a, const char *b)
+{
+    while (*a != '\0' && *a == *b) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+uint64_t weir_counter_named(const struct weir *w, const char *wanted)
+{
+    const char *name;
+    uint64_t value;
+    for (unsigned i = 0; weir_counter(w, i, &name, &value); i++)
+        if (text_eq(name, wanted))
+            return value;
+    return 0;
+}
+
+struct pkt *weir_pkt(struct weir *w, const void *bytes, size_t n)
+{
+    return pkt_from_bytes(&w->env.mem, bytes, n);
+}
+
+size_t weir_pkt_len(const struct pkt *p)
+{
+    return p->len;
+}
+
+size_t weir_pkt_copy(const struct pkt *p, void *out, size_t n)
+{
+    return pkt_copy_out(p, 0, out, n > UINT32_MAX ? UINT32_MAX : (uint32_t)n);
+}
+
+void weir_pkt_free(struct pkt *p)
+{
+    pkt_free(p);
+}
+
+static void addr_out(struct weir_addr *out, const struct addr *a, uint16_t port)
+{
+    *out = (struct weir_addr){.port = port, .family = addr_is_ip4(a) ? 4 : 6};
+    memcpy(out->ip, a->b, 16);
+}
+
+/* The cursor walks TCP's rows first, then, with this bit set, UDP's sockets. */
+#define CURSOR_UDP ((uint64_t)1 << 63)
+
+static bool next_udp(struct weir *w, uint64_t *cursor, struct weir_sock_info *out)
+{
+    const struct udp_sock *u = udp_iter(&w->udp, (uint32_t)*cursor);
+    if (u == NULL)
+        return false;
+    *cursor = CURSOR_UDP | udp_index(&w->udp, u);
+    struct sock *s = pool_at(&w->socks.pool, u->sock);
+    out->sock = sock_handle(&w->socks, s);
+    out->type = WEIR_DGRAM;
+    out->state = TCPS_CLOSED;
+    addr_out(&out->local, &u->flow.local, u->flow.lport);
+    addr_out(&out->peer, &u->flow.remote, u->flow.rport);
+    out->inq = u->rx_bytes;
+    out->rcvbuf = u->rx_limit;
+    out->rx_drops = u->rx_drops;
+    return true;
+}
+
+static void tcp_row_out(struct weir *w, const struct tcp_row *row, struct weir_sock_info *out)
+{
+    out->type = WEIR_STREAM;
+    out->state = (uint8_t)row->state;
+    addr_out(&out->local, &row->flow.local, row->flow.lport);
+    addr_out(&out->peer, &row->flow.remote, row->flow.rport);
+    if (row->state == TCPS_LISTEN) {
+        out->accept_n = row->rcvq_bytes;
+        out->accept_max = row->sndq_bytes;
+    } else {
+        out->inq = row->rcvq_bytes;
+        out->outq = row->sndq_bytes;
+    }
+    if (row->t == NULL)
+        return;
+    int64_t v = 0;
+    if (tcp_opt_get(&w->tcp, row->t, TOPT_SNDBUF, &v) == 0)
+        out->sndbuf = (uint32_t)v;
+    if (tcp_opt_get(&w->tcp, row->t, TOPT_RCVBUF, &v) == 0)
+        out->rcvbuf = (uint32_t)v;
+    if (row->sock != 0 && pool_is_live(&w->socks.pool, row->sock))
+        out->sock = sock_handle(&w->socks, pool_at(&w->socks.pool, row->sock));
+}
+
+bool weir_sock_next(struct weir *w, weir_ns now, uint64_t *cursor, struct weir_sock_info *out)
+{
+    struct tcp_row row;
+    stack_enter(w, now);
+    *out = (struct weir_sock_info){0};
+    if ((*cursor & CURSOR_UDP) == 0) {
+        if (tcp_row_next(&w->tcp, cursor, &row)) {
+            tcp_row_out(w, &row, out);
+            return true;
+        }
+        *cursor = CURSOR_UDP;
+    }
+    return next_udp(w, cursor, out);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The subcommands: one file each, main.c only dispatches.
+ *
+ * argv[0] is the subcommand's name. Returns the exit status: 0, the program's own for `run`, 1 when
+ * something that was checked failed, 2 when the command line or the surroundings are wrong (after
+ * one sentence on standard error that says what to do).
+ */
+#ifndef WEIR_CMD_H
+#define WEIR_CMD_H
+
+int cmd_run(int argc, char **argv);
+int cmd_demo(int argc, char **argv);
+int cmd_sim(int argc, char **argv);
+int cmd_drill(int argc, char **argv);
+int cmd_ss(int argc, char **argv);
+int cmd_pcap(int argc, char **argv);
+
+#endif

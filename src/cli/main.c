@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * weir: the command. Finds the subcommand and calls it; decides nothing else.
+ *
+ * Each subcommand is one file, cmd_NAME.c, with its own --help. Exit status 2 with one sentence when
+ * there is no such subcommand.
+ */
+#include "cli/cmd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct cmd {
+    const char *name;
+    int (*main)(int argc, char **argv);
+    const char *doc;
+};
+
+static const struct cmd cmds[] = {
+    {"ss", cmd_ss, "show the sockets of programs running on weir"},
+};
+
+static void usage(FILE *f)
+{
+    fprintf(f, "weir: a TCP/IP stack in user space\n\nUsage: weir COMMAND [ARGS…]\n\n");
+    for (size_t i = 0; i < sizeof(cmds) / sizeof(cmds[0]); i++)
+        fprintf(f, "  %-8s %s\n", cmds[i].name, cmds[i].doc);
+    fprintf(f, "\nweir COMMAND --help tells more. weir --version prints " WEIR_VERSION ".\n");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        usage(stderr);
+        return 2;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        usage(stdout);
+        return 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("weir " WEIR_VERSION "\n");
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof(cmds) / sizeof(cmds[0]); i++)
+        if (strcmp(argv[1], cmds[i].name) == 0)
+            return cmds[i].main(argc - 1, argv + 1);
+    fprintf(stderr, "weir: no command %s; weir --help lists them\n", argv[1]);
+    return 2;
+}

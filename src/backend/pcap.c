@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Frames into a pcapng file that tcpdump, tshark and Wireshark read, also while it grows.
+ *
+ * What it decides: one section, one interface, stamps in nanoseconds, the direction of each frame
+ * in its flags, and a frame's comment as an option of its block, so that a later reader sees why a
+ * frame was sent beside the frame. Numbers are in the machine's byte order, which the section
+ * header announces, as the format wants it.
+ *
+ * Owns the FILE and its buffer. The first write error is kept and told by flush and close: a full
+ * disk ends the capture, not the network. Called by the sink of a capturing device (dev/wrap.h) and
+ * by sim/. Read first: draft-ietf-opsawg-pcapng, sections 4.1 (section header), 4.2 (interface
+ * description), 4.3 (enhanced packet), 3.5 (options).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backend/backend.h"
+#include "pkt/pkt.h"
+
+enum {
+    BUFFER = 256 * 1024,
+    BLOCK_SECTION = 0x0a0d0d0a,
+    BLOCK_INTERFACE = 1,
+    BLOCK_PACKET = 6,
+    MAGIC = 0x1a2b3c4d,
+    LINK_ETHERNET = 1,
+    LINK_RAW = 101,
+    OPT_END = 0,
+    OPT_COMMENT = 1,
+    OPT_IF_NAME = 2,
+    OPT_IF_TSRESOL = 9,
+    OPT_EPB_FLAGS = 2,
+    COMMENT_MAX = 4096,
+};
+
+struct pcap {
+    FILE *f;
+    uint32_t snaplen;
+    int64_t wall_offset;
+    w_ns flushed_at;
+    int error; /* -E… of the first write that failed */
+};
+
+static void put(struct pcap *c, const void *bytes, size_t n)
+{
+    if (c->error == 0 && n != 0 && fwrite(bytes, 1, n, c->f) != n)
+        c->error = errno != 0 ? -errno : -EIO;
+}
+
+static void put_u32(struct pcap *c, uint32_t v) { put(c, &v, sizeof v); }
+
+static uint32_t padded(uint32_t n) { return (n + 3) & ~3u; }
+
+static void put_padding(struct pcap *c, uint32_t n)
+{
+    static const uint8_t zero[4];
+    put(c, zero, padded(n) - n);
+}
+
+static void put_option(struct pcap *c, uint16_t code, const void *value, uint32_t n)
+{
+    uint16_t head[2] = {code, (uint16_t)n};
+    put(c, head, sizeof head);
+    put(c, value, n);
+    put_padding(c, n);
+}
+
+/* Bytes an option takes in its block. */
+static uint32_t option_size(uint32_t n) { return 4 + padded(n); }
+
+static void put_section(struct pcap *c)
+{
+    const uint32_t size = 28;
+    uint16_t version[2] = {1, 0};
+    int64_t unknown_length = -1;
+    put_u32(c, BLOCK_SECTION);
+    put_u32(c, size);
+    put_u32(c, MAGIC);
+    put(c, version, sizeof version);
+    put(c, &unknown_length, sizeof unknown_length);
+    put_u32(c, size);
+}
+
+static void put_interface(struct pcap *c, const struct pcap_conf *conf)
+{
+    const char *name = conf->if_name != NULL ? conf->if_name : "weir";
+    uint32_t n = (uint32_t)strlen(name);
+    uint32_t size = 20 + option_size(n) + option_size(1) + option_size(0);
+    uint16_t link[2] = {conf->is_l3 ? LINK_RAW : LINK_ETHERNET, 0};
+    uint8_t resolution = 9; /* 10^-9 s */
+    put_u32(c, BLOCK_INTERFACE);
+    put_u32(c, size);
+    put(c, link, sizeof link);
+    put_u32(c, conf->snaplen);
+    put_option(c, OPT_IF_NAME, name, n);
+    put_option(c, OPT_IF_TSRESOL, &resolution, 1);
+    put_option(c, OPT_END, NULL, 0);
+    put_u32(c, size);
+}
+
+static void put_frame(struct pcap *c, const struct pkt *p, uint32_t n)
+{
+    uint32_t part = w_u32_min(n, p->lin);
+    put(c, pkt_data(p), part);
+    n -= part;
+    for (unsigned i = 0; i < p->nfrag && n != 0; i++) {
+        part = w_u32_min(n, p->frag[i].len);
+        put(c, p->frag[i].b->mem + p->frag[i].off, part);
+        n -= part;
+    }
+}
+
+struct pcap *pcap_open(const char *path, const struct pcap_conf *conf, char *err)
+{
+    struct pcap *c = calloc(1, sizeof *c);
+    if (c == NULL) {
+        snprintf(err, BACKEND_ERR_TEXT, "no memory for a capture");
+        return NULL;
+    }
+    c->f = strcmp(path, "-") == 0 ? stdout : fopen(path, "wbe");
+    if (c->f == NULL) {
+        snprintf(err, BACKEND_ERR_TEXT, "cannot write %.150s: %s", path, strerror(errno));
+        free(c);
+        return NULL;
+    }
+    (void)setvbuf(c->f, NULL, _IOFBF, BUFFER);
+    c->snaplen = conf->snaplen != 0 ? conf->snaplen : UINT32_MAX;
+    c->wall_offset = conf->wall_offset;
+    put_section(c);
+    put_interface(c, conf);
+    if (pcap_flush(c) != 0) {
+        snprintf(err, BACKEND_ERR_TEXT, "cannot write %.150s: %s", path, strerror(-c->error));
+        (void)pcap_close(c);
+        return NULL;
+    }
+    return c;
+}
+
+void pcap_write(struct pcap *c, w_ns now, enum pcap_dir dir, const struct pkt *p,
+                const char *comment)
+{
+    uint32_t kept = w_u32_min(p->len, c->snaplen);
+    uint32_t n_comment = comment != NULL ? (uint32_t)strnlen(comment, COMMENT_MAX) : 0;
+    uint32_t size = 32 + padded(kept) + option_size(4) + option_size(0);
+    uint64_t stamp = now + (uint64_t)c->wall_offset;
+    uint32_t flags = (uint32_t)dir;
+    if (comment != NULL)
+        size += option_size(n_comment);
+    put_u32(c, BLOCK_PACKET);
+    put_u32(c, size);
+    put_u32(c, 0); /* interface */
+    put_u32(c, (uint32_t)(stamp >> 32));
+    put_u32(c, (uint32_t)stamp);
+    put_u32(c, kept);
+    put_u32(c, p->len);
+    put_frame(c, p, kept);
+    put_padding(c, kept);
+    put_option(c, OPT_EPB_FLAGS, &flags, sizeof flags);
+    if (comment != NULL)
+        put_option(c, OPT_COMMENT, comment, n_comment);
+    put_option(c, OPT_END, NULL, 0);
+    put_u32(c, size);
+    if (now - c->flushed_at >= W_S) {
+        c->flushed_at = now;
+        (void)pcap_flush(c);
+    }
+}
+
+int pcap_flush(struct pcap *c)
+{
+    if (fflush(c->f) != 0 && c->error == 0)
+        c->error = errno != 0 ? -errno : -EIO;
+    return c->error;
+}
+
+int pcap_close(struct pcap *c)
+{
+    if (c == NULL)
+        return 0;
+    int e = pcap_flush(c);
+    if (c->f != stdout && fclose(c->f) != 0 && e == 0)
+        e = -errno;
+    free(c);
+    return e;
+}

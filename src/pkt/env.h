@@ -15,7 +15,7 @@
 
 #include <weir/conf.h>
 
-enum stat {
+enum env_stat {
 #define X(name, text) STAT_##name,
 #include "pkt/stat.def"
 #undef X
@@ -49,11 +49,11 @@ struct env {
 /* Keys and random stream from the seed, pools from the arena by env->conf, which the caller set. */
 void env_init(struct env *, struct arena *, uint64_t seed, w_ns now);
 
-static inline void env_count(struct env *e, enum stat s) { e->stats[s]++; }
-static inline void env_count_n(struct env *e, enum stat s, uint64_t n) { e->stats[s] += n; }
-/* Counts the reason and frees the packet. Returns the reason, for `return env_drop(…)`. */
+static inline void env_count(struct env *e, enum env_stat s) { e->stats[s]++; }
+static inline void env_count_n(struct env *e, enum env_stat s, uint64_t n) { e->stats[s] += n; }
+/* Counts the reason and frees the packet, if there is one (NULL: could not even be made). Returns the reason, for `return env_drop(…)`. */
 enum drop env_drop(struct env *, struct pkt *, enum drop);
-const char *stat_name(enum stat);
-const char *stat_text(enum stat);
+const char *stat_name(enum env_stat);
+const char *stat_text(enum env_stat);
 
 #endif

@@ -17,7 +17,7 @@ int weir_set(struct weir *w, const char *name, const char *value)
 bool weir_counter(const struct weir *w, unsigned i, const char **name, uint64_t *value)
 {
     if (i < STAT_N) {
-        *name = stat_name((enum stat)i);
+        *name = stat_name((enum env_stat)i);
         *value = w->env.stats[i];
         return true;
     }

@@ -47,7 +47,8 @@ static inline bool addr_is_any(const struct addr *a)
 }
 static inline bool addr_is_loopback(const struct addr *a)
 {
-    return addr_is_ip4(a) ? a->b[12] == 127 : a->d[0] == 0 && a->w[2] == 0 && w_be32(&a->b[12]) == 1;
+    return addr_is_ip4(a) ? a->b[12] == 127
+                          : a->d[0] == 0 && a->w[2] == 0 && w_be32(&a->b[12]) == 1;
 }
 static inline bool addr_is_multicast(const struct addr *a)
 {

@@ -15,7 +15,9 @@ struct hash_key {
 uint64_t hash_sip24(const struct hash_key *, const void *data, size_t n);
 uint64_t hash_sip13(const struct hash_key *, const void *data, size_t n);
 
-/* The flow table's hash of ⟨local, remote, ports, proto⟩: SipHash-1-3 over 36 bytes, unrolled. */
+/* The flow table's hash of ⟨local, remote, ports, proto⟩: SipHash-1-3 over these
+ * 37 bytes, unrolled: what hash_sip13 gives for the first 37 bytes of a struct flow (in little
+ * endian). */
 uint64_t hash_flow(const struct hash_key *, const struct flow *);
 
 /* The hash NICs use to spread flows over queues (Microsoft RSS); key of 40 bytes. */

@@ -23,7 +23,8 @@ static inline bool rng_chance_ppm(struct rng *r, uint32_t ppm)
 {
     return ppm != 0 && rng_below(r, 1000000) < ppm;
 }
-/* An independent stream derived from this one, so that one consumer's draws do not move another's. */
+/* An independent stream derived from this one, so that one consumer's draws do not move another's.
+ * Takes one draw from r. */
 struct rng rng_fork(struct rng *, uint64_t label);
 
 #endif

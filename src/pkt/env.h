@@ -51,7 +51,8 @@ void env_init(struct env *, struct arena *, uint64_t seed, w_ns now);
 
 static inline void env_count(struct env *e, enum env_stat s) { e->stats[s]++; }
 static inline void env_count_n(struct env *e, enum env_stat s, uint64_t n) { e->stats[s] += n; }
-/* Counts the reason and frees the packet, if there is one (NULL: could not even be made). Returns the reason, for `return env_drop(…)`. */
+/* Counts the reason and frees the packet, if there is one (NULL: it could not even be made).
+ * Returns the reason, for `return env_drop(…)`. */
 enum drop env_drop(struct env *, struct pkt *, enum drop);
 const char *stat_name(enum env_stat);
 const char *stat_text(enum env_stat);

@@ -131,7 +131,10 @@ void pkt_free(struct pkt *);
 void pkt_free_list(struct pkt *);
 
 static inline uint8_t *pkt_data(const struct pkt *p) { return p->head + p->off; }
-static inline uint8_t *pkt_at(const struct pkt *p, uint32_t from_head) { return p->head + from_head; }
+static inline uint8_t *pkt_at(const struct pkt *p, uint32_t from_head)
+{
+    return p->head + from_head;
+}
 static inline uint32_t pkt_headroom(const struct pkt *p) { return p->off; }
 static inline uint32_t pkt_tailroom(const struct pkt *p)
 {
@@ -167,9 +170,10 @@ uint32_t pkt_copy_out(const struct pkt *, uint32_t from, void *dst, uint32_t n);
  * packet is then unchanged. */
 WEIR_MUST_CHECK bool pkt_append_copy(struct pkt *, const void *, uint32_t n);
 /* The same packet in another stack's memory: linear part and what describes it copied, fragments
- * moved. `from` stays the caller's, linear part only (len = lin). NULL: no memory, from unchanged. */
+ * moved. `from` stays the caller's, linear part only (len = lin). What only `from`'s stack can read
+ * (owner, nif, drop, flow, the transport's fields) is 0. NULL: no memory, from unchanged. */
 WEIR_MUST_CHECK struct pkt *pkt_adopt(struct pktmem *to, struct pkt *from);
-/* A copy that shares nothing. NULL: no memory. */
+/* A copy that shares nothing; its owner and user are 0. NULL: no memory. */
 WEIR_MUST_CHECK struct pkt *pkt_copy(struct pktmem *, const struct pkt *);
 /* Memory it pins: the slot, and of each block what this packet uses, at least a small block. */
 uint32_t pkt_truesize(const struct pkt *);

@@ -18,7 +18,7 @@ struct wire_arp {
     struct addr spa, tpa; /* IPv4 */
 };
 
-/* DROP_ARP_SHORT, or DROP_ARP_TYPE when not Ethernet + IPv4. */
+/* DROP_ARP_SHORT, or DROP_ARP_FORMAT when not Ethernet + IPv4. */
 WEIR_MUST_CHECK enum drop wire_arp_parse(const uint8_t *p, size_t n, struct wire_arp *h);
 /* Writes WIRE_ARP_LEN bytes and returns that. */
 unsigned wire_arp_build(uint8_t *at, const struct wire_arp *h);

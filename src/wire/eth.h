@@ -31,7 +31,7 @@ struct wire_eth {
     uint16_t vlan_type[WIRE_VLANS];
 };
 
-/* Reads a header and its tags from n bytes. DROP_ETH_SHORT, DROP_ETH_LLC (802.3 length field) or
+/* Reads a header and its tags from n bytes. DROP_ETH_SHORT, DROP_ETH_LENGTH (802.3 length field) or
  * DROP_ETH_VLANS (more than WIRE_VLANS tags). */
 WEIR_MUST_CHECK enum drop wire_eth_parse(const uint8_t *p, size_t n, struct wire_eth *h);
 /* Writes h->dst, src, tags and type; returns the header's length, which is 14 + 4 * h->nvlan

@@ -8,7 +8,7 @@
 #include "base/base.h"
 #include "pkt/drop.h"
 
-enum { WIRE_ICMP6_HLEN = 8, WIRE_ICMP6_MIN = 4 };
+enum { WIRE_ICMP6_HLEN = 8 };
 
 enum wire_icmp6_type {
     ICMP6T_DEST_UNREACH = 1,
@@ -45,9 +45,10 @@ enum wire_icmp6_param {
     ICMP6C_NEXT_HEADER = 1,
     ICMP6C_OPTION = 2,
     ICMP6C_CHAIN = 3,
-    ICMP6C_EXT_LIMIT = 6,
-    ICMP6C_EXT_TOO_BIG = 7,
-    ICMP6C_OPTS_LIMIT = 9,
+    ICMP6C_EXT_TOO_BIG = 6,
+    ICMP6C_CHAIN_TOO_LONG = 7,
+    ICMP6C_TOO_MANY_EXTS = 8,
+    ICMP6C_TOO_MANY_OPTS = 9,
     ICMP6C_OPT_TOO_BIG = 10,
 };
 
@@ -57,7 +58,7 @@ struct wire_icmp6 {
     uint32_t arg; /* bytes 4..7, host order: identifier << 16 | sequence; MTU; pointer */
 };
 
-/* DROP_ICMP6_SHORT. Payload at WIRE_ICMP6_HLEN. */
+/* DROP_ICMP_SHORT. Payload at WIRE_ICMP6_HLEN. */
 WEIR_MUST_CHECK enum drop wire_icmp6_parse(const uint8_t *p, size_t n, struct wire_icmp6 *h);
 /* Writes WIRE_ICMP6_HLEN bytes, h->csum as it is, and returns the length. The checksum covers the
  * pseudo-header and the payload. */

@@ -44,7 +44,7 @@ struct wire_ip4 {
 };
 
 /* Reads the fixed header from n bytes (of a frame: what is beyond h->total is padding, trim it).
- * DROP_IP4_SHORT, DROP_IP4_VERSION, DROP_IP4_HLEN (ihl < 5, or beyond n or total), DROP_IP4_TOTAL
+ * DROP_IP_SHORT, DROP_IP_VERSION, DROP_IP_HLEN (ihl < 5, or beyond n or total), DROP_IP_LEN
  * (total length beyond n). Neither checksum nor options are looked at. */
 WEIR_MUST_CHECK enum drop wire_ip4_parse(const uint8_t *p, size_t n, struct wire_ip4 *h);
 /* Whether the header's own checksum is right. hlen as parsed. */
@@ -93,7 +93,7 @@ struct wire_ip4_opts {
     uint8_t bad_at;  /* offset of the offending byte, for ICMP Parameter Problem's pointer */
 };
 
-/* Walks the options of a header whose hlen was parsed. DROP_IP4_OPTION: a length that is < 2 or
+/* Walks the options of a header whose hlen was parsed. DROP_IP_OPTION: a length that is < 2 or
  * leaves the header, a pointer out of its option, a second source route; bad_at says where. An
  * unknown option is skipped [RFC 1122 3.2.1.8]. */
 WEIR_MUST_CHECK enum drop wire_ip4_opts_parse(const uint8_t *p, unsigned hlen,

@@ -24,7 +24,7 @@ struct wire_ip6 {
     struct addr src, dst;
 };
 
-/* The fixed header. DROP_IP6_SHORT, DROP_IP6_VERSION, DROP_IP6_PLEN. */
+/* The fixed header. DROP_IP_SHORT, DROP_IP_VERSION, DROP_IP_LEN. */
 WEIR_MUST_CHECK enum drop wire_ip6_parse(const uint8_t *p, size_t n, struct wire_ip6 *h);
 /* Writes WIRE_IP6_HLEN bytes and returns that. */
 unsigned wire_ip6_build(uint8_t *at, const struct wire_ip6 *h);

@@ -79,8 +79,8 @@ struct wire_nd {
 /* Reads an ICMPv6 message of type RS, RA, NS, NA or Redirect, n bytes to its end. Checks what
  * RFC 4861 6.1, 7.1, 8.1 say about the message alone: code 0, lengths, no option of length 0, no
  * multicast target. Hop limit 255, addresses and checksum are the caller's to check.
- * DROP_ND_SHORT, DROP_ND_OPTION, DROP_ND_BAD. Unknown options are skipped. Fields of options that
- * are absent are not touched, only `has` and the counts. */
+ * DROP_ND_SHORT, DROP_ND_OPTION, DROP_ND_FORMAT. Unknown options are skipped. What is absent
+ * is zero. */
 WEIR_MUST_CHECK enum drop wire_nd_parse(const uint8_t *p, size_t n, struct wire_nd *h);
 /* Writes message and options (all that h->has and the counts ask for, Redirected Header excepted);
  * h->csum as it is. Returns the length, or 0 when cap is too small. */

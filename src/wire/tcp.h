@@ -38,6 +38,8 @@ enum wire_tcp_flag {
     TCPF_ACE_SHIFT = 6, /* AE CWR ECE read as one 3-bit counter */
 };
 
+#define WIRE_TCP_TS_WORD 0x0101080au /* NOP NOP TS 10 */
+
 enum wire_tcp_opt_type {
     TCPO_EOL = 0,
     TCPO_NOP = 1,
@@ -98,7 +100,7 @@ struct wire_tcp {
 };
 
 /* Reads header and options of a segment whose header lies whole in n bytes. DROP_TCP_SHORT (n < 20)
- * or DROP_TCP_HLEN (data offset < 5, or beyond n). No option, and exactly NOP NOP TS, take a few
+ * or DROP_TCP_DOFF (data offset < 5, or beyond n). No option, and exactly NOP NOP TS, take a few
  * ns; the fields of absent options are not written. */
 WEIR_MUST_CHECK enum drop wire_tcp_parse(const uint8_t *p, size_t n, struct wire_tcp *h);
 
@@ -127,7 +129,7 @@ static inline void wire_tcp_set_csum(uint8_t *p, uint16_t csum) { w_put16(p + 16
 /* Whether the options are exactly NOP NOP TS, of a header whose hlen is known to be 32. */
 static inline bool wire_tcp_is_ts_only(const uint8_t *p)
 {
-    return w_be32(p + 20) == ((uint32_t)TCPO_NOP << 24 | TCPO_NOP << 16 | TCPO_TS << 8 | 10);
+    return w_be32(p + 20) == WIRE_TCP_TS_WORD;
 }
 
 #endif

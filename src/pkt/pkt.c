@@ -87,8 +87,10 @@ struct pkt *pkt_new(struct pktmem *m)
         return NULL;
     }
     struct pkt *p = pool_at(&m->pkts, idx);
+    /* Piece by piece: each is then four stores, where one long memset would be `rep stos`. */
     memset(p, 0, offsetof(struct pkt, frag));
-    memset((uint8_t *)p + offsetof(struct pkt, home), 0, sizeof *p - offsetof(struct pkt, home));
+    memset(&p->home, 0, offsetof(struct pkt, flow) - offsetof(struct pkt, home));
+    memset(&p->flow, 0, sizeof *p - offsetof(struct pkt, flow));
     p->head = (uint8_t *)(p + 1);
     p->off = PKT_HEADROOM;
     p->cap = PKT_LINEAR;

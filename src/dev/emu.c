@@ -279,9 +279,10 @@ static void adopt_conf(struct emu *e, const struct emu_conf *conf)
 void emu_init(struct emu *e, const struct emu_conf *conf, struct rng rng, struct emu_slot *slot,
               uint32_t n_slots, w_ns now)
 {
+    struct emu_conf own = *conf; /* may lie in *e */
     *e = (struct emu){.rng = rng, .slot = slot, .max_flight = n_slots};
     e->now = e->epoch = e->busy = e->last_at = now;
-    adopt_conf(e, conf);
+    adopt_conf(e, &own);
 }
 
 /* The frame on the link leaves as it was going to; those behind it are scheduled afresh. */

@@ -12,7 +12,8 @@
  * - The queue is what waits for the link, the frame on the link included; a full queue drops the
  *   arriving frame (counted). What is in flight is not in the queue (netem counts it there).
  * - Loss happens on the wire: a lost frame has used its share of the rate.
- * - Jitter never reorders: it is a queue further on whose length varies. `reorder` reorders.
+ * - Jitter never reorders: it is a queue further on whose length varies. `reorder` reorders. So
+ *   frames closer together than the jitter wait for the slowest before them.
  * - A frame's fate is drawn when its last bit leaves, in order, from the emulator's own stream of
  *   randomness: when and how often push and pop are called changes nothing.
  * Every frame is delivered or counted under the reason why not: see emu_inside().

@@ -17,6 +17,7 @@ struct cmd {
 };
 
 static const struct cmd cmds[] = {
+    {"sim", cmd_sim, "run the stack in simulation, one seed or thousands"},
     {"ss", cmd_ss, "show the sockets of programs running on weir"},
 };
 

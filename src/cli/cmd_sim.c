@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * weir sim: the stack in simulation. One seed in detail, or a swarm of them on all cores.
+ *
+ * Each worker process takes every jobs-th seed and writes its results to a pipe; the parent counts,
+ * shows progress, and prints the seeds that violated an oracle with the command that repeats them.
+ * Every SIM_REPEAT-th seed is run twice: same seed, same hash.
+ */
+#include "cli/cmd.h"
+
+#include "sim/example.h"
+#include "sim/swarm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SIM_REPEAT = 20, SIM_JOBS_MAX = 64 };
+
+static const char help[] =
+    "Usage: weir sim --seed N [--trace]\n"
+    "       weir sim --seeds COUNT [--from N] [--jobs N]\n"
+    "       weir sim --example\n"
+    "\n"
+    "Runs hosts with this very stack, joined by emulated links, in virtual time. A seed draws the\n"
+    "world, its faults and its workload; the same seed always gives the same run, bit for bit.\n"
+    "\n"
+    "  --seed N      one run: what was drawn, what came of it, the hash of all its packets\n"
+    "  --trace       with --seed: every packet in a line\n"
+    "  --seeds COUNT that many runs, judged by every oracle; prints the seeds that fail\n"
+    "  --from N      the first seed (default 1)\n"
+    "  --jobs N      processes (default: one per core)\n"
+    "  --example     500,000 bytes with an MSS of 1,000, segment by segment\n"
+    "  -h, --help    this text\n"
+    "\n"
+    "Exit status: 0 all held, 1 an oracle was violated, 2 wrong usage.\n";
+
+struct args {
+    uint64_t seed, from, count, jobs;
+    bool has_seed, wants_trace, wants_example;
+};
+
+struct report {
+    struct swarm_result r;
+    int status; /* of swarm_run */
+    bool is_different; /* the same seed gave another hash */
+};
+
+static int one_seed(uint64_t seed, bool wants_trace)
+{
+    struct swarm_result r;
+    int status = swarm_run(seed, &r, wants_trace ? stdout : NULL);
+    if (status < 0) {
+        fprintf(stderr, "weir sim: %s\n", strerror(-status));
+        return 2;
+    }
+    printf("seed %llu: %s\n", (unsigned long long)seed, r.what);
+    printf("  %llu frames, %llu bytes delivered, %u of %u transfers failed, %.3f s of virtual time\n",
+           (unsigned long long)r.n_frames, (unsigned long long)r.n_bytes, r.n_failed, r.n_xfer,
+           (double)r.took / 1e9);
+    printf("  hash %016llx\n", (unsigned long long)r.hash);
+    if (status != 0)
+        printf("  VIOLATED at %.6f s: %s\n", (double)r.violated_at / 1e9, r.violation);
+    return status;
+}
+
+static void worker(const struct args *a, uint64_t first, int fd)
+{
+    for (uint64_t i = first; i < a->count; i += a->jobs) {
+        struct report rep = {.is_different = false};
+        rep.status = swarm_run(a->from + i, &rep.r, NULL);
+        if (i % SIM_REPEAT == 0) {
+            struct swarm_result again;
+            (void)swarm_run(a->from + i, &again, NULL);
+            rep.is_different = again.hash != rep.r.hash;
+        }
+        if (write(fd, &rep, sizeof(rep)) != (ssize_t)sizeof(rep))
+            _exit(1);
+    }
+    _exit(0);
+}
+
+struct tally {
+    uint64_t passed, failed, frames, bytes;
+    double virtual_s;
+};
+
+static void tally_add(struct tally *t, const struct report *rep)
+{
+    const struct swarm_result *r = &rep->r;
+    bool is_bad = rep->status != 0 || rep->is_different;
+    t->passed += !is_bad;
+    t->failed += is_bad;
+    t->frames += r->n_frames;
+    t->bytes += r->n_bytes;
+    t->virtual_s += (double)r->took / 1e9;
+    if (!is_bad)
+        return;
+    printf("\rseed %llu FAILED: %s (at %.6f s)\n  %s\n  repeat it: weir sim --seed %llu --trace\n",
+           (unsigned long long)r->seed,
+           rep->is_different ? "two runs of the same seed differ" : r->violation,
+           (double)r->violated_at / 1e9, r->what, (unsigned long long)r->seed);
+}
+
+static int swarm(const struct args *a)
+{
+    int fds[2];
+    struct tally t = {0};
+    struct report rep;
+    time_t shown = 0;
+    bool is_tty = isatty(STDERR_FILENO);
+    if (pipe(fds) < 0) {
+        fprintf(stderr, "weir sim: %s\n", strerror(errno));
+        return 2;
+    }
+    fflush(stdout);
+    for (uint64_t j = 0; j < a->jobs; j++)
+        if (fork() == 0)
+            worker(a, j, fds[1]);
+    close(fds[1]);
+    while (read(fds[0], &rep, sizeof(rep)) == (ssize_t)sizeof(rep)) {
+        tally_add(&t, &rep);
+        if (is_tty && time(NULL) != shown) {
+            shown = time(NULL);
+            fprintf(stderr, "\r%llu of %llu seeds, %llu failed ",
+                    (unsigned long long)(t.passed + t.failed), (unsigned long long)a->count,
+                    (unsigned long long)t.failed);
+        }
+    }
+    while (wait(NULL) > 0)
+        ;
+    if (is_tty)
+        fprintf(stderr, "\r\033[K");
+    /* A worker that died (a failed assertion) takes its remaining seeds with it. */
+    uint64_t missing = a->count - t.passed - t.failed;
+    if (missing != 0)
+        printf("%llu seeds were not run: a worker ended before its time\n",
+               (unsigned long long)missing);
+    printf("%llu frames, %llu bytes delivered, %.0f s of virtual time\n",
+           (unsigned long long)t.frames, (unsigned long long)t.bytes, t.virtual_s);
+    printf("%llu passed, %llu failed\n", (unsigned long long)t.passed,
+           (unsigned long long)(t.failed + missing));
+    return t.failed + missing != 0;
+}
+
+static int number(const char *option, const char *text, uint64_t *out)
+{
+    char *end;
+    errno = 0;
+    *out = text == NULL ? 0 : strtoull(text, &end, 10);
+    if (text == NULL || *text < '0' || *text > '9' || *end != '\0' || errno != 0) {
+        fprintf(stderr, "weir sim: %s wants a number, not %s; see weir sim --help\n", option,
+                text == NULL ? "nothing" : text);
+        return -1;
+    }
+    return 0;
+}
+
+/* 0: go on; 1: help was printed; -1: wrong, said so. */
+static int parse(int argc, char **argv, struct args *a)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *o = argv[i];
+        uint64_t *num = strcmp(o, "--seed") == 0    ? &a->seed
+                        : strcmp(o, "--seeds") == 0 ? &a->count
+                        : strcmp(o, "--from") == 0  ? &a->from
+                        : strcmp(o, "--jobs") == 0  ? &a->jobs
+                                                    : NULL;
+        if (num != NULL) {
+            if (number(o, argv[++i], num) < 0)
+                return -1;
+            a->has_seed |= num == &a->seed;
+        } else if (strcmp(o, "--trace") == 0) {
+            a->wants_trace = true;
+        } else if (strcmp(o, "--example") == 0) {
+            a->wants_example = true;
+        } else if (strcmp(o, "-h") == 0 || strcmp(o, "--help") == 0) {
+            fputs(help, stdout);
+            return 1;
+        } else {
+            fprintf(stderr, "weir sim: no option %s; see weir sim --help\n", o);
+            return -1;
+        }
+    }
+    if (!a->has_seed && a->count == 0 && !a->wants_example) {
+        fprintf(stderr, "weir sim: say --seed N, --seeds COUNT or --example; see weir sim --help\n");
+        return -1;
+    }
+    return 0;
+}
+
+int cmd_sim(int argc, char **argv)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    struct args a = {.from = 1, .jobs = cores > 0 ? (uint64_t)cores : 1};
+    int r = parse(argc, argv, &a);
+    if (r != 0)
+        return r < 0 ? 2 : 0;
+    a.jobs = a.jobs == 0 ? 1 : w_u64_min(a.jobs, SIM_JOBS_MAX);
+    if (a.wants_example)
+        return example_segments(stdout) != 0;
+    return a.has_seed ? one_seed(a.seed, a.wants_trace) : swarm(&a);
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the simulated applications do, and the byte oracle: byte i of what a side of a transfer sends
+ * is a function of (transfer, side, i), so a byte that is lost, repeated, moved or changed is noticed
+ * by the reader at once.
+ *
+ * Uses the public calls of weir.h only, as an embedding program would. Each application takes its
+ * turn when the world has moved; it makes calls until they answer -EAGAIN.
+ *
+ * Invariant: got <= the peer's sent, always; equal when both ended without error.
+ */
+#include "sim/load.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOAD_CHUNK = 65536, LOAD_CALLS = 256, SOL_SOCKET_ = 1, SO_SNDBUF_ = 7, SO_RCVBUF_ = 8 };
+
+void load_init(struct load *l, struct sim *s, struct oracle *o)
+{
+    memset(l, 0, sizeof(*l));
+    l->sim = s;
+    l->oracle = o;
+}
+
+static struct weir_addr ip_addr(uint32_t ip, uint16_t port)
+{
+    struct weir_addr a = {.ip = {[10] = 0xff, [11] = 0xff}, .port = port, .family = 4};
+    if (ip != 0)
+        w_put32(a.ip + 12, ip);
+    return a;
+}
+
+int load_listen(struct load *l, struct sim_host *h)
+{
+    weir_sock s;
+    struct weir_addr any = ip_addr(0, LOAD_PORT);
+    int r = weir_socket(h->w, WEIR_INET, WEIR_STREAM, &s);
+    if (r == 0)
+        r = weir_bind(h->w, s, &any);
+    if (r == 0)
+        r = weir_listen(h->w, s, 128);
+    if (r == 0)
+        l->listener[h->id] = s;
+    return r;
+}
+
+struct xfer *load_add(struct load *l, struct sim_host *client, struct sim_host *server,
+                      uint32_t server_ip, w_ns start)
+{
+    if (l->n_xfer == LOAD_XFERS)
+        return NULL;
+    struct xfer *x = &l->xfer[l->n_xfer];
+    *x = (struct xfer){.id = l->n_xfer++, .server_ip = server_ip, .start = start};
+    x->end[0].host = client;
+    x->end[1].host = server;
+    x->end[0].conf.abort_at = x->end[1].conf.abort_at = UINT64_MAX;
+    return x;
+}
+
+static uint8_t load_byte(unsigned id, unsigned side, uint64_t i)
+{
+    uint64_t v = (i + 1) * 0x9e3779b97f4a7c15u + id * 2u + side;
+    return (uint8_t)(v >> 56 ^ v >> 24);
+}
+
+static void end_options(struct load_end *e, w_ns now)
+{
+    struct weir *w = e->host->w;
+    int one = 1, snd = (int)e->conf.sndbuf, rcv = (int)e->conf.rcvbuf;
+    if (snd != 0)
+        (void)weir_setsockopt(w, now, e->s, SOL_SOCKET_, SO_SNDBUF_, &snd, sizeof(snd));
+    if (rcv != 0)
+        (void)weir_setsockopt(w, now, e->s, SOL_SOCKET_, SO_RCVBUF_, &rcv, sizeof(rcv));
+    if (e->conf.is_nodelay)
+        (void)weir_setsockopt(w, now, e->s, 6, 1, &one, sizeof(one));
+}
+
+static void end_finish(struct load *l, struct load_end *e, enum side_state state, int error)
+{
+    e->state = state;
+    e->error = error;
+    if (e->s != 0 && (e->has_abort ? weir_abort(e->host->w, l->sim->now, e->s)
+                                   : weir_close(e->host->w, l->sim->now, e->s)) < 0)
+        oracle_fail(l->oracle, l->sim->now, "a socket could not be closed");
+    e->s = 0;
+    if (state == SIDE_FAILED && !l->may_fail)
+        oracle_fail(l->oracle, l->sim->now, "a connection failed with error %d in a run without "
+                                            "any reason to", error);
+}
+
+static bool client_open(struct load *l, struct xfer *x)
+{
+    struct load_end *e = &x->end[0];
+    w_ns now = l->sim->now;
+    struct weir_addr to = ip_addr(x->server_ip, LOAD_PORT);
+    if (e->state != SIDE_NEW || now < x->start)
+        return false;
+    int r = weir_socket(e->host->w, WEIR_INET, WEIR_STREAM, &e->s);
+    if (r == 0) {
+        end_options(e, now);
+        r = weir_connect(e->host->w, now, e->s, &to);
+    }
+    if (r == 0 || r == -EINPROGRESS) {
+        e->state = SIDE_OPEN;
+        return true;
+    }
+    /* A starved host refuses work, and takes it again later. */
+    if (e->s != 0)
+        (void)weir_close(e->host->w, now, e->s);
+    e->s = 0;
+    x->start = now + 100 * W_MS;
+    return false;
+}
+
+/* Which transfer a new connection belongs to: the one whose client has that port. */
+static struct xfer *xfer_of_peer(struct load *l, const struct weir_addr *peer)
+{
+    for (unsigned i = 0; i < l->n_xfer; i++) {
+        struct load_end *c = &l->xfer[i].end[0];
+        struct weir_addr me;
+        bool is_it = c->s != 0 && weir_getsockname(c->host->w, c->s, &me) == 0 &&
+                     me.port == peer->port && memcmp(me.ip, peer->ip, 16) == 0;
+        if (is_it && l->xfer[i].end[1].state == SIDE_NEW)
+            return &l->xfer[i];
+    }
+    return NULL;
+}
+
+static bool server_accept(struct load *l, struct sim_host *h)
+{
+    weir_sock s;
+    struct weir_addr peer;
+    w_ns now = l->sim->now;
+    if (l->listener[h->id] == 0 || weir_accept(h->w, now, l->listener[h->id], &s, &peer) < 0)
+        return false;
+    struct xfer *x = xfer_of_peer(l, &peer);
+    if (x == NULL) {
+        /* Its client gave up already. */
+        (void)weir_abort(h->w, now, s);
+        return true;
+    }
+    x->end[1].s = s;
+    x->end[1].state = SIDE_OPEN;
+    end_options(&x->end[1], now);
+    return true;
+}
+
+static bool end_write(struct load *l, struct xfer *x, unsigned side)
+{
+    struct load_end *e = &x->end[side];
+    uint8_t buf[LOAD_CHUNK];
+    w_ns now = l->sim->now;
+    if (e->has_shut || now < e->write_at)
+        return false;
+    if (e->sent >= e->conf.abort_at) {
+        e->has_abort = true;
+        end_finish(l, e, SIDE_FAILED, 0);
+        return true;
+    }
+    uint64_t left = w_u64_min(e->conf.bytes, e->conf.abort_at) - e->sent;
+    if (left == 0) {
+        int r = weir_shutdown(e->host->w, now, e->s, WEIR_SHUT_WR);
+        e->has_shut = r == 0;
+        return r == 0;
+    }
+    uint32_t max = e->conf.write_bytes != 0 ? e->conf.write_bytes : 16384;
+    uint32_t n = (uint32_t)w_u64_min(left, w_u32_min(max, LOAD_CHUNK));
+    for (uint32_t i = 0; i < n; i++)
+        buf[i] = load_byte(x->id, side, e->sent + i);
+    int64_t r = weir_sendto(e->host->w, now, e->s, buf, n, 0, NULL);
+    if (r == -EAGAIN || r == -ENOBUFS)
+        return false;
+    if (r < 0) {
+        end_finish(l, e, SIDE_FAILED, (int)-r);
+        return true;
+    }
+    e->sent += (uint64_t)r;
+    e->write_at = e->conf.write_pause != 0 ? now + e->conf.write_pause : 0;
+    return true;
+}
+
+static bool end_read(struct load *l, struct xfer *x, unsigned side)
+{
+    struct load_end *e = &x->end[side];
+    uint8_t buf[LOAD_CHUNK];
+    w_ns now = l->sim->now;
+    if (e->has_eof || now < e->read_at)
+        return false;
+    uint32_t n = w_u32_min(e->conf.read_bytes != 0 ? e->conf.read_bytes : 16384, LOAD_CHUNK);
+    int64_t r = weir_recvfrom(e->host->w, now, e->s, buf, n, 0, NULL);
+    if (r == -EAGAIN)
+        return false;
+    if (r < 0) {
+        end_finish(l, e, SIDE_FAILED, (int)-r);
+        return true;
+    }
+    for (int64_t i = 0; i < r; i++) {
+        if (buf[i] == load_byte(x->id, 1 - side, e->got + (uint64_t)i))
+            continue;
+        oracle_fail(l->oracle, now, "transfer %u side %u: byte %llu is not what was sent", x->id,
+                    side, (unsigned long long)(e->got + (uint64_t)i));
+        break;
+    }
+    e->got += (uint64_t)r;
+    e->has_eof = r == 0;
+    struct load_end *peer = &x->end[1 - side];
+    if (e->got > peer->sent)
+        oracle_fail(l->oracle, now, "transfer %u: more bytes arrived than were sent", x->id);
+    if (r == 0 && !peer->has_shut && peer->state == SIDE_OPEN)
+        oracle_fail(l->oracle, now, "transfer %u: end of stream before the sender ended it", x->id);
+    if (r == 0 && peer->state != SIDE_FAILED && e->got != peer->conf.bytes)
+        oracle_fail(l->oracle, now, "transfer %u side %u: %llu bytes at the end, %llu were sent",
+                    x->id, side, (unsigned long long)e->got,
+                    (unsigned long long)peer->conf.bytes);
+    e->read_at = e->conf.read_pause != 0 ? now + e->conf.read_pause : 0;
+    return true;
+}
+
+static bool end_run(struct load *l, struct xfer *x, unsigned side)
+{
+    struct load_end *e = &x->end[side];
+    bool did = false;
+    for (int i = 0; i < LOAD_CALLS && e->state == SIDE_OPEN; i++) {
+        bool wrote = end_write(l, x, side);
+        bool has_read = e->state == SIDE_OPEN && end_read(l, x, side);
+        if (e->state == SIDE_OPEN && e->has_shut && e->has_eof)
+            end_finish(l, e, SIDE_DONE, 0);
+        if (!wrote && !has_read)
+            break;
+        did = true;
+    }
+    bool is_over = x->end[0].state >= SIDE_DONE && x->end[1].state >= SIDE_DONE;
+    if (is_over && x->done_at == 0)
+        x->done_at = l->sim->now;
+    return did;
+}
+
+/* The server of a client that failed may never have heard of it. */
+static void xfer_forget_server(struct xfer *x)
+{
+    if (x->end[0].state == SIDE_FAILED && x->end[1].state == SIDE_NEW)
+        x->end[1].state = SIDE_FAILED;
+}
+
+bool load_run(struct load *l)
+{
+    bool did = false;
+    oracle_app_turn(l->oracle);
+    for (unsigned i = 0; i < l->sim->n_host; i++) {
+        struct weir_event ev[64];
+        while (weir_events(l->sim->host[i].w, ev, 64) == 64)
+            ;
+        while (server_accept(l, &l->sim->host[i]))
+            did = true;
+    }
+    for (unsigned i = 0; i < l->n_xfer; i++) {
+        did |= client_open(l, &l->xfer[i]);
+        did |= end_run(l, &l->xfer[i], 0);
+        did |= end_run(l, &l->xfer[i], 1);
+        xfer_forget_server(&l->xfer[i]);
+    }
+    for (unsigned i = 0; did && i < l->sim->n_host; i++)
+        sim_kick(l->sim, &l->sim->host[i]);
+    return did;
+}
+
+w_ns load_next(const struct load *l)
+{
+    w_ns next = W_NEVER;
+    for (unsigned i = 0; i < l->n_xfer; i++) {
+        const struct xfer *x = &l->xfer[i];
+        if (x->end[0].state == SIDE_NEW)
+            next = w_u64_min(next, x->start);
+        for (unsigned k = 0; k < 2; k++) {
+            const struct load_end *e = &x->end[k];
+            if (e->state != SIDE_OPEN)
+                continue;
+            if (!e->has_eof && e->read_at > l->sim->now)
+                next = w_u64_min(next, e->read_at);
+            if (!e->has_shut && e->write_at > l->sim->now)
+                next = w_u64_min(next, e->write_at);
+        }
+    }
+    return next;
+}
+
+bool load_is_done(const struct load *l)
+{
+    for (unsigned i = 0; i < l->n_xfer; i++)
+        if (l->xfer[i].end[0].state < SIDE_DONE || l->xfer[i].end[1].state < SIDE_DONE)
+            return false;
+    return true;
+}
+
+bool load_run_world(struct load *l, w_ns until)
+{
+    while (l->sim->now < until && !oracle_is_violated(l->oracle)) {
+        (void)load_run(l);
+        if (load_is_done(l))
+            return true;
+        (void)sim_step(l->sim, w_u64_min(until, load_next(l)));
+    }
+    return load_is_done(l);
+}

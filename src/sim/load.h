@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Workloads: pairs of applications that send each other known bytes, at their own pace, and check
+ * every byte that arrives (the byte oracle).
+ *
+ * A transfer is one connection from a client host to a server host. Each side sends its share in
+ * writes of its own size, then shuts down its sending direction; it reads in pieces of its own size,
+ * may pause between reads (a slow reader), and closes when it has sent all and read to the end.
+ */
+#ifndef WEIR_LOAD_H
+#define WEIR_LOAD_H
+
+#include "sim/oracle.h"
+#include "sim/sim.h"
+
+enum { LOAD_XFERS = 32, LOAD_PORT = 7000 };
+
+/* How one side behaves. Zero is a sensible application. */
+struct load_side {
+    uint64_t bytes;       /* it sends */
+    uint32_t write_bytes; /* per call; 0: 16384 */
+    uint32_t read_bytes;
+    w_ns read_pause;      /* after each read */
+    w_ns write_pause;
+    uint64_t abort_at;    /* resets after having sent this many; UINT64_MAX: never */
+    uint32_t sndbuf, rcvbuf; /* SO_SNDBUF, SO_RCVBUF; 0: default */
+    bool is_nodelay;
+};
+
+enum side_state { SIDE_NEW, SIDE_OPEN, SIDE_DONE, SIDE_FAILED };
+
+struct load_end {
+    struct sim_host *host;
+    struct load_side conf;
+    weir_sock s;
+    enum side_state state;
+    uint64_t sent, got;
+    bool has_shut, has_eof, has_abort;
+    int error; /* positive errno it ended with */
+    w_ns read_at, write_at; /* not before */
+};
+
+struct xfer {
+    unsigned id;
+    uint32_t server_ip; /* host order */
+    struct load_end end[2]; /* 0: client */
+    w_ns start;
+    w_ns done_at;
+};
+
+struct load {
+    struct sim *sim;
+    struct oracle *oracle;
+    struct xfer xfer[LOAD_XFERS];
+    unsigned n_xfer;
+    weir_sock listener[SIM_HOSTS];
+    bool may_fail; /* the run draws aborts or starves hosts: errors are answers, wrong bytes never */
+};
+
+void load_init(struct load *, struct sim *, struct oracle *);
+/* A listener on LOAD_PORT of this host. 0 or -errno. */
+int load_listen(struct load *, struct sim_host *);
+/* NULL: too many. Starts at `start`. */
+struct xfer *load_add(struct load *, struct sim_host *client, struct sim_host *server,
+                      uint32_t server_ip, w_ns start);
+/* The applications' turn: each does what it can now. True: something was done. */
+bool load_run(struct load *);
+/* When an application wants its turn because of time. */
+w_ns load_next(const struct load *);
+bool load_is_done(const struct load *);
+/* Runs the world until every transfer ended, at most until `until`. */
+bool load_run_world(struct load *, w_ns until);
+
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The wire oracle: reads frames as an outsider would, and remembers per connection what each side
+ * has promised the other.
+ *
+ * Called by the simulator for each frame that leaves a host or reaches one. Owns its table of
+ * flows; when it is full, further connections go unwatched (the swarm makes far fewer).
+ *
+ * It parses with wire/, the room it has least reason to suspect (fuzzed and tested for itself), and
+ * compares sequence numbers by its own subtraction, on purpose not with tcp/'s.
+ */
+#include "sim/oracle.h"
+
+#include "wire/csum.h"
+#include "wire/wire.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void oracle_init(struct oracle *o)
+{
+    memset(o, 0, sizeof(*o));
+}
+
+void oracle_fail(struct oracle *o, w_ns now, const char *fmt, ...)
+{
+    va_list ap;
+    if (oracle_is_violated(o))
+        return;
+    va_start(ap, fmt);
+    vsnprintf(o->violation, sizeof(o->violation), fmt, ap);
+    va_end(ap);
+    o->violated_at = now;
+}
+
+void oracle_app_turn(struct oracle *o)
+{
+    memset(o->arrived_at, 0, sizeof(o->arrived_at));
+}
+
+static int32_t ahead(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b);
+}
+
+struct seg {
+    struct wire_ip4 ip;
+    struct wire_tcp tcp;
+    uint32_t payload, end; /* end: sequence number after it, SYN and FIN counted */
+};
+
+static bool seg_read(const uint8_t *frame, uint32_t n, struct seg *s, bool *is_bad)
+{
+    *is_bad = false;
+    if (n < WIRE_ETH_HLEN || w_be16(frame + 12) != 0x0800)
+        return false;
+    const uint8_t *ip = frame + WIRE_ETH_HLEN;
+    uint32_t left = n - WIRE_ETH_HLEN;
+    *is_bad = wire_ip4_parse(ip, left, &s->ip) != DROP_NONE || !wire_ip4_csum_ok(ip, s->ip.hlen);
+    if (*is_bad || s->ip.proto != PROTO_TCP || wire_ip4_is_frag(&s->ip))
+        return false;
+    const uint8_t *tcp = ip + s->ip.hlen;
+    uint32_t len = s->ip.total - s->ip.hlen;
+    *is_bad = wire_tcp_parse(tcp, len, &s->tcp) != DROP_NONE;
+    if (*is_bad)
+        return false;
+    uint32_t sum = csum_pseudo(&s->ip.src, &s->ip.dst, PROTO_TCP, len);
+    *is_bad = csum_fold(csum_partial(CSUM_SCALAR, tcp, len, sum)) != 0;
+    s->payload = len - s->tcp.hlen;
+    s->end = s->tcp.seq + s->payload + ((s->tcp.flags & TCPF_SYN) != 0) +
+             ((s->tcp.flags & TCPF_FIN) != 0);
+    return !*is_bad;
+}
+
+/* The flow of a segment, made if need be; *side: 0 when a sent it. NULL: the table is full. */
+static struct oracle_flow *flow_of(struct oracle *o, const struct seg *s, unsigned *side)
+{
+    for (unsigned i = 0; i < o->n_flow; i++) {
+        struct oracle_flow *f = &o->flow[i];
+        bool is_a = f->a_port == s->tcp.sport && f->b_port == s->tcp.dport &&
+                    addr_eq(&f->a, &s->ip.src) && addr_eq(&f->b, &s->ip.dst);
+        bool is_b = f->b_port == s->tcp.sport && f->a_port == s->tcp.dport &&
+                    addr_eq(&f->b, &s->ip.src) && addr_eq(&f->a, &s->ip.dst);
+        *side = is_a ? 0 : 1;
+        if (is_a || is_b)
+            return f;
+    }
+    *side = 0;
+    if (o->n_flow == ORACLE_FLOWS)
+        return NULL;
+    struct oracle_flow *f = &o->flow[o->n_flow++];
+    *f = (struct oracle_flow){.a = s->ip.src,
+                              .b = s->ip.dst,
+                              .a_port = s->tcp.sport,
+                              .b_port = s->tcp.dport,
+                              .is_used = true};
+    return f;
+}
+
+/* A SYN begins a connection, or repeats the one that did. */
+static void syn_seen(struct oracle_flow *f, unsigned side, const struct seg *s)
+{
+    struct oracle_dir *d = &f->dir[side];
+    if (d->has_syn && d->iss == s->tcp.seq)
+        return;
+    *d = (struct oracle_dir){.iss = s->tcp.seq, .has_syn = true};
+    d->syn_wscale = (s->tcp.has & TCPH_WSCALE) != 0 ? s->tcp.wscale : 255;
+    if ((s->tcp.flags & TCPF_ACK) == 0)
+        f->dir[1 - side] = (struct oracle_dir){0};
+}
+
+/* The right edge a segment announces: of what its receiver may send. */
+static bool edge_of(const struct oracle_flow *f, unsigned side, const struct seg *s, uint32_t *edge)
+{
+    const struct oracle_dir *mine = &f->dir[side], *other = &f->dir[1 - side];
+    if ((s->tcp.flags & TCPF_ACK) == 0 || (s->tcp.flags & TCPF_RST) != 0)
+        return false;
+    if (!mine->has_syn || !other->has_syn)
+        return false;
+    bool is_scaled = mine->syn_wscale != 255 && other->syn_wscale != 255 &&
+                     (s->tcp.flags & TCPF_SYN) == 0;
+    *edge = s->tcp.ack + ((uint32_t)s->tcp.wnd << (is_scaled ? mine->syn_wscale : 0));
+    return true;
+}
+
+static void check_within_window(struct oracle *o, w_ns now, const struct oracle_dir *d,
+                                const struct seg *s)
+{
+    if (!d->has_edge_in || (s->tcp.flags & (TCPF_SYN | TCPF_RST)) != 0)
+        return;
+    int32_t over = ahead(s->end, d->edge_in);
+    /* A probe may carry one byte beyond a closed window [RFC 9293 3.8.6.1]; a FIN needs no room. */
+    int32_t allowed = (s->payload <= 1) + ((s->tcp.flags & TCPF_FIN) != 0);
+    if (over > allowed)
+        oracle_fail(o, now, "port %u sent %d bytes beyond its peer's window (seq +%u, %u bytes)",
+                    s->tcp.sport, over, s->tcp.seq - d->iss, s->payload);
+}
+
+static void check_no_shrink(struct oracle *o, w_ns now, struct oracle_flow *f, unsigned side,
+                            const struct seg *s)
+{
+    uint32_t edge;
+    struct oracle_dir *d = &f->dir[1 - side];
+    if (!edge_of(f, side, s, &edge))
+        return;
+    uint32_t unit = f->dir[side].syn_wscale != 255 ? 1u << f->dir[side].syn_wscale : 1;
+    int32_t back = d->has_edge_out ? ahead(d->edge_out, edge) : 0;
+    if (back >= (int32_t)unit)
+        oracle_fail(o, now, "port %u took back %d bytes of its window (ack +%u, window %u)",
+                    s->tcp.sport, back, s->tcp.ack - d->iss, s->tcp.wnd);
+    if (!d->has_edge_out || back < 0)
+        d->edge_out = edge;
+    d->has_edge_out = true;
+}
+
+static void seg_sent(struct oracle *o, w_ns now, unsigned host, const struct seg *s)
+{
+    unsigned side;
+    o->n_segments++;
+    if ((s->tcp.flags & TCPF_RST) != 0) {
+        o->n_rst++;
+        o->rst_since[host]++;
+        if (o->arrived_at[host] == now && (o->last_was_rst[host] || o->rst_since[host] > 1))
+            oracle_fail(o, now, "host %u answered %s", host,
+                        o->last_was_rst[host] ? "a RST with a RST" : "one segment with two RSTs");
+    }
+    struct oracle_flow *f = flow_of(o, s, &side);
+    if (f == NULL)
+        return;
+    if ((s->tcp.flags & TCPF_SYN) != 0)
+        syn_seen(f, side, s);
+    check_within_window(o, now, &f->dir[side], s);
+    check_no_shrink(o, now, f, side, s);
+}
+
+static void seg_arrives(struct oracle *o, w_ns now, unsigned host, const struct seg *s)
+{
+    unsigned side;
+    uint32_t edge;
+    o->rst_since[host] = 0;
+    o->arrived_at[host] = now;
+    o->last_was_rst[host] = (s->tcp.flags & TCPF_RST) != 0;
+    struct oracle_flow *f = flow_of(o, s, &side);
+    if (f == NULL || !edge_of(f, side, s, &edge))
+        return;
+    struct oracle_dir *d = &f->dir[1 - side];
+    if (!d->has_edge_in || ahead(edge, d->edge_in) > 0)
+        d->edge_in = edge;
+    d->has_edge_in = true;
+}
+
+void oracle_watch(void *ctx, w_ns now, unsigned host, bool is_out, const uint8_t *frame,
+                  uint32_t n)
+{
+    struct oracle *o = ctx;
+    struct seg s;
+    bool is_bad;
+    bool is_tcp = seg_read(frame, n, &s, &is_bad);
+    if (is_out && is_bad)
+        oracle_fail(o, now, "host %u sent a malformed packet of %u bytes", host, n);
+    if (!is_tcp)
+        return;
+    if (is_out)
+        seg_sent(o, now, host, &s);
+    else
+        seg_arrives(o, now, host, &s);
+}

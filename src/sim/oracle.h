@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Oracles: what must be true of every run, whatever its seed drew.
+ *
+ * The wire oracle is shown every frame and knows nothing of the stack's insides:
+ *   - a sender stays within the window its peer advertised (but for a probe of a closed window)
+ *   - a receiver never takes back window it has advertised [RFC 9293 SHLD-14]
+ *   - a segment is answered by at most one RST, and a RST by none [RFC 9293 3.10.7]
+ *   - every frame a host makes is well formed: checksums, lengths
+ * The byte oracle is load.h's: what arrives is what was sent. The stack's own tcb_check runs inside.
+ */
+#ifndef WEIR_ORACLE_H
+#define WEIR_ORACLE_H
+
+#include "sim/sim.h"
+
+enum { ORACLE_FLOWS = 256, ORACLE_TEXT = 256 };
+
+/* One direction of a connection, as the wire showed it. */
+struct oracle_dir {
+    uint32_t iss;
+    uint32_t edge_out;  /* right edge its receiver has announced, as sent */
+    uint32_t edge_in;   /* … as it reached the sender */
+    uint8_t wscale;     /* of the windows its SENDER announces, 0 until both SYNs had the option */
+    uint8_t syn_wscale; /* option seen in its SYN, 255: none */
+    bool has_syn, has_edge_out, has_edge_in, is_zero;
+};
+
+struct oracle_flow {
+    struct addr a, b;
+    uint16_t a_port, b_port;
+    bool is_used;
+    struct oracle_dir dir[2]; /* 0: a sends */
+};
+
+struct oracle {
+    struct oracle_flow flow[ORACLE_FLOWS];
+    unsigned n_flow;
+    /* RSTs sent by each host since a segment last reached it, and whether that was a RST */
+    unsigned rst_since[SIM_HOSTS];
+    bool last_was_rst[SIM_HOSTS];
+    w_ns arrived_at[SIM_HOSTS]; /* RSTs at another moment have another cause; 0: do not judge */
+    uint64_t n_segments, n_rst;
+    char violation[ORACLE_TEXT]; /* the first one; empty: none */
+    w_ns violated_at;
+};
+
+void oracle_init(struct oracle *);
+/* A sim_watch; ctx is the oracle. */
+void oracle_watch(void *ctx, w_ns now, unsigned host, bool is_out, const uint8_t *frame,
+                  uint32_t n);
+/* What hosts send from here on is their applications' doing, until the next arrival. */
+void oracle_app_turn(struct oracle *);
+/* Records a violation, if it is the first. printf's arguments. */
+void oracle_fail(struct oracle *, w_ns now, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static inline bool oracle_is_violated(const struct oracle *o) { return o->violation[0] != '\0'; }
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The world's clock: who is next, and what crosses the wire.
+ *
+ * A step: frames whose time has come arrive, one by one; hosts whose time has come tick; whatever
+ * that made them send goes onto the wire. Then the clock jumps to the earliest of: an arrival, a
+ * host's weir_next(). Nothing else moves time, so an idle minute costs nothing.
+ *
+ * Owns the hosts' memory and the wire's. A frame is copied from the sender's memory to the wire's,
+ * and from there to the receiver's: a host that runs out of packets loses frames, its peer does not.
+ *
+ * Invariants checked in every step: a host whose time is up and whose queues were drained wants to
+ * be called strictly later (weir.h's contract iii); time never goes back.
+ */
+#include "sim/sim.h"
+
+#include "stack/stack.h"
+#include "wire/eth.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+enum { SIM_SLOTS = 4096, SIM_BURST = 32, SIM_DRAIN_ROUNDS = 10000 };
+
+static void *sim_map(size_t n)
+{
+    void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static int sim_wire_init(struct sim *s)
+{
+    const struct pktmem_conf pc = {.n_pkt = 32768, .n_blk_small = 32768, .n_blk_big = 64};
+    struct arena a;
+    struct pktmem probe = {0};
+    arena_init(&a, NULL, 0);
+    pktmem_init(&probe, &a, &pc);
+    s->n_wire_mem = a.used + WEIR_CACHELINE;
+    s->wire_mem = sim_map(s->n_wire_mem);
+    if (s->wire_mem == NULL)
+        return -ENOMEM;
+    arena_init(&a, s->wire_mem, s->n_wire_mem);
+    pktmem_init(&s->mem, &a, &pc);
+    return 0;
+}
+
+struct sim *sim_new(uint64_t seed)
+{
+    struct sim *s = calloc(1, sizeof(*s));
+    if (s == NULL)
+        return NULL;
+    s->now = W_S;
+    s->hash = 0xcbf29ce484222325u;
+    rng_seed(&s->rng, seed);
+    if (sim_wire_init(s) < 0) {
+        free(s);
+        return NULL;
+    }
+    return s;
+}
+
+unsigned sim_free(struct sim *s)
+{
+    unsigned leaked = 0;
+    for (unsigned i = 0; i < s->n_link; i++) {
+        emu_flush(&s->link[i].dir[0]);
+        emu_flush(&s->link[i].dir[1]);
+        free(s->link[i].slots);
+    }
+    leaked += s->mem.pkts.in_use + s->mem.small_blks.in_use + s->mem.big_blks.in_use;
+    for (unsigned i = 0; i < s->n_host; i++) {
+        leaked += weir_fini(s->host[i].w);
+        munmap(s->host[i].mem, s->host[i].n_mem);
+    }
+    munmap(s->wire_mem, s->n_wire_mem);
+    free(s);
+    return leaked;
+}
+
+struct sim_host *sim_add_host(struct sim *s, const struct weir_conf *conf)
+{
+    if (s->n_host == SIM_HOSTS)
+        return NULL;
+    struct sim_host *h = &s->host[s->n_host];
+    *h = (struct sim_host){.id = s->n_host, .n_mem = weir_size(conf)};
+    h->mem = sim_map(h->n_mem);
+    if (h->mem == NULL)
+        return NULL;
+    if (weir_init(h->mem, h->n_mem, conf, rng_u64(&s->rng), s->now, &h->w) < 0) {
+        munmap(h->mem, h->n_mem);
+        return NULL;
+    }
+    s->n_host++;
+    return h;
+}
+
+static int end_init(struct sim *s, struct sim_end *e, struct sim_host *h, uint32_t ip, uint32_t mtu)
+{
+    struct weir_nif_conf nc = {.name = "eth", .mtu = mtu};
+    struct weir_addr a = {.ip = {[10] = 0xff, [11] = 0xff}, .family = 4};
+    nc.mac[0] = 2;
+    nc.mac[4] = (uint8_t)s->n_link;
+    nc.mac[5] = (uint8_t)(h->id + 1);
+    w_put32(a.ip + 12, ip);
+    int nif = weir_nif_add(h->w, &nc);
+    if (nif < 0)
+        return nif;
+    *e = (struct sim_end){h, (unsigned)nif};
+    return weir_addr_add(h->w, (unsigned)nif, &a, 24);
+}
+
+int sim_join(struct sim *s, const struct sim_join *j)
+{
+    if (s->n_link == SIM_LINKS)
+        return -ENOSPC;
+    struct sim_link *l = &s->link[s->n_link];
+    l->slots = calloc((size_t)2 * SIM_SLOTS, sizeof(struct emu_slot));
+    if (l->slots == NULL)
+        return -ENOMEM;
+    int r = end_init(s, &l->end[0], j->a, j->a_ip, j->mtu);
+    if (r == 0)
+        r = end_init(s, &l->end[1], j->b, j->b_ip, j->mtu);
+    if (r < 0) {
+        free(l->slots);
+        return r;
+    }
+    emu_init(&l->dir[0], &j->ab, rng_fork(&s->rng, 2 * s->n_link), l->slots, SIM_SLOTS, s->now);
+    emu_init(&l->dir[1], &j->ba, rng_fork(&s->rng, 2 * s->n_link + 1), l->slots + SIM_SLOTS,
+             SIM_SLOTS, s->now);
+    s->n_link++;
+    return 0;
+}
+
+static void sim_show(struct sim *s, unsigned host, bool is_out, const struct pkt *p)
+{
+    uint8_t bytes[WIRE_ETH_HLEN + 65536];
+    uint32_t n = pkt_copy_out(p, 0, bytes, sizeof(bytes));
+    if (is_out) {
+        s->n_frames++;
+        s->hash = (s->hash ^ s->now ^ host) * 0x100000001b3u;
+        for (uint32_t i = 0; i < n; i++)
+            s->hash = (s->hash ^ bytes[i]) * 0x100000001b3u;
+    }
+    if (s->watch != NULL)
+        s->watch(s->watch_ctx, s->now, host, is_out, bytes, n);
+}
+
+/* What one end has to send goes onto its direction of the link. */
+static void end_drain(struct sim *s, struct sim_link *l, unsigned side)
+{
+    struct pkt *v[SIM_BURST];
+    struct sim_end *e = &l->end[side];
+    for (int round = 0; round < SIM_DRAIN_ROUNDS; round++) {
+        unsigned n = weir_tx(e->host->w, s->now, e->nif, v, SIM_BURST);
+        for (unsigned i = 0; i < n; i++) {
+            sim_show(s, e->host->id, true, v[i]);
+            struct pkt *copy = pkt_copy(&s->mem, v[i]);
+            if (copy != NULL)
+                emu_push(&l->dir[side], s->now, copy);
+        }
+        weir_sent(e->host->w, s->now, v, n);
+        if (n == 0)
+            return;
+    }
+    WEIR_ASSERT(!"a host sends without end at one moment");
+}
+
+void sim_kick(struct sim *s, struct sim_host *h)
+{
+    weir_tick(h->w, s->now);
+    for (unsigned i = 0; i < s->n_link; i++)
+        for (unsigned side = 0; side < 2; side++)
+            if (s->link[i].end[side].host == h)
+                end_drain(s, &s->link[i], side);
+}
+
+/* One frame at a time, its answer on the wire before the next: oracles see cause and effect. */
+static void dir_arrive(struct sim *s, struct sim_link *l, unsigned side)
+{
+    struct pkt *p;
+    struct sim_end *to = &l->end[1 - side];
+    while (emu_pop(&l->dir[side], s->now, &p, 1) == 1) {
+        struct pkt *copy = pkt_copy(stack_mem(to->host->w), p);
+        if (copy == NULL) {
+            to->host->nomem++;
+        } else {
+            sim_show(s, to->host->id, false, p);
+            copy->when = s->now;
+            weir_rx(to->host->w, s->now, to->nif, &copy, 1);
+            sim_kick(s, to->host);
+        }
+        pkt_free(p);
+    }
+}
+
+static w_ns sim_next(const struct sim *s)
+{
+    w_ns next = W_NEVER;
+    for (unsigned i = 0; i < s->n_link; i++)
+        next = w_u64_min(next, w_u64_min(emu_next(&s->link[i].dir[0]), emu_next(&s->link[i].dir[1])));
+    for (unsigned i = 0; i < s->n_host; i++)
+        next = w_u64_min(next, weir_next(s->host[i].w));
+    return next;
+}
+
+bool sim_step(struct sim *s, w_ns until)
+{
+    for (unsigned i = 0; i < s->n_link; i++) {
+        dir_arrive(s, &s->link[i], 0);
+        dir_arrive(s, &s->link[i], 1);
+    }
+    for (unsigned i = 0; i < s->n_host; i++) {
+        if (weir_next(s->host[i].w) > s->now)
+            continue;
+        sim_kick(s, &s->host[i]);
+        WEIR_ASSERT(weir_next(s->host[i].w) > s->now);
+    }
+    w_ns next = sim_next(s);
+    if (next > until) {
+        s->now = w_u64_max(s->now, until);
+        return false;
+    }
+    s->now = w_u64_max(s->now, next);
+    return true;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The simulator: hosts that run the very stack that ships, joined by emulated links, in virtual
+ * time. One seed, one result, bit for bit.
+ *
+ * A world is made of hosts and links; sim_step() moves its clock to the next thing that happens. Who
+ * drives the hosts' sockets (load.h) looks after each step; who watches the wire (oracle.h) is shown
+ * every frame that leaves a host or reaches one.
+ */
+#ifndef WEIR_SIM_H
+#define WEIR_SIM_H
+
+#include "dev/emu.h"
+#include "pkt/pkt.h"
+
+#include <weir/weir.h>
+
+enum { SIM_HOSTS = 16, SIM_LINKS = 16, SIM_NIFS = 4 };
+
+struct sim_host {
+    struct weir *w;
+    void *mem;
+    size_t n_mem;
+    unsigned id;
+    uint64_t nomem; /* frames that found no packet memory */
+};
+
+struct sim_end {
+    struct sim_host *host;
+    unsigned nif;
+};
+
+/* end[0] sends through dir[0] to end[1], and the other way round. */
+struct sim_link {
+    struct sim_end end[2];
+    struct emu dir[2];
+    struct emu_slot *slots;
+};
+
+/* Shown a frame as bytes: `host` sends it (is_out) or is about to receive it. */
+typedef void (*sim_watch)(void *ctx, w_ns now, unsigned host, bool is_out, const uint8_t *frame,
+                          uint32_t n);
+
+struct sim {
+    w_ns now;
+    struct rng rng;
+    struct sim_host host[SIM_HOSTS];
+    unsigned n_host;
+    struct sim_link link[SIM_LINKS];
+    unsigned n_link;
+    struct pktmem mem; /* of the wire */
+    void *wire_mem;
+    size_t n_wire_mem;
+    sim_watch watch;
+    void *watch_ctx;
+    uint64_t hash; /* of every frame sent, its time and its sender */
+    uint64_t n_frames;
+};
+
+/* A world at time 1 s. NULL: no memory. */
+struct sim *sim_new(uint64_t seed);
+/* Ends every host. Returns how many objects leaked. */
+unsigned sim_free(struct sim *);
+
+/* A host with this configuration; its seed is drawn from the world's. NULL: no memory, or SIM_HOSTS
+ * are there. */
+struct sim_host *sim_add_host(struct sim *, const struct weir_conf *);
+/* Joins a to b by an Ethernet link: a gets address a_ip/24, b b_ip/24 (host order IPv4). Conditions
+ * a → b and b → a. 0 or -errno. */
+struct sim_join {
+    struct sim_host *a, *b;
+    uint32_t a_ip, b_ip;
+    uint32_t mtu;
+    struct emu_conf ab, ba;
+};
+int sim_join(struct sim *, const struct sim_join *);
+
+/* Everything due at the world's time is done; then the clock moves to the next thing due, at most to
+ * `until`. False: nothing is due before `until`, the clock stands at `until`. */
+bool sim_step(struct sim *, w_ns until);
+/* Lets a host send what its sockets were just given. */
+void sim_kick(struct sim *, struct sim_host *);
+
+#endif

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One seed: draw, run, judge.
+ *
+ * Decides the shape of each run: how many transfers and what they do, how the link behaves while
+ * faults last, how small the hosts' memory is, which options TCP may use. Everything is drawn from
+ * the seed in a fixed order, so a run is repeated exactly by its number alone; a change of this file
+ * changes what the numbers mean, and nothing else does.
+ *
+ * The bound: when faults have stopped the longest a connection may still wait for its retransmission
+ * timer is the largest RTO; then everything left is carried at the link's rate and the readers'
+ * pace. SWARM_BOUND is far above both and far below "never".
+ */
+#include "sim/swarm.h"
+
+#include "wire/show.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+    F_LOSS = 1,
+    F_BURST_LOSS = 2,
+    F_REORDER = 4,
+    F_DUP = 8,
+    F_CORRUPT = 16,
+    F_JITTER = 32,
+    F_CUT = 64,
+    F_STARVE = 128,
+    F_ABORT = 256,
+    F_KINDS = 9,
+};
+
+#define SWARM_BOUND (900 * W_S)
+#define SWARM_LINGER (400 * W_S) /* TIME-WAIT, FIN-WAIT-2 and the last retransmissions */
+
+static const char *const fault_names[F_KINDS] = {"loss",   "burst-loss", "reorder",
+                                                 "dup",    "corrupt",    "jitter",
+                                                 "cut",    "starve",     "abort"};
+
+struct swarm {
+    struct rng rng;
+    unsigned faults;
+    struct sim *sim;
+    struct oracle oracle;
+    struct load load;
+    w_ns faults_end;
+    struct emu_conf calm;
+    FILE *trace;
+};
+
+static uint32_t pick(struct swarm *w, const uint32_t *v, unsigned n)
+{
+    return v[rng_below(&w->rng, n)];
+}
+
+/* Sizes that matter are spread over magnitudes, not uniform. */
+static uint64_t draw_size(struct swarm *w, unsigned max_shift)
+{
+    unsigned shift = rng_below(&w->rng, max_shift + 1);
+    return rng_below(&w->rng, (1u << shift) + 1);
+}
+
+static void draw_conf(struct swarm *w, struct weir_conf *c)
+{
+    static const uint32_t pkts[] = {24, 48, 96}, blks[] = {16, 32, 64};
+    weir_conf_default(c);
+    c->n_tcb = 128;
+    c->n_sock = 128;
+    c->n_udp = 4;
+    c->n_pkt = 4096;
+    c->n_blk_small = 2048;
+    c->n_blk_big = 512;
+    c->n_sent = 4096;
+    c->n_syn = 64;
+    c->n_tw = 128;
+    if ((w->faults & F_STARVE) != 0) {
+        c->n_pkt = pick(w, pkts, 3);
+        c->n_blk_small = pick(w, blks, 3);
+        c->n_blk_big = pick(w, blks, 3);
+        c->n_sent = pick(w, blks, 3);
+    }
+    c->tcp_sack = rng_below(&w->rng, 4) != 0;
+    c->tcp_timestamps = rng_below(&w->rng, 4) != 0;
+    c->tcp_window_scaling = rng_below(&w->rng, 4) != 0;
+    c->tcp_congestion_control = rng_below(&w->rng, 2);
+    c->tcp_gso = rng_below(&w->rng, 2);
+    c->tcp_moderate_rcvbuf = rng_below(&w->rng, 2);
+}
+
+static struct emu_conf draw_faults(struct swarm *w)
+{
+    static const uint32_t ppm[] = {1000, 10000, 50000, 150000};
+    struct emu_conf c = w->calm;
+    if ((w->faults & F_LOSS) != 0)
+        c.loss_ppm = pick(w, ppm, 4);
+    if ((w->faults & F_BURST_LOSS) != 0) {
+        c.ge.p_ppm = 10000;
+        c.ge.r_ppm = 200000;
+        c.ge.bad_ppm = 800000;
+    }
+    if ((w->faults & F_REORDER) != 0) {
+        c.reorder_ppm = pick(w, ppm, 4);
+        c.reorder_ns = (1 + rng_below(&w->rng, 50)) * W_MS;
+    }
+    if ((w->faults & F_DUP) != 0)
+        c.dup_ppm = pick(w, ppm, 4);
+    if ((w->faults & F_CORRUPT) != 0)
+        c.corrupt_ppm = pick(w, ppm, 3);
+    if ((w->faults & F_JITTER) != 0)
+        c.jitter_ns = c.delay_ns / 2;
+    if ((w->faults & F_CUT) != 0) {
+        c.cut_every_ns = (5 + rng_below(&w->rng, 10)) * W_S;
+        c.cut_for_ns = (100 + rng_below(&w->rng, 4000)) * W_MS;
+    }
+    return c;
+}
+
+static struct emu_conf draw_calm(struct swarm *w)
+{
+    static const uint32_t mbit[] = {1, 10, 100, 1000}, delay_us[] = {10, 1000, 20000, 100000};
+    static const uint32_t limit[] = {10, 50, 1000};
+    return (struct emu_conf){.rate_bps = (uint64_t)pick(w, mbit, 4) * 1000000,
+                             .delay_ns = pick(w, delay_us, 4) * W_US,
+                             .overhead_bytes = 24,
+                             .limit_pkts = pick(w, limit, 3)};
+}
+
+static void draw_side(struct swarm *w, struct load_side *s)
+{
+    static const uint32_t pauses_ms[] = {0, 0, 0, 1, 50, 400}, bufs[] = {0, 0, 2048, 8192, 65536};
+    s->bytes = draw_size(w, 19);
+    s->write_bytes = (uint32_t)draw_size(w, 16) + 1;
+    s->read_bytes = (uint32_t)draw_size(w, 16) + 1;
+    /* At most a few hundred pauses: the bound must stay a bound. */
+    s->read_pause = s->read_bytes > 2000 ? pick(w, pauses_ms, 6) * W_MS : 0;
+    s->write_pause = s->write_bytes > 2000 ? pick(w, pauses_ms, 6) * W_MS : 0;
+    s->sndbuf = pick(w, bufs, 5);
+    s->rcvbuf = pick(w, bufs, 5);
+    s->is_nodelay = rng_below(&w->rng, 2) != 0;
+    if ((w->faults & F_ABORT) != 0 && rng_below(&w->rng, 3) == 0)
+        s->abort_at = rng_below(&w->rng, (uint32_t)s->bytes + 1);
+}
+
+static int draw_load(struct swarm *w, struct sim_host *a, struct sim_host *b)
+{
+    unsigned n = 1 + rng_below(&w->rng, 6);
+    load_init(&w->load, w->sim, &w->oracle);
+    w->load.may_fail = (w->faults & (F_ABORT | F_STARVE)) != 0;
+    int r = load_listen(&w->load, a);
+    if (r == 0)
+        r = load_listen(&w->load, b);
+    for (unsigned i = 0; r == 0 && i < n; i++) {
+        bool is_a = rng_below(&w->rng, 2) != 0;
+        w_ns start = w->sim->now + rng_below(&w->rng, 3000) * W_MS;
+        struct xfer *x = load_add(&w->load, is_a ? a : b, is_a ? b : a,
+                                  is_a ? 0x0a000002 : 0x0a000001, start);
+        draw_side(w, &x->end[0].conf);
+        draw_side(w, &x->end[1].conf);
+    }
+    return r;
+}
+
+static void swarm_watch(void *ctx, w_ns now, unsigned host, bool is_out, const uint8_t *frame,
+                        uint32_t n)
+{
+    struct swarm *w = ctx;
+    char text[512];
+    oracle_watch(&w->oracle, now, host, is_out, frame, n);
+    if (w->trace == NULL)
+        return;
+    (void)wire_show_eth(frame, n, n, text, sizeof(text));
+    fprintf(w->trace, "%12.6f %c %s %s\n", (double)now / 1e9, (char)('A' + host),
+            is_out ? "sends" : "gets ", text);
+}
+
+static int swarm_world(struct swarm *w)
+{
+    static const uint32_t mtus[] = {576, 1500, 1500, 9000};
+    struct weir_conf ca, cb;
+    draw_conf(w, &ca);
+    draw_conf(w, &cb);
+    w->calm = draw_calm(w);
+    w->faults_end = w->sim->now + (1 + rng_below(&w->rng, 20)) * W_S;
+    struct sim_join j = {.a_ip = 0x0a000001, .b_ip = 0x0a000002, .mtu = pick(w, mtus, 4)};
+    j.ab = draw_faults(w);
+    j.ba = draw_faults(w);
+    j.a = sim_add_host(w->sim, &ca);
+    j.b = sim_add_host(w->sim, &cb);
+    if (j.a == NULL || j.b == NULL)
+        return -ENOMEM;
+    w->sim->watch = swarm_watch;
+    w->sim->watch_ctx = w;
+    int r = sim_join(w->sim, &j);
+    return r < 0 ? r : draw_load(w, j.a, j.b);
+}
+
+/* With faults, then calm, then long enough for everything to be forgotten. */
+static void swarm_play(struct swarm *w)
+{
+    struct sim_link *l = &w->sim->link[0];
+    bool is_done = load_run_world(&w->load, w->faults_end);
+    emu_set_conf(&l->dir[0], &w->calm, w->sim->now);
+    emu_set_conf(&l->dir[1], &w->calm, w->sim->now);
+    if (!is_done)
+        is_done = load_run_world(&w->load, w->faults_end + SWARM_BOUND);
+    if (!is_done)
+        oracle_fail(&w->oracle, w->sim->now, "transfers did not end within %d s of the last fault",
+                    (int)(SWARM_BOUND / W_S));
+    w_ns until = w->sim->now + SWARM_LINGER;
+    while (!oracle_is_violated(&w->oracle) && sim_step(w->sim, until))
+        (void)load_run(&w->load);
+}
+
+static void swarm_leftovers(struct swarm *w)
+{
+    struct weir_sock_info info;
+    for (unsigned i = 0; i < w->sim->n_host; i++) {
+        uint64_t cursor = 0;
+        while (weir_sock_next(w->sim->host[i].w, w->sim->now, &cursor, &info))
+            if (info.state != 10)
+                oracle_fail(&w->oracle, w->sim->now,
+                            "host %u still has a connection in state %u long after its end", i,
+                            info.state);
+    }
+}
+
+static void swarm_words(const struct swarm *w, struct swarm_result *out)
+{
+    int n = snprintf(out->what, sizeof(out->what), "%u transfers, %llu Mbit/s, %.2f ms, faults:",
+                     w->load.n_xfer, (unsigned long long)w->calm.rate_bps / 1000000,
+                     (double)w->calm.delay_ns / 1e6);
+    for (unsigned i = 0; i < F_KINDS; i++)
+        if ((w->faults & 1u << i) != 0 && n < (int)sizeof(out->what))
+            n += snprintf(out->what + n, sizeof(out->what) - (size_t)n, " %s", fault_names[i]);
+    if (w->faults == 0 && n < (int)sizeof(out->what))
+        snprintf(out->what + n, sizeof(out->what) - (size_t)n, " none");
+}
+
+static void swarm_judge(struct swarm *w, struct swarm_result *out)
+{
+    out->took = w->sim->now - W_S;
+    out->hash = w->sim->hash;
+    out->n_frames = w->sim->n_frames;
+    out->n_xfer = w->load.n_xfer;
+    for (unsigned i = 0; i < w->load.n_xfer; i++) {
+        const struct xfer *x = &w->load.xfer[i];
+        out->n_bytes += x->end[0].got + x->end[1].got;
+        out->n_failed += x->end[0].state == SIDE_FAILED || x->end[1].state == SIDE_FAILED;
+    }
+}
+
+int swarm_run(uint64_t seed, struct swarm_result *out, FILE *trace)
+{
+    struct swarm *w = calloc(1, sizeof(*w));
+    *out = (struct swarm_result){.seed = seed};
+    if (w == NULL)
+        return -ENOMEM;
+    w->trace = trace;
+    rng_seed(&w->rng, seed);
+    for (unsigned i = 0; i < F_KINDS; i++)
+        w->faults |= rng_below(&w->rng, 3) == 0 ? 1u << i : 0;
+    w->sim = sim_new(rng_u64(&w->rng));
+    oracle_init(&w->oracle);
+    int r = w->sim == NULL ? -ENOMEM : swarm_world(w);
+    if (r == 0) {
+        swarm_play(w);
+        if (!oracle_is_violated(&w->oracle))
+            swarm_leftovers(w);
+        swarm_words(w, out);
+        swarm_judge(w, out);
+    }
+    if (w->sim != NULL)
+        out->leaked = sim_free(w->sim);
+    if (r == 0 && out->leaked != 0 && !oracle_is_violated(&w->oracle))
+        oracle_fail(&w->oracle, 0, "%u packets, blocks or sockets leaked", out->leaked);
+    memcpy(out->violation, w->oracle.violation, sizeof(out->violation));
+    out->violated_at = w->oracle.violated_at;
+    r = r < 0 ? r : oracle_is_violated(&w->oracle);
+    free(w);
+    return r;
+}

@@ -34,6 +34,14 @@ enum nif_flag {
     NIF_PROMISC = 16, /* take unicast frames for other stations too */
 };
 
+/* p->origin: how a received frame was addressed, and later what became of the packet. */
+enum link_origin {
+    LINK_TO_US,    /* to our station; or made here */
+    LINK_TO_GROUP, /* to a broadcast or multicast address of the link */
+    LINK_TO_OTHER, /* to another station, seen because of NIF_PROMISC */
+    LINK_FORWARDED, /* on its way out again: not made here */
+};
+
 /* What the device does itself; everything not named is done here in software. */
 enum nif_cap {
     NIF_CAP_TX_CSUM = 1, /* completes CSUM_TODO */
@@ -53,7 +61,6 @@ struct qdisc {
     uint32_t n_later, cap_later, order;
     uint32_t limit;      /* txqueuelen, packets */
     uint32_t high_water; /* most packets ever waiting at once */
-    uint64_t bytes;      /* waiting, both parts */
     uint64_t enqueued, drops;
 };
 
@@ -76,6 +83,7 @@ struct nif {
     struct pkt *gso;    /* super-segment being cut, its remaining pieces still here */
     uint32_t gso_done;  /* payload bytes of it already handed out */
     uint16_t gso_piece; /* pieces already handed out */
+    w_ns gso_retry;     /* out of packets in the middle of a cut: not again before this */
     struct nif_counters n;
     char name[NIF_NAME];
 };
@@ -133,6 +141,9 @@ bool link_tx_pending(const struct link *, const struct nif *);
 /* The earliest time at which link_tx will have something: now or before when something waits, a
  * departure time, or W_NEVER. */
 w_ns link_next(const struct link *);
+
+/* Completes a CSUM_TODO checksum in the packet itself (before it is cut into fragments). */
+void link_csum_finish(struct link *, struct pkt *);
 
 /* Takes effect at once; packets beyond a smaller limit stay. 0..LINK_TXQ_MAX. */
 int link_set_txqueuelen(struct nif *, uint32_t packets);

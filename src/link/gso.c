@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Cutting a TCP super-segment into the segments it stands for, where the device cannot.
+ *
+ * Decides how each piece's headers differ from the whole's: sequence number, IP total length and
+ * identification, and the flags: CWR only on the first, FIN and PSH only on the last. Owns nif->gso,
+ * the whole being cut; pieces share its payload blocks.
+ *
+ * Called by link_tx, one piece at a time, so that an empty packet pool only pauses the cut: a local
+ * shortage must never become a loss the connection has to repair.
+ *
+ * Invariants: the pieces' payloads in order are the whole's payload; each piece but the last carries
+ * gso_size bytes; each carries the whole's owner. IPv4 for now: the length field is the only thing
+ * that differs for IPv6.
+ */
+#include "link/queue.h"
+#include "wire/csum.h"
+#include "wire/ipv4.h"
+#include "wire/tcp.h"
+
+bool gso_is_sound(const struct pkt *p)
+{
+    if (p->csum != CSUM_TODO || p->gso_size == 0)
+        return false;
+    if (p->l3 < p->off || p->l4 < p->l3 + WIRE_IP4_HLEN || p->pay < p->l4 + WIRE_TCP_HLEN)
+        return false;
+    if (p->pay > p->off + p->lin || p->pay - p->off > PKT_HEADROOM)
+        return false;
+    if (p->csum_start != p->l4 || p->csum_at != WIRE_TCP_CSUM_AT)
+        return false;
+    const uint8_t *ip = pkt_at(p, p->l3);
+    return ip[0] >> 4 == 4 && wire_ip4_proto(ip) == PROTO_TCP;
+}
+
+/* The bytes from..from + n of the whole's payload at the end of piece: references to its blocks,
+ * copies of what lies in its linear part. False: no memory. */
+static bool piece_payload(struct pkt *piece, const struct pkt *whole, uint32_t from, uint32_t n)
+{
+    uint32_t lin = (uint32_t)(whole->off + whole->lin - whole->pay);
+    if (from < lin) {
+        uint32_t k = w_u32_min(n, lin - from);
+        if (!pkt_append_copy(piece, pkt_at(whole, whole->pay + from), k))
+            return false;
+        from += k;
+        n -= k;
+    }
+    from -= lin;
+    for (unsigned i = 0; i < whole->nfrag && n > 0; i++) {
+        const struct frag *f = &whole->frag[i];
+        if (from >= f->len) {
+            from -= f->len;
+            continue;
+        }
+        uint32_t k = w_u32_min(n, f->len - from);
+        if (!pkt_add_frag(piece, f->b, f->off + from, k))
+            return false;
+        n -= k;
+        from = 0;
+    }
+    WEIR_ASSERT(n == 0);
+    return true;
+}
+
+/* The pseudo-header's sum in the field covers the TCP length: exchange the whole's for the piece's
+ * (one's complement: adding ~x takes x off). */
+static void piece_csum(uint8_t *tcp, uint32_t whole_len, uint32_t len)
+{
+    uint32_t s = wire_tcp_csum(tcp) + (uint32_t)(uint16_t)~whole_len + len;
+    s = (s & 0xffff) + (s >> 16);
+    s = (s & 0xffff) + (s >> 16);
+    wire_tcp_set_csum(tcp, (uint16_t)s);
+}
+
+static void piece_headers(struct pkt *piece, const struct pkt *whole, uint32_t done, bool is_last,
+                          uint16_t number)
+{
+    uint8_t *ip = pkt_at(piece, piece->l3), *tcp = pkt_at(piece, piece->l4);
+    uint32_t l3_len = piece->len - (uint32_t)(piece->l3 - piece->off);
+    uint32_t l4_len = piece->len - (uint32_t)(piece->l4 - piece->off);
+    wire_ip4_set_total_id(ip, (uint16_t)l3_len, (uint16_t)(w_be16(ip + 4) + number));
+    wire_tcp_set_seq(tcp, wire_tcp_seq(tcp) + done);
+    uint16_t flags = wire_tcp_flags(tcp);
+    /* [RFC 3168 6.1.2] One CWR answers one reduction. */
+    if (number > 0)
+        flags = (uint16_t)(flags & ~(unsigned)TCPF_CWR);
+    if (!is_last)
+        flags = (uint16_t)(flags & ~(unsigned)(TCPF_FIN | TCPF_PSH));
+    wire_tcp_set_flags(tcp, flags);
+    piece_csum(tcp, whole->len - (uint32_t)(whole->l4 - whole->off), l4_len);
+}
+
+/* An empty piece with the whole's headers and what describes them. */
+static struct pkt *piece_new(struct link *l, const struct pkt *whole)
+{
+    struct pkt *p = pkt_new(&l->env->mem);
+    if (p == NULL)
+        return NULL;
+    uint32_t hlen = (uint32_t)(whole->pay - whole->off);
+    memcpy(pkt_push(p, hlen), pkt_data(whole), hlen);
+    p->l3 = (uint16_t)(p->off + (whole->l3 - whole->off));
+    p->l4 = (uint16_t)(p->off + (whole->l4 - whole->off));
+    p->pay = (uint16_t)(p->off + hlen);
+    p->csum = CSUM_TODO;
+    p->csum_start = p->l4;
+    p->csum_at = whole->csum_at;
+    p->hash = whole->hash;
+    p->when = whole->when;
+    p->owner = whole->owner;
+    p->origin = whole->origin;
+    p->ecn = whole->ecn;
+    return p;
+}
+
+struct pkt *gso_next(struct link *l, struct nif *nif)
+{
+    struct pkt *whole = nif->gso;
+    uint32_t payload = whole->len - (uint32_t)(whole->pay - whole->off);
+    WEIR_ASSERT(nif->gso_done <= payload);
+    uint32_t n = w_u32_min(whole->gso_size, payload - nif->gso_done);
+    bool is_last = nif->gso_done + n == payload;
+    struct pkt *p = piece_new(l, whole);
+    if (p == NULL)
+        return NULL;
+    if (!piece_payload(p, whole, nif->gso_done, n)) {
+        pkt_free(p);
+        return NULL;
+    }
+    piece_headers(p, whole, nif->gso_done, is_last, nif->gso_piece);
+    nif->gso_done += n;
+    nif->gso_piece++;
+    if (is_last) {
+        pkt_free(whole);
+        nif->gso = NULL;
+    }
+    return p;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of interfaces, and handing finished frames to a device.
+ *
+ * Decides what a frame still needs before its device can send it: nothing, a checksum, or to be cut
+ * (gso.c). Owns the interfaces and what waits in their queues.
+ *
+ * Called by stack/ (link_tx, link_next) and when interfaces are configured; calls queue.c, gso.c,
+ * txcsum.c.
+ *
+ * Invariants: an interface's id is its slot + 1; a frame handed out needs nothing its device has not
+ * said it does; pieces of a super-segment leave before anything that was queued after it.
+ */
+#include "link/queue.h"
+
+#include <errno.h>
+
+enum { GSO_RETRY_MS = 1 };
+
+void link_init(struct link *l, struct env *env, struct arena *a)
+{
+    l->env = env;
+    for (unsigned i = 0; i < LINK_NIFS; i++) {
+        struct qdisc_later *later =
+            arena_take(a, sizeof(struct qdisc_later) * LINK_TXQ_MAX, WEIR_CACHELINE);
+        l->nif[i] = (struct nif){0};
+        q_init(&l->nif[i].q, later, LINK_TXQ_MAX);
+    }
+}
+
+static void copy_name(char *to, const char *from)
+{
+    for (unsigned i = 0; i < NIF_NAME - 1 && from[i] != '\0'; i++)
+        to[i] = from[i];
+}
+
+int link_nif_add(struct link *l, const struct nif_conf *c)
+{
+    if (c->mtu < 68 || c->mtu > 65535 || c->txqueuelen > LINK_TXQ_MAX)
+        return -EINVAL;
+    if ((c->flags & NIF_L3) == 0 && (c->mac == NULL || (c->mac[0] & 1) != 0))
+        return -EINVAL;
+    unsigned i = 0;
+    while (i < LINK_NIFS && l->nif[i].id != 0)
+        i++;
+    if (i == LINK_NIFS)
+        return -ENFILE;
+    struct nif *nif = &l->nif[i];
+    struct qdisc_later *later = nif->q.later;
+    *nif = (struct nif){
+        .id = (uint8_t)(i + 1),
+        .flags = c->flags,
+        .caps = c->caps,
+        .mtu = c->mtu,
+        .gso_max = c->gso_max != 0 ? w_u32_min(c->gso_max, LINK_GSO_MAX) : LINK_GSO_MAX,
+    };
+    q_init(&nif->q, later, LINK_TXQ_MAX);
+    nif->q.limit = c->txqueuelen != 0 ? c->txqueuelen : l->env->conf.txqueuelen;
+    if (c->mac != NULL)
+        memcpy(nif->mac, c->mac, sizeof nif->mac);
+    if (c->name != NULL)
+        copy_name(nif->name, c->name);
+    return nif->id;
+}
+
+/* Everything that waits, counted under `why` where that is a drop. */
+static void nif_empty(struct link *l, struct nif *nif, enum drop why)
+{
+    struct pkt *p = nif->gso;
+    nif->gso = NULL;
+    while (p != NULL || (p = q_pop_any(&nif->q)) != NULL) {
+        if (why == DROP_NONE)
+            pkt_free(p);
+        else
+            (void)env_drop(l->env, p, why);
+        p = NULL;
+    }
+}
+
+void link_nif_del(struct link *l, struct nif *nif)
+{
+    WEIR_ASSERT(nif->id != 0);
+    nif_empty(l, nif, DROP_NONE);
+    nif->id = 0;
+}
+
+int link_set_txqueuelen(struct nif *nif, uint32_t packets)
+{
+    if (packets > LINK_TXQ_MAX)
+        return -EINVAL;
+    nif->q.limit = packets;
+    return 0;
+}
+
+/* Whether the device cannot send this super-segment as it is. */
+static bool needs_cut(const struct nif *nif, const struct pkt *p)
+{
+    if ((nif->caps & NIF_CAP_TSO) == 0)
+        return true;
+    return p->len - (uint32_t)(p->l3 - p->off) > nif->gso_max;
+}
+
+/* The next frame in its turn, not yet finished; NULL: nothing, or no memory to cut. */
+static struct pkt *next_frame(struct link *l, struct nif *nif)
+{
+    struct pkt *p;
+    if (nif->gso != NULL)
+        return gso_next(l, nif);
+    while ((p = q_pop(&nif->q, l->env->now)) != NULL) {
+        if (WEIR_LIKELY(p->gso_size == 0) || !needs_cut(nif, p))
+            return p;
+        if (gso_is_sound(p)) {
+            nif->gso = p;
+            nif->gso_done = 0;
+            nif->gso_piece = 0;
+            nif->n.gso_cut++;
+            return gso_next(l, nif);
+        }
+        nif->n.tx_dropped++;
+        (void)env_drop(l->env, p, DROP_GSO_BAD);
+    }
+    return NULL;
+}
+
+unsigned link_tx(struct link *l, struct nif *nif, struct pkt **v, unsigned max)
+{
+    unsigned n = 0;
+    if ((nif->flags & NIF_UP) == 0) {
+        nif_empty(l, nif, DROP_NIF_DOWN);
+        return 0;
+    }
+    while (n < max) {
+        struct pkt *p = next_frame(l, nif);
+        if (p == NULL)
+            break;
+        if (p->csum == CSUM_TODO && (nif->caps & NIF_CAP_TX_CSUM) == 0) {
+            link_csum_finish(l, p);
+            nif->n.csum_sw++;
+        }
+        nif->n.tx_packets++;
+        nif->n.tx_bytes += p->len;
+        v[n++] = p;
+    }
+    if (WEIR_UNLIKELY(n < max && nif->gso != NULL))
+        nif->gso_retry = l->env->now + GSO_RETRY_MS * W_MS;
+    return n;
+}
+
+static w_ns nif_next(const struct link *l, const struct nif *nif)
+{
+    if (nif->gso != NULL)
+        return w_u64_max(nif->gso_retry, l->env->now);
+    return q_next(&nif->q);
+}
+
+bool link_tx_pending(const struct link *l, const struct nif *nif)
+{
+    return nif_next(l, nif) <= l->env->now;
+}
+
+w_ns link_next(const struct link *l)
+{
+    w_ns next = W_NEVER;
+    for (unsigned i = 0; i < LINK_NIFS; i++) {
+        if (l->nif[i].id != 0)
+            next = w_u64_min(next, nif_next(l, &l->nif[i]));
+    }
+    return next;
+}

@@ -126,12 +126,15 @@ static struct pkt *read_frame(struct tap *t, bool *is_empty)
     struct iovec v[2 + N_READY] = {{.iov_base = &h, .iov_len = sizeof h}};
     uint8_t lost[LOST_FRAME];
     bool has_memory = make_ready(t);
+    uint32_t room = PKT_RX_LINEAR;
     int n_v = 2;
     if (has_memory) {
         t->ready_pkt->off = 0;
         v[1] = (struct iovec){.iov_base = t->ready_pkt->head, .iov_len = PKT_RX_LINEAR};
-        for (unsigned i = 0; i < N_READY; i++)
+        for (unsigned i = 0; i < N_READY; i++) {
             v[n_v++] = (struct iovec){.iov_base = t->ready[i]->mem, .iov_len = t->ready[i]->cap};
+            room += t->ready[i]->cap;
+        }
     } else {
         v[1] = (struct iovec){.iov_base = lost, .iov_len = sizeof lost};
     }
@@ -141,11 +144,14 @@ static struct pkt *read_frame(struct tap *t, bool *is_empty)
         t->dev.stats.rx_dropped += n >= 0;
         return NULL;
     }
-    if (!has_memory) {
+    uint32_t len = (uint32_t)n - (uint32_t)sizeof h;
+    /* With big blocks out, small ones lie ready in their place, and the kernel tells the frame's
+     * whole length even if it did not fit. */
+    if (!has_memory || len > room) {
         t->dev.stats.rx_nomem++;
         return NULL;
     }
-    return take_ready(t, &h, (uint32_t)n - (uint32_t)sizeof h);
+    return take_ready(t, &h, len);
 }
 
 static unsigned tap_rx(struct netdev *d, unsigned q, w_ns now, struct pkt **v, unsigned max)
@@ -301,7 +307,8 @@ static const struct netdev_ops tap_ops = {
 /* ---- opening, and why it fails ------------------------------------------------------------ */
 
 #define RECIPE                                                                                     \
-    "ip tuntap add dev %s mode tap user $USER; ip addr add 192.168.70.1/24 dev %s; ip link set %s up"
+    "ip tuntap add dev %s mode tap user $USER; ip addr add 192.168.70.1/24 dev %s; "               \
+    "ip link set %s up"
 
 /* The interface's MTU; or -E… and a sentence. */
 static int ask_interface(const char *name, char *err)

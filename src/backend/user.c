@@ -231,6 +231,13 @@ static int forward(struct user *u, const struct backend_fwd *f, const struct add
     if (is_unset)
         host = addr_ip4(0x7f000001);
     (void)addr_format(&host, text);
+    /* A datagram from 127.0.0.1 seems to come from the gateway, and libslirp lets no answer to it
+     * through. Accepted TCP connections are not concerned. */
+    if (f->is_udp && addr_is_loopback(&host) && !u->can_host_loopback)
+        return backend_fail(err, -EINVAL,
+                            "cannot forward %s:%u/udp: what comes from this machine itself can "
+                            "only be answered with --host-loopback",
+                            text, f->host_port);
     errno = 0;
     if (slirp_add_hostfwd(u->slirp, f->is_udp, in4(&host), f->host_port, in4(guest), f->port) == 0)
         return 0;
@@ -294,6 +301,7 @@ int user_open(const char *name, const struct backend_conf *conf, struct backend 
     backend_mac("user", conf->seed, u->dev.caps.mac);
     u->held_last = &u->held_first;
     u->ep = -1;
+    u->can_host_loopback = conf->can_host_loopback;
     u->is_dirty = true; /* forwarded ports are sockets to be watched */
     u->due = u->retry_at = W_NEVER;
     e = set_up(u, conf, &net, err);

@@ -46,6 +46,7 @@ struct user {
     struct netdev dev;
     Slirp *slirp;
     w_ns now; /* what libslirp sees as the time */
+    bool can_host_loopback;
 
     /* towards the stack */
     struct pktq in, done;

@@ -3,9 +3,9 @@
  * Driving libslirp: its sockets mirrored into one epoll descriptor, its clock, its frames.
  *
  * Theory of operation. libslirp expects to live in a poll loop: before sleeping it names every
- * socket and what it waits for (fill), after it it is told what happened (poll). Naming is cheap, so
- * it is done after every round; telling the kernel is not, so only differences reach the inner
- * epoll descriptor, and that one descriptor is what the outer loop sleeps on. Every round is
+ * socket and what it waits for (fill), after it it is told what happened (poll). Naming is cheap
+ * and done after every round; telling the kernel is not, so only differences reach the inner epoll
+ * descriptor, and that one descriptor is what the outer loop sleeps on. Every round is
  *
  *     collect ready sockets → slirp_pollfds_poll → slirp_pollfds_fill → differences to epoll
  *

@@ -13,8 +13,8 @@
  * Offloads are taken from the device below before it opens: a checksum must be there to notice a
  * flipped bit, and a super-segment would be lost or delayed as one.
  *
- * Owns the frames in both emulators, in `held` and in `done`. Its clock is the caller's: frames move
- * when rx, tx or reap is called, and next() says when that is due.
+ * Owns the frames in both emulators, in `held` and in `done`. Its clock is the caller's: frames
+ * move when rx, tx or reap is called, and next() says when that is due.
  */
 #include "dev/wrap.h"
 

@@ -119,7 +119,7 @@ static void an_idle_link_starts_afresh(void **state)
     end();
 }
 
-/* If this fails, a router's queue is longer or shorter than asked: bufferbloat that is not there. */
+/* If this fails, a router's queue is longer or shorter than asked: bufferbloat from nowhere. */
 static void the_queue_is_limited(void **state)
 {
     (void)state;
@@ -307,7 +307,7 @@ static void corruption_flips_one_bit_of_a_copy(void **state)
     end();
 }
 
-/* If this fails, a checksum left to hardware is computed over damaged bytes and hides the damage. */
+/* If this fails, a checksum left to hardware is computed over the damage and hides it. */
 static void corruption_is_seen_by_an_undone_checksum(void **state)
 {
     (void)state;
@@ -511,6 +511,15 @@ static void super_segments_are_refused(void **state)
     end();
 }
 
+/* If this fails, a person is shown the number of one event beside the name of another. */
+static void counters_have_names(void **state)
+{
+    (void)state;
+    assert_string_equal(emu_counter_text(EMU_DROP_LIMIT), "dropped: queue full");
+    assert_string_equal(emu_counter_text(EMU_ECN_MARK), "marked CE");
+    assert_string_equal(emu_counter_text(EMU_N_COUNTERS), "?");
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(rate_is_exact_to_the_nanosecond),
     cmocka_unit_test(fractions_are_carried),
@@ -532,5 +541,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(nothing_is_lost_uncounted),
     cmocka_unit_test(no_memory_is_survived),
     cmocka_unit_test(super_segments_are_refused),
+    cmocka_unit_test(counters_have_names),
 };
 UNIT_MAIN(tests)

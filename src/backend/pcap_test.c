@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pkts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "backend/backend.h"
+
+static char err[BACKEND_ERR_TEXT];
+static char path[] = "/tmp/weir-pcap-XXXXXX";
+static uint8_t file[1 << 20];
+
+static uint32_t u32(size_t at)
+{
+    uint32_t v;
+    memcpy(&v, file + at, sizeof v);
+    return v;
+}
+
+static uint16_t u16(size_t at)
+{
+    uint16_t v;
+    memcpy(&v, file + at, sizeof v);
+    return v;
+}
+
+static size_t read_file(void)
+{
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    size_t n = fread(file, 1, sizeof file, f);
+    fclose(f);
+    return n;
+}
+
+/* Checks the frame of a block: every block's length stands at both ends, a multiple of four. */
+static size_t next_block(size_t at, size_t n, uint32_t type)
+{
+    assert_true(at + 12 <= n);
+    uint32_t len = u32(at + 4);
+    assert_int_equal(u32(at), type);
+    assert_int_equal(len % 4, 0);
+    assert_true(at + len <= n);
+    assert_int_equal(u32(at + len - 4), len);
+    return at + len;
+}
+
+/* The value of an option in the list at `at`, its length in *len; NULL when it is not there. */
+static const uint8_t *option(size_t at, uint16_t code, uint16_t *len)
+{
+    while (u16(at) != 0) {
+        *len = u16(at + 2);
+        if (u16(at) == code)
+            return file + at + 4;
+        at += 4 + ((*len + 3u) & ~3u);
+    }
+    return NULL;
+}
+
+static int make_path(void **state)
+{
+    (void)state;
+    int fd = mkstemp(path);
+    return fd < 0 ? -1 : close(fd);
+}
+
+static int remove_path(void **state)
+{
+    (void)state;
+    return unlink(path);
+}
+
+/* If this fails, Wireshark shows other bytes, times or directions than went over the wire. */
+static void frames_are_written_as_they_are(void **state)
+{
+    (void)state;
+    struct test_pkts pkts;
+    struct pcap_conf conf = {.if_name = "weir0", .wall_offset = 1700000000000000000};
+    uint16_t len = 0;
+    test_pkts_init(&pkts, 16);
+    struct pcap *c = pcap_open(path, &conf, err);
+    assert_non_null(c);
+    struct pkt *small = test_pkt(&pkts, 61, 5), *big = test_pkt(&pkts, 65535, 1);
+    pcap_write(c, 123456789, PCAP_RX, small, NULL);
+    pcap_write(c, 223456789, PCAP_TX, big, "because");
+    assert_int_equal(pcap_close(c), 0);
+    pkt_free(small);
+    pkt_free(big);
+    test_pkts_fini(&pkts);
+
+    size_t n = read_file();
+    size_t at = next_block(0, n, 0x0a0d0d0a);
+    assert_int_equal(u32(8), 0x1a2b3c4d);
+    size_t interface = at;
+    at = next_block(at, n, 1);
+    assert_int_equal(u16(interface + 8), 1); /* Ethernet */
+    const uint8_t *value = option(interface + 16, 9, &len);
+    assert_non_null(value);
+    assert_int_equal(*value, 9); /* nanoseconds */
+    value = option(interface + 16, 2, &len);
+    assert_memory_equal(value, "weir0", 5);
+
+    size_t first = at;
+    at = next_block(at, n, 6);
+    uint64_t stamp = (uint64_t)u32(first + 12) << 32 | u32(first + 16);
+    assert_int_equal(stamp, 1700000000123456789);
+    assert_int_equal(u32(first + 20), 61);
+    assert_int_equal(u32(first + 24), 61);
+    assert_int_equal(file[first + 28], 5);
+    assert_int_equal(file[first + 28 + 60], 65);
+    assert_int_equal(*option(first + 28 + 64, 2, &len), 1); /* inbound */
+
+    size_t second = at;
+    at = next_block(at, n, 6);
+    assert_int_equal(u32(second + 20), 65535);
+    for (uint32_t i = 0; i < 65535; i++)
+        assert_int_equal(file[second + 28 + i], (uint8_t)(1 + i));
+    assert_int_equal(*option(second + 28 + 65536, 2, &len), 2); /* outbound */
+    value = option(second + 28 + 65536, 1, &len);
+    assert_int_equal(len, 7);
+    assert_memory_equal(value, "because", 7);
+    assert_int_equal(at, n);
+}
+
+/* If this fails, a capture limited in size keeps whole frames, or forgets how long they were. */
+static void frames_are_cut_at_snaplen(void **state)
+{
+    (void)state;
+    struct test_pkts pkts;
+    struct pcap_conf conf = {.snaplen = 300, .is_l3 = true};
+    test_pkts_init(&pkts, 16);
+    struct pcap *c = pcap_open(path, &conf, err);
+    struct pkt *p = test_pkt(&pkts, 3000, 0);
+    pcap_write(c, 0, PCAP_TX, p, NULL);
+    assert_int_equal(pcap_flush(c), 0);
+    size_t n = read_file(); /* readable while open */
+    size_t interface = next_block(0, n, 0x0a0d0d0a);
+    assert_int_equal(u16(interface + 8), 101); /* raw IP */
+    size_t block = next_block(interface, n, 1);
+    assert_int_equal(next_block(block, n, 6), n);
+    assert_int_equal(u32(block + 20), 300);
+    assert_int_equal(u32(block + 24), 3000);
+    assert_int_equal(pcap_close(c), 0);
+    pkt_free(p);
+    test_pkts_fini(&pkts);
+}
+
+/* If this fails, a capture that could not be written is taken for a good one. */
+static void failures_are_told(void **state)
+{
+    (void)state;
+    struct pcap_conf conf = {0};
+    assert_null(pcap_open("/nowhere/at/all", &conf, err));
+    assert_non_null(strstr(err, "/nowhere/at/all: No such file"));
+    assert_null(pcap_open("/dev/full", &conf, err));
+    assert_non_null(strstr(err, "No space left"));
+    assert_int_equal(pcap_close(NULL), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(frames_are_written_as_they_are),
+    cmocka_unit_test(frames_are_cut_at_snaplen),
+    cmocka_unit_test(failures_are_told),
+};
+
+int main(void) { return cmocka_run_group_tests(tests, make_path, remove_path); }

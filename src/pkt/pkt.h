@@ -75,7 +75,9 @@ struct pkt {
     /* lines 1, 2: payload */
     WEIR_ALIGNED_LINE struct frag frag[PKT_FRAGS];
     struct pktmem *home;
-    uint32_t idx, truesize; /* truesize: memory it pins */
+    uint32_t idx;
+    uint32_t truesize;      /* received: memory it pins. Handed out to be sent: payload bytes, for
+                               which its owner gets credit even if the payload has moved on */
     uint32_t seq, end_seq;  /* the transport's, while it queues the packet */
     uint64_t user;
     /* line 3: who talks to whom, and what ICMP should say about it */

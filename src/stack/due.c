@@ -46,12 +46,21 @@ void weir_tick(struct weir *w, weir_ns now)
     stack_settle(w);
 }
 
+/* Bytes behind the transport header of a packet to be sent. */
+static uint32_t payload_of(const struct pkt *p)
+{
+    return p->owner == 0 ? 0 : p->len - (uint32_t)(p->pay - p->off);
+}
+
 unsigned weir_tx(struct weir *w, weir_ns now, unsigned nif, struct pkt **v, unsigned max)
 {
     stack_enter(w, now);
     struct nif *out = link_nif(&w->link, nif);
     WEIR_ASSERT(out != NULL);
-    return link_tx(&w->link, out, v, max);
+    unsigned n = link_tx(&w->link, out, v, max);
+    for (unsigned i = 0; i < n; i++)
+        v[i]->truesize = payload_of(v[i]);
+    return n;
 }
 
 void weir_sent(struct weir *w, weir_ns now, struct pkt **v, unsigned n)
@@ -60,7 +69,7 @@ void weir_sent(struct weir *w, weir_ns now, struct pkt **v, unsigned n)
     for (unsigned i = 0; i < n; i++) {
         struct pkt *p = v[i];
         if (p->owner != 0)
-            tcp_sent(&w->tcp, p->owner, p->len - (uint32_t)(p->pay - p->off));
+            tcp_sent(&w->tcp, p->owner, p->truesize);
         pkt_free(p);
     }
     stack_settle(w);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The same measurements on the kernel's TCP over loopback, both ends in one thread on one core:
+ *
+ *     kernel_bench bulk [BYTES] | rr [CONNECTIONS [ROUNDS]] | crr [ROUNDS]
+ *
+ * Non-blocking sockets, called in turn, as weir_bench does; so the ratio compares stacks and not
+ * schedulers.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static char buf[65536];
+
+static double now_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+}
+
+static void must(long r, const char *what)
+{
+    if (r >= 0)
+        return;
+    perror(what);
+    exit(1);
+}
+
+static int listener(struct sockaddr_in *at)
+{
+    socklen_t n = sizeof(*at);
+    int s = socket(AF_INET, SOCK_STREAM, 0);
+    *at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    must(bind(s, (struct sockaddr *)at, sizeof(*at)), "bind");
+    must(listen(s, 4096), "listen");
+    must(getsockname(s, (struct sockaddr *)at, &n), "getsockname");
+    return s;
+}
+
+static void join(int lsn, const struct sockaddr_in *at, int *c, int *s)
+{
+    int one = 1;
+    *c = socket(AF_INET, SOCK_STREAM, 0);
+    must(connect(*c, (const struct sockaddr *)at, sizeof(*at)), "connect");
+    *s = accept(lsn, NULL, NULL);
+    must(*s, "accept");
+    setsockopt(*c, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    setsockopt(*s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
+
+static void bulk(uint64_t total)
+{
+    struct sockaddr_in at;
+    int c, s, lsn = listener(&at);
+    uint64_t got = 0;
+    join(lsn, &at, &c, &s);
+    double start = now_ns();
+    while (got < total) {
+        ssize_t n;
+        for (int i = 0; i < 8; i++)
+            (void)!send(c, buf, sizeof(buf), MSG_DONTWAIT);
+        while ((n = recv(s, buf, sizeof(buf), MSG_DONTWAIT)) > 0)
+            got += (uint64_t)n;
+    }
+    printf("kernel-bulk %.3f Gbit/s\n", (double)got * 8 / (now_ns() - start));
+}
+
+static void rr(unsigned n, unsigned rounds)
+{
+    struct sockaddr_in at;
+    struct rlimit rl = {200000, 200000};
+    setrlimit(RLIMIT_NOFILE, &rl);
+    int lsn = listener(&at), *c = calloc(n, sizeof(int)), *s = calloc(n, sizeof(int));
+    for (unsigned i = 0; i < n; i++)
+        join(lsn, &at, &c[i], &s[i]);
+    double start = now_ns();
+    for (unsigned i = 0; i < rounds; i++) {
+        unsigned k = (unsigned)((uint64_t)i * 2654435761u % n);
+        must(send(c[k], buf, 1, 0), "send");
+        must(recv(s[k], buf, 1, 0), "recv");
+        must(send(s[k], buf, 1, 0), "send");
+        must(recv(c[k], buf, 1, 0), "recv");
+    }
+    printf("kernel-rr-%u %.1f ns\n", n, (now_ns() - start) / rounds);
+}
+
+static void crr(unsigned rounds)
+{
+    struct sockaddr_in at;
+    int c, s, lsn = listener(&at);
+    double start = now_ns();
+    for (unsigned i = 0; i < rounds; i++) {
+        join(lsn, &at, &c, &s);
+        must(send(c, buf, 1, 0), "send");
+        must(recv(s, buf, 1, 0), "recv");
+        must(send(s, buf, 1, 0), "send");
+        must(recv(c, buf, 1, 0), "recv");
+        close(c);
+        close(s);
+    }
+    printf("kernel-crr %.1f ns\n", (now_ns() - start) / rounds);
+}
+
+int main(int argc, char **argv)
+{
+    const char *what = argc > 1 ? argv[1] : "bulk";
+    if (strcmp(what, "bulk") == 0)
+        bulk(argc > 2 ? strtoull(argv[2], NULL, 10) : (uint64_t)2 << 30);
+    else if (strcmp(what, "rr") == 0)
+        rr(argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 1, argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 50000);
+    else if (strcmp(what, "crr") == 0)
+        crr(argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 5000);
+    else
+        return fprintf(stderr, "kernel_bench: no measurement %s\n", what), 2;
+    return 0;
+}

@@ -17,6 +17,7 @@ struct cmd {
 };
 
 static const struct cmd cmds[] = {
+    {"demo", cmd_demo, "see it work: curl over weir, a lossy link, a textbook example"},
     {"sim", cmd_sim, "run the stack in simulation, one seed or thousands"},
     {"ss", cmd_ss, "show the sockets of programs running on weir"},
 };

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * weir run: reads the command line of a run and leaves the rest to door/.
+ *
+ * What can be wrong with a word on the command line is said here in one sentence, with what to write
+ * instead, and exit status 2. What can be wrong with the program or the network is said by door/.
+ * The exit status is the program's; when a signal ended it, weir ends by that signal too.
+ */
+#include "cli/cmd.h"
+#include "door/door.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+
+static const char help[] =
+    "Usage: weir run [OPTIONS] [--] PROGRAM [ARGS…]\n"
+    "\n"
+    "Runs an unmodified program on weir's TCP/IP stack instead of the kernel's.\n"
+    "No root, no TAP interface and no change to the program are needed.\n"
+    "\n"
+    "  --net user            a network of the user's own, with a router, NAT and DNS (default)\n"
+    "  --net tap:NAME        the TAP interface NAME\n"
+    "  --addr ADDRESS/LEN    address of the program (user: 10.0.2.15/24)\n"
+    "  --gw ADDRESS          router (user: 10.0.2.2)\n"
+    "  -p, --publish [ADDR:]HOSTPORT:PORT[/udp]\n"
+    "                        a port of the host that leads to the program; can be repeated\n"
+    "  --host-loopback       127.0.0.1 and ::1 are the host's, not the program's own\n"
+    "  --link SPEC           an emulated link, in the words of netem:\n"
+    "                        'delay 40ms loss 1% rate 20mbit'\n"
+    "  --pcap FILE           write every packet to FILE (pcapng)\n"
+    "  --mtu BYTES           largest IP packet on the user network\n"
+    "  --report              say at the end what was refused, and the counters\n"
+    "  -h, --help            this text\n"
+    "\n"
+    "Exit status: the program's; 2 when the command line or the surroundings are wrong,\n"
+    "126 when the program cannot be run, 127 when there is none of that name.\n"
+    "\n"
+    "Examples:\n"
+    "  weir run curl https://example.org/\n"
+    "  weir run -p 8080:80 python3 -m http.server 80\n"
+    "  weir run --host-loopback --link 'delay 50ms' curl http://127.0.0.1:8000/\n";
+
+enum run_opt { OPT_NET = 256, OPT_ADDR, OPT_GW, OPT_LOOPBACK, OPT_LINK, OPT_PCAP, OPT_MTU, OPT_REPORT };
+
+static const struct option options[] = {
+    {"net", required_argument, NULL, OPT_NET},
+    {"addr", required_argument, NULL, OPT_ADDR},
+    {"gw", required_argument, NULL, OPT_GW},
+    {"publish", required_argument, NULL, 'p'},
+    {"host-loopback", no_argument, NULL, OPT_LOOPBACK},
+    {"link", required_argument, NULL, OPT_LINK},
+    {"pcap", required_argument, NULL, OPT_PCAP},
+    {"mtu", required_argument, NULL, OPT_MTU},
+    {"report", no_argument, NULL, OPT_REPORT},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+enum { PREFIX_DEFAULT = 24, PREFIX_MAX = 32, MTU_MIN = 576, MTU_MAX = 65520 };
+
+static int bad(const char *option, const char *word, const char *what)
+{
+    fprintf(stderr, "weir run: %s %s: %s\n", option, word, what);
+    return -EINVAL;
+}
+
+/* A whole number in [lo, hi]. */
+static int parse_number(const char *text, long lo, long hi, long *out)
+{
+    char *end;
+    errno = 0;
+    *out = strtol(text, &end, 10);
+    return errno != 0 || end == text || *end != 0 || *out < lo || *out > hi ? -EINVAL : 0;
+}
+
+static int parse_addr(struct door_conf *c, const char *text)
+{
+    char ip[ADDR_TEXT];
+    long len = PREFIX_DEFAULT;
+    const char *slash = strchr(text, '/');
+    size_t n = slash != NULL ? (size_t)(slash - text) : strlen(text);
+    if (n >= sizeof(ip))
+        return bad("--addr", text, "is no address; write one like 192.168.7.2/24");
+    memcpy(ip, text, n);
+    ip[n] = 0;
+    if (addr_parse(ip, &c->backend.addr) < 0)
+        return bad("--addr", text, "is no address; write one like 192.168.7.2/24");
+    if (slash != NULL && parse_number(slash + 1, 1, PREFIX_MAX, &len) < 0)
+        return bad("--addr", text, "has no length from 1 to 32 after the slash");
+    c->backend.prefix_len = (uint8_t)len;
+    return 0;
+}
+
+static int parse_publish(struct door_conf *c, const char *text)
+{
+    char why[BACKEND_ERR_TEXT];
+    struct backend_conf *b = &c->backend;
+    if (b->n_fwd == BACKEND_FWD_MAX)
+        return bad("-p", text, "is one too many; 64 ports can be published");
+    if (backend_parse_fwd(text, &b->fwd[b->n_fwd], why) < 0) {
+        fprintf(stderr, "weir run: -p: %s\n", why);
+        return -EINVAL;
+    }
+    b->n_fwd++;
+    return 0;
+}
+
+static int parse_mtu(struct door_conf *c, const char *text)
+{
+    long mtu;
+    if (parse_number(text, MTU_MIN, MTU_MAX, &mtu) < 0)
+        return bad("--mtu", text, "is not a number of bytes from 576 to 65520");
+    c->backend.mtu = (uint32_t)mtu;
+    return 0;
+}
+
+/* One option. 0, or -EINVAL after a sentence. */
+static int parse_option(struct door_conf *c, int option, const char *arg)
+{
+    switch (option) {
+    case OPT_NET:
+        c->net = arg;
+        return 0;
+    case OPT_ADDR:
+        return parse_addr(c, arg);
+    case OPT_GW:
+        if (addr_parse(arg, &c->backend.gw) < 0)
+            return bad("--gw", arg, "is no address; write one like 192.168.7.1");
+        return 0;
+    case 'p':
+        return parse_publish(c, arg);
+    case OPT_LOOPBACK:
+        c->backend.can_host_loopback = true;
+        return 0;
+    case OPT_LINK:
+        c->link = arg;
+        return 0;
+    case OPT_PCAP:
+        c->pcap = arg;
+        return 0;
+    case OPT_MTU:
+        return parse_mtu(c, arg);
+    case OPT_REPORT:
+        c->wants_report = true;
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+static int complain(int option, char *word)
+{
+    if (option == ':')
+        fprintf(stderr, "weir run: %s needs a value; weir run --help tells which\n", word);
+    else
+        fprintf(stderr, "weir run: no option %s; weir run --help lists them\n", word);
+    return DOOR_EXIT_USAGE;
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct door_conf c = {.err = stderr};
+    int option, sig;
+    opterr = 0;
+    /* "+": options end at the program's name; ":": tell a missing value from an unknown option */
+    while ((option = getopt_long(argc, argv, "+:p:h", options, NULL)) != -1) {
+        if (option == 'h') {
+            fputs(help, stdout);
+            return 0;
+        }
+        if (option == ':' || option == '?')
+            return complain(option, argv[optind - 1]);
+        if (parse_option(&c, option, optarg) < 0)
+            return DOOR_EXIT_USAGE;
+    }
+    if (optind == argc) {
+        fprintf(stderr, "weir run: which program? Write: weir run PROGRAM [ARGS…]\n");
+        return DOOR_EXIT_USAGE;
+    }
+    c.argv = argv + optind;
+    int status = door_run(&c, &sig);
+    if (sig != 0)
+        door_die(sig);
+    return status;
+}

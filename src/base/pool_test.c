@@ -36,7 +36,7 @@ static void every_slot_once_then_none(void **state)
     assert_int_equal(pool_free_count(&p), 0);
 }
 
-/* If this fails, a pool's memory grows through the arena although few objects are in use at once. */
+/* If this fails, a pool spreads through the arena although few objects are in use at once. */
 static void last_in_first_out(void **state)
 {
     (void)state;

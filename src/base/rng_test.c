@@ -23,8 +23,8 @@ static void same_seed_same_stream(void **state)
     assert_int_equal(differ, 1000);
     /* The numbers themselves are a promise, too: recorded seeds outlive a release. */
     rng_seed(&a, 1);
-    assert_int_equal(rng_u64(&a), 0x0FIRSTull);
-    assert_int_equal(rng_u64(&a), 0x0SECONDull);
+    assert_int_equal(rng_u64(&a), 0x88edff1fb24c05db);
+    assert_int_equal(rng_u64(&a), 0xbaeda9e1c94c05c0);
 }
 
 /* If this fails, loss rates in simulation are not what the scenario says, and some ports are

@@ -123,6 +123,40 @@ static void frames_are_written_as_they_are(void **state)
     assert_int_equal(at, n);
 }
 
+/* If this fails, our own reading of the format is not everybody's: a second opinion by tshark. */
+static void tshark_reads_the_same(void **state)
+{
+    (void)state;
+    struct test_pkts pkts;
+    struct pcap_conf conf = {.if_name = "weir0", .wall_offset = 1700000000000000000};
+    char command[256], line[2][256] = {"", ""};
+    if (system("command -v tshark >/dev/null 2>&1") != 0) {
+        print_message("skipped: needs tshark\n");
+        skip();
+    }
+    test_pkts_init(&pkts, 16);
+    struct pcap *c = pcap_open(path, &conf, err);
+    assert_non_null(c);
+    struct pkt *small = test_pkt(&pkts, 61, 5), *big = test_pkt(&pkts, 65535, 1);
+    pcap_write(c, 123456789, PCAP_RX, small, NULL);
+    pcap_write(c, 223456789, PCAP_TX, big, "because");
+    assert_int_equal(pcap_close(c), 0);
+    pkt_free(small);
+    pkt_free(big);
+    test_pkts_fini(&pkts);
+    snprintf(command, sizeof command,
+             "tshark -r %s -T fields -e frame.time_epoch -e frame.len -e frame.interface_name "
+             "-e frame.packet_flags_direction -e frame.comment 2>/dev/null",
+             path);
+    FILE *f = popen(command, "r");
+    assert_non_null(f);
+    for (unsigned i = 0; i < 2; i++)
+        assert_non_null(fgets(line[i], sizeof line[i], f));
+    assert_int_equal(pclose(f), 0);
+    assert_string_equal(line[0], "1700000000.123456789\t61\tweir0\t0x00000001\t\n");
+    assert_string_equal(line[1], "1700000000.223456789\t65535\tweir0\t0x00000002\tbecause\n");
+}
+
 /* If this fails, a capture limited in size keeps whole frames, or forgets how long they were. */
 static void frames_are_cut_at_snaplen(void **state)
 {
@@ -160,6 +194,7 @@ static void failures_are_told(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(frames_are_written_as_they_are),
+    cmocka_unit_test(tshark_reads_the_same),
     cmocka_unit_test(frames_are_cut_at_snaplen),
     cmocka_unit_test(failures_are_told),
 };

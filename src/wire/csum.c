@@ -49,8 +49,8 @@ static inline uint32_t fold64(uint64_t s)
     return (uint32_t)(s + (s >> 32));
 }
 
-/* Up to 7 bytes. Which 16-bit word a pair of bytes is added to does not matter, only which byte of a
- * pair comes first. */
+/* Up to 7 bytes. Which 16-bit word a pair of bytes is added to does not matter, only which byte of
+ * a pair comes first. */
 static inline uint64_t sum_tail(const uint8_t *p, size_t n)
 {
     uint32_t w4 = 0;

@@ -5,7 +5,7 @@
  *     10.0.0.1:80 > 10.0.0.2:4321: Flags [S.], seq 0, ack 1, win 65535, length 0
  *
  * Sequence numbers are absolute. What cannot be parsed is shown as far as it can, and then says in
- * brackets what is wrong: the drop's name.
+ * brackets what is wrong, in the words of pkt/drop.def.
  */
 #ifndef WEIR_WIRE_SHOW_H
 #define WEIR_WIRE_SHOW_H

@@ -86,9 +86,9 @@ static enum next port_unreachable(struct udp *u, struct pkt *p)
 enum next udp_input(struct udp *u, struct nif *nif, struct pkt *p)
 {
     struct wire_udp h;
-    enum drop why = wire_udp_parse(pkt_data(p), p->lin, &h);
-    if (why != DROP_NONE && p->lin >= WIRE_UDP_HLEN && p->len > p->lin)
-        why = wire_udp_parse(pkt_data(p), p->len, &h); /* the payload lies in fragments */
+    /* Only the header must be linear: the length is checked against the whole. */
+    enum drop why =
+        p->lin < WIRE_UDP_HLEN ? DROP_UDP_SHORT : wire_udp_parse(pkt_data(p), p->len, &h);
     if (why != DROP_NONE)
         return drop(u, p, why, STAT_UdpInErrors);
     if (csum_is_wrong(u, p, &h)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any text as link conditions: it is refused with a sentence, or the conditions it gives can be
- * run: an emulator made of them carries frames and accounts for each.
+ * Any text as link conditions: it is refused with a sentence, or gives conditions within their
+ * bounds that an emulator can be made of and changed to.
  */
 #include "fuzz.h"
 

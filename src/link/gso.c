@@ -32,32 +32,29 @@ bool gso_is_sound(const struct pkt *p)
     return ip[0] >> 4 == 4 && wire_ip4_proto(ip) == PROTO_TCP;
 }
 
-/* The bytes from..from + n of the whole's payload at the end of piece: references to its blocks,
- * copies of what lies in its linear part. False: no memory. */
-static bool piece_payload(struct pkt *piece, const struct pkt *whole, uint32_t from, uint32_t n)
+bool link_append_part(struct pkt *to, const struct pkt *from, uint32_t at, uint32_t n)
 {
-    uint32_t lin = (uint32_t)(whole->off + whole->lin - whole->pay);
-    if (from < lin) {
-        uint32_t k = w_u32_min(n, lin - from);
-        if (!pkt_append_copy(piece, pkt_at(whole, whole->pay + from), k))
+    WEIR_ASSERT(at <= from->len && n <= from->len - at);
+    if (at < from->lin) {
+        uint32_t k = w_u32_min(n, from->lin - at);
+        if (!pkt_append_copy(to, pkt_data(from) + at, k))
             return false;
-        from += k;
+        at += k;
         n -= k;
     }
-    from -= lin;
-    for (unsigned i = 0; i < whole->nfrag && n > 0; i++) {
-        const struct frag *f = &whole->frag[i];
-        if (from >= f->len) {
-            from -= f->len;
+    at -= from->lin;
+    for (unsigned i = 0; i < from->nfrag && n > 0; i++) {
+        const struct frag *f = &from->frag[i];
+        if (at >= f->len) {
+            at -= f->len;
             continue;
         }
-        uint32_t k = w_u32_min(n, f->len - from);
-        if (!pkt_add_frag(piece, f->b, f->off + from, k))
+        uint32_t k = w_u32_min(n, f->len - at);
+        if (!pkt_add_frag(to, f->b, f->off + at, k))
             return false;
         n -= k;
-        from = 0;
+        at = 0;
     }
-    WEIR_ASSERT(n == 0);
     return true;
 }
 
@@ -121,7 +118,8 @@ struct pkt *gso_next(struct link *l, struct nif *nif)
     struct pkt *p = piece_new(l, whole);
     if (p == NULL)
         return NULL;
-    if (!piece_payload(p, whole, nif->gso_done, n)) {
+    uint32_t from = (uint32_t)(whole->pay - whole->off) + nif->gso_done;
+    if (!link_append_part(p, whole, from, n)) {
         pkt_free(p);
         return NULL;
     }

@@ -3,14 +3,16 @@
  * Neighbours: from the next hop's IP address to its MAC, by ARP [RFC 826], with reachability states
  * as Linux has them, and our own addresses defended [RFC 5227].
  *
- *   state        what it means                          a packet for it   leaves by
- *   INCOMPLETE   asked, no answer yet                   is held           reply → REACHABLE; 3 asks → FAILED
- *   REACHABLE    confirmed within base_reachable_time   goes out          time → STALE
- *   STALE        known, not confirmed lately            goes out → DELAY  reply, time
- *   DELAY        used while stale, waiting for upper    goes out          confirm → REACHABLE;
- *                layers to confirm                                        5 s → PROBE
- *   PROBE        asking it, unicast                     goes out          reply → REACHABLE; 3 asks → FAILED
- *   FAILED       did not answer                         is held → INCOMPLETE
+ *   state        what it means                        a packet for it   leaves by
+ *   INCOMPLETE   asked, no answer yet                 is held           reply → REACHABLE;
+ *                                                                       3 asks → FAILED
+ *   REACHABLE    confirmed within reachable time      goes out          time → STALE
+ *   STALE        known, not confirmed lately          goes, → DELAY     reply, confirm
+ *   DELAY        used while stale, upper layers may   goes out          confirm → REACHABLE;
+ *                confirm                                                5 s → PROBE
+ *   PROBE        asking it, unicast                   goes out          reply → REACHABLE;
+ *                                                                       3 asks → FAILED
+ *   FAILED       did not answer                       → INCOMPLETE
  *
  * What was held for a neighbour that never answered comes out of neigh_failed_pop, so that stack/
  * can tell the sender (EHOSTUNREACH). The table is bounded; entries not in use give way to new
@@ -49,8 +51,9 @@ struct neigh_entry {
     uint8_t nif, state;     /* enum neigh_state */
     uint8_t mac[6];
     uint8_t asks;           /* requests sent in INCOMPLETE or PROBE */
-    bool is_confirmed_late; /* an upper layer confirmed since the timer was armed */
-    w_ns confirmed, used, updated;
+    w_ns confirmed;         /* last known reachable */
+    w_ns used;              /* last packet sent to it, 0: never */
+    w_ns updated;           /* its MAC was learned, or seen again */
     struct pktq held;       /* packets waiting in INCOMPLETE, oldest first */
     struct timer timer;
 };
@@ -74,7 +77,7 @@ struct neigh {
     uint32_t clock_hand;   /* where the search for an entry to give up begins */
     struct pktq failed;    /* packets nobody could take, for neigh_failed_pop */
     struct neigh_addr addr[NEIGH_ADDRS];
-    w_ns reply_at;         /* token bucket of our ARP replies */
+    w_ns reply_at;         /* token bucket of our ARP replies: when reply_tokens was true */
     uint32_t reply_tokens;
 };
 
@@ -82,8 +85,8 @@ void neigh_init(struct neigh *, struct env *, struct link *, struct arena *);
 
 /* Sends p, an IP packet without link header, to the neighbour `nexthop` on nif: now when its MAC is
  * known, later when it must be asked for. Owns p. DROP_NONE: sent or held; otherwise the reason,
- * already counted. The next hop of a broadcast or multicast packet is that address itself. On an
- * interface without neighbours (L3, loopback) it just goes out. O(1). */
+ * already counted. The next hop of a multicast packet is that address, of any broadcast
+ * 255.255.255.255. On an interface without neighbours (L3, loopback) it just goes out. O(1). */
 enum drop neigh_output(struct neigh *, struct nif *, const struct addr *nexthop, struct pkt *);
 
 /* An ARP packet, p->l3 at its first byte. Consumes p (NEXT_DONE), or NEXT_DROP with p->drop. */

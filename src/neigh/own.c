@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Our own addresses on the wire: asked about before use, announced, defended [RFC 5227].
+ *
+ *     state        what is sent                       becomes
+ *     PROBING      3 probes, 1 to 2 s apart           CONFLICT when somebody has it, or asks for it
+ *                                                     too; after 2 s of silence ANNOUNCING
+ *     ANNOUNCING   2 announcements, 2 s apart         OURS
+ *     OURS         one announcement per conflict, at most each 10 s
+ *     CONFLICT     nothing; it is not answered for
+ *
+ * An address in use is not given up: of the three answers to a conflict that RFC 5227 2.4 offers
+ * this is (c), defend always, rate limited, because two forged packets must not take a host off the
+ * network. The conflict is counted.
+ *
+ * Called by ip/ when addresses come and go, by arp.c when somebody else shows up with one of them,
+ * by neigh.c for timers; calls arp.c. Owns neigh->addr[]. Invariant: a timer is set in PROBING and
+ * ANNOUNCING only.
+ */
+#include "neigh/table.h"
+
+#include <errno.h>
+
+/* [RFC 5227 1.1] */
+enum {
+    PROBE_WAIT_MS = 1000,
+    PROBE_NUM = 3,
+    PROBE_MIN_MS = 1000,
+    PROBE_MAX_MS = 2000,
+    ANNOUNCE_WAIT_MS = 2000,
+    ANNOUNCE_NUM = 2,
+    ANNOUNCE_INTERVAL_MS = 2000,
+    DEFEND_INTERVAL_S = 10,
+};
+
+struct neigh_addr *neigh_own(struct neigh *n, const struct nif *nif, const struct addr *a)
+{
+    for (unsigned i = 0; i < NEIGH_ADDRS; i++) {
+        struct neigh_addr *o = &n->addr[i];
+        if (o->state != NEIGH_ADDR_NONE && o->nif == nif->id && addr_eq(&o->addr, a))
+            return o;
+    }
+    return NULL;
+}
+
+enum neigh_addr_state neigh_addr_state(const struct neigh *n, const struct nif *nif,
+                                       const struct addr *a)
+{
+    for (unsigned i = 0; i < NEIGH_ADDRS; i++) {
+        const struct neigh_addr *o = &n->addr[i];
+        if (o->state != NEIGH_ADDR_NONE && o->nif == nif->id && addr_eq(&o->addr, a))
+            return (enum neigh_addr_state)o->state;
+    }
+    return NEIGH_ADDR_NONE;
+}
+
+/* Leading bits two addresses have in common, of the last 32. */
+static unsigned common_bits(const struct addr *a, const struct addr *b)
+{
+    uint32_t x = addr_to_ip4(a) ^ addr_to_ip4(b);
+    return x == 0 ? 32 : (unsigned)__builtin_clz(x);
+}
+
+const struct addr *neigh_ask_from(const struct neigh *n, const struct nif *nif,
+                                  const struct addr *target)
+{
+    const struct addr *best = NULL;
+    for (unsigned i = 0; i < NEIGH_ADDRS; i++) {
+        const struct neigh_addr *o = &n->addr[i];
+        bool is_usable = o->state == NEIGH_ADDR_OURS || o->state == NEIGH_ADDR_ANNOUNCING;
+        if (!is_usable || o->nif != nif->id)
+            continue;
+        if (best == NULL || common_bits(&o->addr, target) > common_bits(best, target))
+            best = &o->addr;
+    }
+    return best;
+}
+
+static void own_arm(struct neigh *n, struct neigh_addr *o, uint32_t ms)
+{
+    wheel_set(&n->env->wheel, &o->timer, n->env->now + ms * W_MS);
+}
+
+/* [RFC 5227 2.3] An announcement is a request for our own address from our own address. */
+static void announce(struct neigh *n, struct nif *nif, struct neigh_addr *o)
+{
+    arp_request(n, nif, &o->addr, &o->addr, NULL);
+    if (o->state != NEIGH_ADDR_ANNOUNCING)
+        return;
+    o->sent++;
+    if (o->sent >= ANNOUNCE_NUM)
+        o->state = NEIGH_ADDR_OURS;
+    else
+        own_arm(n, o, ANNOUNCE_INTERVAL_MS);
+}
+
+int neigh_addr_add(struct neigh *n, struct nif *nif, const struct addr *a, bool probe)
+{
+    if (neigh_own(n, nif, a) != NULL)
+        return -EEXIST;
+    unsigned i = 0;
+    while (i < NEIGH_ADDRS && n->addr[i].state != NEIGH_ADDR_NONE)
+        i++;
+    if (i == NEIGH_ADDRS)
+        return -ENOSPC;
+    struct neigh_addr *o = &n->addr[i];
+    *o = (struct neigh_addr){.addr = *a, .nif = nif->id, .state = NEIGH_ADDR_OURS};
+    o->timer.kind = TK_NEIGH;
+    o->timer.obj = NEIGH_OBJ_OWN | i;
+    if ((nif->flags & (NIF_L3 | NIF_NOARP)) != 0)
+        return 0;
+    if (probe) {
+        /* [RFC 5227 2.1.1] A random wait first, so that hosts powered on together do not collide. */
+        o->state = NEIGH_ADDR_PROBING;
+        own_arm(n, o, rng_below(&n->env->rng, PROBE_WAIT_MS + 1));
+        return 0;
+    }
+    o->state = NEIGH_ADDR_ANNOUNCING;
+    announce(n, nif, o);
+    return 0;
+}
+
+void neigh_addr_del(struct neigh *n, struct nif *nif, const struct addr *a)
+{
+    struct neigh_addr *o = neigh_own(n, nif, a);
+    if (o == NULL)
+        return;
+    wheel_del(&n->env->wheel, &o->timer);
+    *o = (struct neigh_addr){0};
+}
+
+static void probe_due(struct neigh *n, struct nif *nif, struct neigh_addr *o)
+{
+    const struct addr none = addr_ip4(0);
+    if (o->sent < PROBE_NUM) {
+        arp_request(n, nif, &none, &o->addr, NULL);
+        o->sent++;
+        uint32_t gap = PROBE_MIN_MS + rng_below(&n->env->rng, PROBE_MAX_MS - PROBE_MIN_MS + 1);
+        own_arm(n, o, o->sent < PROBE_NUM ? gap : ANNOUNCE_WAIT_MS);
+        return;
+    }
+    o->state = NEIGH_ADDR_ANNOUNCING;
+    o->is_changed = true;
+    o->sent = 0;
+    announce(n, nif, o);
+}
+
+void neigh_own_timer(struct neigh *n, struct timer *t)
+{
+    struct neigh_addr *o = WEIR_CONTAINER(t, struct neigh_addr, timer);
+    struct nif *nif = link_nif(n->link, o->nif);
+    if (nif == NULL) {
+        *o = (struct neigh_addr){0};
+        return;
+    }
+    if (o->state == NEIGH_ADDR_PROBING)
+        probe_due(n, nif, o);
+    else if (o->state == NEIGH_ADDR_ANNOUNCING)
+        announce(n, nif, o);
+}
+
+void neigh_conflict(struct neigh *n, struct nif *nif, struct neigh_addr *o)
+{
+    env_count(n->env, STAT_ArpConflicts);
+    if (o->state == NEIGH_ADDR_CONFLICT)
+        return;
+    if (o->state == NEIGH_ADDR_PROBING) {
+        /* [RFC 5227 2.1.1] Not to be used. */
+        wheel_del(&n->env->wheel, &o->timer);
+        o->state = NEIGH_ADDR_CONFLICT;
+        o->is_changed = true;
+        return;
+    }
+    /* [RFC 5227 2.4 (c)] */
+    if (o->defended != 0 && n->env->now - o->defended < DEFEND_INTERVAL_S * W_S)
+        return;
+    o->defended = w_u64_max(n->env->now, 1);
+    arp_request(n, nif, &o->addr, &o->addr, NULL);
+}
+
+const struct neigh_addr *neigh_addr_pop(struct neigh *n)
+{
+    for (unsigned i = 0; i < NEIGH_ADDRS; i++) {
+        if (n->addr[i].is_changed) {
+            n->addr[i].is_changed = false;
+            return &n->addr[i];
+        }
+    }
+    return NULL;
+}

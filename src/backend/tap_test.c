@@ -372,7 +372,7 @@ static void offloads_can_be_declined(void **state)
     end();
 }
 
-/* If this fails, a stack out of memory spins on a readable descriptor, or loses frames uncounted. */
+/* If this fails, a stack out of memory spins on a readable descriptor or loses frames uncounted. */
 static void frames_without_memory_are_counted(void **state)
 {
     (void)state;

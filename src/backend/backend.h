@@ -7,6 +7,9 @@
  *
  * backend_open makes a device (dev/netdev.h); netdev_open gives it the stack's packet memory;
  * netdev_close ends it and frees it. A capture is a file, not a device: see pcap below.
+ *
+ * `user` sets SIGPIPE to be ignored if it finds it at its default, and puts that back at close:
+ * whoever starts a program in between restores SIG_DFL between fork and exec.
  */
 #ifndef WEIR_BACKEND_H
 #define WEIR_BACKEND_H

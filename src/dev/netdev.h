@@ -6,9 +6,13 @@
  * the stack it serves. Devices may wrap devices (dev/wrap.h): a wrapper has the same contract.
  *
  *   state    | allowed                      | caveats
- *   made     | open, close                  | caps are final: the stack is laid out by them
+ *   made     | open, close                  | a wrapper may clear capabilities; open honours it
  *   open     | rx tx reap arm wait_fd next  | any order, any number of times; time never goes back
  *   closed   | -                            | memory of a device made by backend/ is gone
+ *
+ * A received packet is CSUM_NONE or, where the device vouches for it, CSUM_GOOD. A frame that never
+ * crossed a real wire may be vouched for with its checksum field undone: then csum_start and
+ * csum_at (not 0) say where, and whoever forwards it to a wire makes it CSUM_TODO again.
  *
  * TX ownership, the one exception to "passing a packet gives it away": tx takes the first k of a
  * burst and returns k; the others stay the caller's. A taken packet comes back through reap once

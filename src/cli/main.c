@@ -17,9 +17,11 @@ struct cmd {
 };
 
 static const struct cmd cmds[] = {
+    {"run", cmd_run, "run a program on weir's TCP/IP"},
     {"demo", cmd_demo, "see it work: curl over weir, a lossy link, a textbook example"},
-    {"sim", cmd_sim, "run the stack in simulation, one seed or thousands"},
     {"ss", cmd_ss, "show the sockets of programs running on weir"},
+    {"pcap", cmd_pcap, "show a capture file, one line a packet"},
+    {"sim", cmd_sim, "run the stack in simulation, one seed or thousands"},
 };
 
 static void usage(FILE *f)

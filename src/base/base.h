@@ -32,6 +32,9 @@ typedef uint64_t w_ns;
 #define WEIR_ASSERT(e)                                                                             \
     (WEIR_LIKELY(e) ? (void)0 : weir_assert_fail(#e, __FILE__, __LINE__, __func__))
 
+/* A place that cannot be reached; `why` says what would have to be wrong. */
+#define WEIR_NEVER_HERE(why) weir_assert_fail(why, __FILE__, __LINE__, __func__)
+
 /* The costly kind: only in debug, fuzz and simulation builds. */
 #if WEIR_CHECKS
 #define WEIR_CHECK(e) WEIR_ASSERT(e)

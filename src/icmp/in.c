@@ -26,7 +26,7 @@ static enum next drop(struct icmp *ic, struct pkt *p, enum drop why)
 static enum next echo_reply(struct icmp *ic, struct nif *nif, struct pkt *p)
 {
     env_count(ic->env, STAT_IcmpInEchos);
-    if (ic->env->conf.icmp_echo_ignore_all || !ip_was_unicast(ic->ip, nif, &p->flow.local))
+    if (ic->env->conf.icmp_echo_ignore_all || ip_addr_kind(ic->ip, nif, &p->flow.local) != IP_LOCAL)
         return drop(ic, p, DROP_ICMP_BROADCAST);
     struct ip_meta m = {.src = p->flow.local, .dst = p->flow.remote, .proto = PROTO_ICMP4,
                         .tos = p->tos};

@@ -164,7 +164,7 @@ static void end_drain(struct sim *s, struct sim_link *l, unsigned side)
         if (n == 0)
             return;
     }
-    WEIR_ASSERT(!"a host sends without end at one moment");
+    WEIR_NEVER_HERE("a host sends without end at one moment");
 }
 
 void sim_kick(struct sim *s, struct sim_host *h)

@@ -28,7 +28,7 @@ static void due_one(struct weir *w, struct timer *t)
             icmp_error(&w->icmp, p);
         break;
     default:
-        WEIR_ASSERT(!"a timer of no kind");
+        WEIR_NEVER_HERE("a timer of no kind");
     }
 }
 

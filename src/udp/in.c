@@ -99,7 +99,7 @@ enum next udp_input(struct udp *u, struct nif *nif, struct pkt *p)
         return drop(u, p, DROP_UDP_PORT_ZERO, STAT_UdpInErrors);
     p->flow.lport = h.dport;
     p->flow.rport = h.sport;
-    bool is_unicast = ip_was_unicast(u->ip, nif, &p->flow.local);
+    bool is_unicast = ip_addr_kind(u->ip, nif, &p->flow.local) == IP_LOCAL;
     struct udp_sock *s = is_unicast ? udp_table_find(u, &p->flow, nif->id) : NULL;
     if (is_unicast && s == NULL)
         return port_unreachable(u, p);

@@ -79,7 +79,7 @@ struct route {
 struct ip_addr_slot {
     struct addr addr;
     uint8_t kind; /* IP_LOCAL or IP_BROADCAST; IP_REMOTE: empty slot */
-    uint8_t nif;
+    uint8_t nif;  /* whose address it is, whose network's broadcast */
 };
 
 struct ip_reasm;
@@ -104,9 +104,9 @@ void ip_init(struct ip *, struct env *, struct link *, struct neigh *, struct ar
 
 /* ---- addresses and routes; every change makes all struct dst invalid ---- */
 
-/* Adds an address with its on-link route (none for a host prefix) and takes it from the wire:
- * see neigh_addr_add for `probe`. 0, -EINVAL, -EEXIST, -ENOSPC. On a loopback interface the whole
- * prefix is local. */
+/* Adds an address with its on-link route (none for a host prefix) and takes it on the wire: see
+ * neigh_addr_add for `probe`. 0, -EINVAL, -EEXIST, -ENOSPC. With an address on the loopback
+ * interface all of 127/8 is local [RFC 1122 3.2.1.3 (g)]. */
 WEIR_MUST_CHECK int ip_addr_add(struct ip *, struct nif *, const struct addr *, unsigned plen,
                                 bool probe);
 int ip_addr_del(struct ip *, struct nif *, const struct addr *); /* 0, -ENOENT */
@@ -175,12 +175,5 @@ WEIR_MUST_CHECK enum next ip_forward(struct ip *, struct pkt *);
 /* A timer of kind TK_REASM is due. Returns a packet that wants an ICMP error (time exceeded in
  * reassembly, its first fragment), which the caller owns, or NULL. */
 struct pkt *ip_timer(struct ip *, struct timer *);
-
-/* How the datagram in p, which ip4_input let through, was addressed: read from p->flow.local. */
-static inline bool ip_was_unicast(const struct ip *ip, const struct nif *nif,
-                                  const struct addr *local)
-{
-    return ip_addr_kind(ip, nif, local) == IP_LOCAL;
-}
 
 #endif

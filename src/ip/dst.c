@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A destination resolved: outgoing interface, next hop, source address, MTU.
+ *
+ * Decides, once for many packets, what ip_output will need; whoever sends keeps the result and asks
+ * again when ip->gen has moved on. What an address of ours is sent to goes by loopback; a broadcast
+ * or multicast goes by the interface it names, the source's, or the route's.
+ *
+ * Called by the transports, icmp/ and sock/; calls route.c, addr.c, pmtu.c. Owns nothing.
+ *
+ * Invariant: on failure out->gen is 0, which is never valid.
+ */
+#include "ip/parts.h"
+
+#include <errno.h>
+
+/* A broadcast or multicast without a route goes by the source's interface, or the first with an
+ * address [RFC 1122 3.3.6]. */
+static unsigned group_nif(const struct ip *ip, const struct addr *src)
+{
+    if (src != NULL)
+        return ip_addr_nif(ip, src);
+    for (unsigned i = 0; i < IP_ADDRS; i++) {
+        if (ip->addr[i].nif != 0 && ip->addr[i].nif != ip->lo && ip->addr[i].flags == 0)
+            return ip->addr[i].nif;
+    }
+    return 0;
+}
+
+static int route_group(const struct ip *ip, const struct addr *dst, const struct addr *src,
+                       unsigned want, struct dst *d)
+{
+    unsigned nif = want != 0 ? want : ip_addr_nif(ip, dst);
+    if (nif == 0) {
+        const struct route *r = route_find(ip, dst, 0);
+        nif = r != NULL && r->kind == ROUTE_UNICAST ? r->nif : group_nif(ip, src);
+    }
+    if (nif == 0)
+        return -ENETUNREACH;
+    d->nif = (uint8_t)nif;
+    d->nexthop = d->kind == IP_BROADCAST ? addr_ip4(0xffffffff) : *dst;
+    return 0;
+}
+
+static int route_unicast(const struct ip *ip, const struct addr *dst, unsigned want, struct dst *d)
+{
+    const struct route *r = route_find(ip, dst, want);
+    if (r == NULL)
+        return -ENETUNREACH;
+    if (r->kind == ROUTE_UNREACHABLE)
+        return -EHOSTUNREACH;
+    if (r->kind == ROUTE_BLACKHOLE)
+        return -EINVAL;
+    d->nif = r->nif;
+    d->gateway = !addr_is_any(&r->gw);
+    d->nexthop = d->gateway ? r->gw : *dst;
+    d->src = r->src;
+    return 0;
+}
+
+static int choose_src(const struct ip *ip, const struct addr *dst, const struct addr *src,
+                      const struct nif *nif, struct dst *d)
+{
+    bool is_lo = (nif->flags & NIF_LOOPBACK) != 0;
+    if (src != NULL) {
+        if (!ip_is_local(ip, src))
+            return -EADDRNOTAVAIL;
+        /* [RFC 1122 3.2.1.3 (g)] Never outside a host. */
+        if (addr_is_loopback(src) && !is_lo)
+            return -EINVAL;
+        d->src = *src;
+        return 0;
+    }
+    if (d->kind == IP_LOCAL) {
+        d->src = *dst;
+        return 0;
+    }
+    if (!addr_is_any(&d->src))
+        return 0;
+    const struct addr *a = ip_addr_select(ip, nif, &d->nexthop);
+    if (a == NULL)
+        return -EADDRNOTAVAIL;
+    d->src = *a;
+    return 0;
+}
+
+static void set_mtu(const struct ip *ip, const struct addr *dst, const struct nif *nif,
+                    struct dst *d)
+{
+    d->mtu = nif->mtu;
+    d->can_frag = ip->env->conf.ip_no_pmtu_disc != 0;
+    const struct pmtu_entry *e = d->kind == IP_REMOTE ? pmtu_find(ip, dst) : NULL;
+    if (e == NULL || e->mtu >= d->mtu)
+        return;
+    d->mtu = e->mtu;
+    d->can_frag |= e->is_floor;
+}
+
+int ip_route(const struct ip *ip, const struct addr *dst, const struct addr *src, struct dst *out)
+{
+    unsigned want = out->nif;
+    int r;
+    *out = (struct dst){0};
+    if (src != NULL && addr_is_any(src))
+        src = NULL;
+    struct dst d = {.kind = (uint8_t)ip_addr_kind(ip, NULL, dst), .src = addr_ip4(0)};
+    if (addr_is_any(dst) || !addr_is_ip4(dst))
+        return -ENETUNREACH;
+    if (d.kind == IP_LOCAL) {
+        d.nif = ip->lo;
+        d.nexthop = *dst;
+        r = ip->lo != 0 ? 0 : -ENETUNREACH;
+    } else if (d.kind == IP_REMOTE) {
+        r = route_unicast(ip, dst, want, &d);
+    } else {
+        r = route_group(ip, dst, src, want, &d);
+    }
+    if (r < 0)
+        return r;
+    const struct nif *nif = link_nif(ip->link, d.nif);
+    if (nif == NULL)
+        return -ENETUNREACH;
+    r = choose_src(ip, dst, src, nif, &d);
+    if (r < 0)
+        return r;
+    set_mtu(ip, dst, nif, &d);
+    d.gen = ip->gen;
+    *out = d;
+    return 0;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The contract of weir.h, clause by clause, on two whole stacks.
+ */
+#include "weir_pair.h"
+
+static void play(struct weir_pair *p)
+{
+    weir_sock lsn, c, s;
+    uint8_t buf[5000];
+    struct weir_conf conf;
+    pair_conf(&conf);
+    pair_make(p, &conf, 7);
+    pair_join(p, &lsn, &c, &s);
+    for (int i = 0; i < 20; i++) {
+        memset(buf, i, sizeof(buf));
+        (void)weir_sendto(p->w[0], p->now, c, buf, sizeof(buf), 0, NULL);
+        p->is_cut[0] = i % 5 == 3;
+        pair_wait(p, 30000000);
+        p->is_cut[0] = false;
+        while (weir_recvfrom(p->w[1], p->now, s, buf, sizeof(buf), 0, NULL) > 0)
+            ;
+    }
+    assert_int_equal(weir_close(p->w[0], p->now, c), 0);
+    pair_wait(p, 5000000000);
+    assert_int_equal(weir_close(p->w[1], p->now, s), 0);
+    pair_wait(p, 200000000000);
+}
+
+/* If this failed no simulated failure could be repeated: clause (i). */
+static void same_calls_give_the_same_bytes(void **state)
+{
+    struct weir_pair a, b;
+    (void)state;
+    play(&a);
+    play(&b);
+    assert_true(a.n_frames > 50);
+    assert_int_equal(a.hash, b.hash);
+    pair_end(&a);
+    pair_end(&b);
+}
+
+/* If this failed a clock that steps back would fire timers early or never: clause (ii). */
+static void time_never_goes_back(void **state)
+{
+    struct weir_pair p;
+    struct weir_conf conf;
+    (void)state;
+    pair_conf(&conf);
+    pair_make(&p, &conf, 1);
+    weir_tick(p.w[0], p.now + 1000);
+    weir_tick(p.w[0], p.now - 1000);
+    assert_true(weir_next(p.w[0]) > p.now);
+    pair_end(&p);
+}
+
+/* If this failed a stack could use memory it was not given, or more than it asked for: clause (v). */
+static void memory_is_what_was_asked_for(void **state)
+{
+    struct weir_conf conf;
+    struct weir *w = NULL;
+    (void)state;
+    pair_conf(&conf);
+    size_t n = weir_size(&conf);
+    uint8_t *mem = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(n > 0);
+    assert_int_equal(weir_init(mem, n - 1, &conf, 1, 0, &w), -ENOMEM);
+    assert_int_equal(weir_init(mem + 1, n, &conf, 1, 0, &w), -EINVAL);
+    assert_int_equal(weir_init(NULL, n, &conf, 1, 0, &w), -EINVAL);
+    assert_int_equal(weir_init(mem, n, &conf, 1, 0, &w), 0);
+    assert_ptr_equal(w, mem);
+    assert_int_equal(weir_fini(w), 0);
+    munmap(mem, n);
+}
+
+/* If this failed a program that keeps a closed handle would reach somebody else's connection. */
+static void stale_handles_are_noticed(void **state)
+{
+    struct weir_pair p;
+    struct weir_conf conf;
+    weir_sock a, b;
+    char c;
+    (void)state;
+    pair_conf(&conf);
+    pair_make(&p, &conf, 1);
+    assert_int_equal(weir_socket(p.w[0], WEIR_INET, WEIR_STREAM, &a), 0);
+    assert_int_equal(weir_close(p.w[0], p.now, a), 0);
+    assert_int_equal(weir_socket(p.w[0], WEIR_INET, WEIR_STREAM, &b), 0);
+    assert_true(a != b);
+    assert_int_equal(weir_close(p.w[0], p.now, a), -EBADF);
+    assert_int_equal(weir_recvfrom(p.w[0], p.now, a, &c, 1, 0, NULL), -EBADF);
+    assert_int_equal(weir_poll(p.w[0], a), 0);
+    assert_int_equal(weir_close(p.w[0], p.now, 0), -EBADF);
+    pair_end(&p);
+}
+
+/* If this failed a program could not talk to itself, as most test suites do. */
+static void loopback_works_without_an_interface(void **state)
+{
+    struct weir_pair p;
+    struct weir_conf conf;
+    weir_sock lsn, c, s;
+    struct weir_addr at = pair_at(0, 80), to = pair_at(0, 80), peer;
+    char buf[8];
+    (void)state;
+    pair_conf(&conf);
+    pair_make(&p, &conf, 1);
+    to.ip[12] = 127;
+    to.ip[15] = 1;
+    assert_int_equal(weir_socket(p.w[0], WEIR_INET, WEIR_STREAM, &lsn), 0);
+    assert_int_equal(weir_bind(p.w[0], lsn, &at), 0);
+    assert_int_equal(weir_listen(p.w[0], lsn, 8), 0);
+    assert_int_equal(weir_socket(p.w[0], WEIR_INET, WEIR_STREAM, &c), 0);
+    assert_int_equal(weir_connect(p.w[0], p.now, c, &to), -EINPROGRESS);
+    weir_tick(p.w[0], p.now);
+    assert_int_equal(weir_connect(p.w[0], p.now, c, &to), 0);
+    assert_int_equal(weir_accept(p.w[0], p.now, lsn, &s, &peer), 0);
+    assert_int_equal(peer.ip[12], 127);
+    assert_int_equal(weir_sendto(p.w[0], p.now, c, "hello", 5, 0, NULL), 5);
+    weir_tick(p.w[0], p.now);
+    assert_int_equal(weir_recvfrom(p.w[0], p.now, s, buf, sizeof(buf), 0, NULL), 5);
+    assert_memory_equal(buf, "hello", 5);
+    assert_int_equal(p.n_frames, 0);
+    pair_end(&p);
+}
+
+/* If this failed a datagram server could not answer, and DNS would not work. */
+static void datagrams_go_both_ways(void **state)
+{
+    struct weir_pair p;
+    struct weir_conf conf;
+    weir_sock a, b;
+    struct weir_addr at = pair_at(0, 53), to = pair_at(2, 53), from;
+    char buf[2000] = "?";
+    (void)state;
+    pair_conf(&conf);
+    pair_make(&p, &conf, 1);
+    assert_int_equal(weir_socket(p.w[0], WEIR_INET, WEIR_DGRAM, &a), 0);
+    assert_int_equal(weir_socket(p.w[1], WEIR_INET, WEIR_DGRAM, &b), 0);
+    assert_int_equal(weir_bind(p.w[1], b, &at), 0);
+    assert_int_equal(weir_sendto(p.w[0], p.now, a, buf, 2000, 0, &to), 2000);
+    pair_settle(&p);
+    assert_int_equal(weir_recvfrom(p.w[1], p.now, b, buf, 2000, 0, &from), 2000);
+    assert_int_equal(from.ip[15], 1);
+    assert_int_equal(weir_sendto(p.w[1], p.now, b, "!", 1, 0, &from), 1);
+    pair_settle(&p);
+    assert_int_equal(weir_recvfrom(p.w[0], p.now, a, buf, 2000, 0, NULL), 1);
+    assert_int_equal(weir_recvfrom(p.w[0], p.now, a, buf, 2000, 0, NULL), -EAGAIN);
+    pair_end(&p);
+}
+
+/* If this failed a refused connection would look like a dead host (demand: refused is refused). */
+static void refused_is_refused(void **state)
+{
+    struct weir_pair p;
+    struct weir_conf conf;
+    weir_sock c;
+    struct weir_addr to = pair_at(2, 81);
+    (void)state;
+    pair_conf(&conf);
+    pair_make(&p, &conf, 1);
+    assert_int_equal(weir_socket(p.w[0], WEIR_INET, WEIR_STREAM, &c), 0);
+    assert_int_equal(weir_connect(p.w[0], p.now, c, &to), -EINPROGRESS);
+    pair_settle(&p);
+    assert_int_equal(weir_connect(p.w[0], p.now, c, &to), -ECONNREFUSED);
+    /* and so is a datagram's port, on a connected socket */
+    assert_int_equal(weir_socket(p.w[0], WEIR_INET, WEIR_DGRAM, &c), 0);
+    assert_int_equal(weir_connect(p.w[0], p.now, c, &to), 0);
+    assert_int_equal(weir_sendto(p.w[0], p.now, c, "x", 1, 0, NULL), 1);
+    pair_settle(&p);
+    assert_int_equal(weir_sendto(p.w[0], p.now, c, "x", 1, 0, NULL), -ECONNREFUSED);
+    pair_end(&p);
+}
+
+/* If this failed a host that is not there would be waited for until TCP gives up, minutes later. */
+static void a_missing_neighbour_is_an_error(void **state)
+{
+    struct weir_pair p;
+    struct weir_conf conf;
+    weir_sock c;
+    struct weir_addr to = pair_at(77, 80);
+    (void)state;
+    pair_conf(&conf);
+    pair_make(&p, &conf, 1);
+    assert_int_equal(weir_socket(p.w[0], WEIR_INET, WEIR_STREAM, &c), 0);
+    assert_int_equal(weir_connect(p.w[0], p.now, c, &to), -EINPROGRESS);
+    pair_wait(&p, 4000000000);
+    assert_int_equal(weir_connect(p.w[0], p.now, c, &to), -EHOSTUNREACH);
+    pair_end(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(same_calls_give_the_same_bytes),
+        cmocka_unit_test(time_never_goes_back),
+        cmocka_unit_test(memory_is_what_was_asked_for),
+        cmocka_unit_test(stale_handles_are_noticed),
+        cmocka_unit_test(loopback_works_without_an_interface),
+        cmocka_unit_test(datagrams_go_both_ways),
+        cmocka_unit_test(refused_is_refused),
+        cmocka_unit_test(a_missing_neighbour_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -82,7 +82,12 @@ static void keys_come_from_the_seed(void **state)
         for (unsigned j = 0; j < i; j++)
             assert_false(is_same_key(k[i], k[j]));
     }
-    assert_int_equal(rng_u64(&a->rng), rng_u64(&b->rng));
+    for (unsigned i = 0; i < 100; i++) {
+        uint64_t draw = rng_u64(&a->rng);
+        assert_int_equal(draw, rng_u64(&b->rng));
+        for (unsigned j = 0; j < WEIR_COUNT(k); j++) /* what is drawn goes on the wire */
+            assert_true(draw != k[j]->k0 && draw != k[j]->k1);
+    }
     env_end(a, m[0]);
     env_end(b, m[1]);
     env_end(c, m[2]);

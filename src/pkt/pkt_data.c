@@ -201,6 +201,7 @@ void pkt_check(const struct pkt *p)
     for (unsigned i = 0; i < p->nfrag; i++) {
         const struct frag *f = &p->frag[i];
         WEIR_ASSERT(f->b->refs > 0);
+        WEIR_ASSERT(f->len > 0); /* an empty one would pin its block for nothing */
         WEIR_ASSERT(f->off <= f->b->cap && f->len <= f->b->cap - f->off);
         len += f->len;
     }

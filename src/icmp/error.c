@@ -1,121 +1,146 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ICMP errors sent, with restraint.
+ * Errors we send: about what, to whom, how much of it is quoted, and how often.
  *
- * Decides whether an error may be sent about a packet at all [RFC 1122 3.2.2, RFC 1812 4.3.2.7]: never
- * about an ICMP error, a fragment other than the first, a packet to a group or from no single host;
- * and whether the rate allows it [RFC 1812 4.3.2.8]: a token bucket for all errors and a minimum
- * interval for each destination, as Linux's icmp_msgs_per_sec and icmp_ratelimit.
+ * Decides whether an error may be sent about a packet [RFC 1122 3.2.2, RFC 1812 4.3.2.7]: never
+ * about an ICMP error, a fragment after the first, anything to or from a broadcast or multicast
+ * address or by a link broadcast, a source that is not a host. Then the rates [RFC 1812 4.3.2.8]:
+ * one bucket for all, and one error per destination and icmp_ratelimit, by keyed hash.
  *
- * Called by rooms above and by in.c; owns the packet it is given and frees it. What it sends quotes
- * as much of the packet as fits 576 bytes [RFC 1812 4.3.2.3].
+ * Called by stack/ on NEXT_ICMP_ERROR and for a reassembly that timed out; calls ip/. Owns the
+ * buckets in struct icmp.
+ *
+ * Invariants: the packet it is about is consumed; what is quoted fits, with the headers, into 576
+ * bytes [RFC 1812 4.3.2.3]; the message leaves from the address that was spoken to, where that is
+ * ours.
  */
 #include "icmp/icmp.h"
-#include "wire/wire.h"
 
-enum { ICMP_ERROR_MAX = 576 - WIRE_IP4_HLEN - WIRE_ICMP4_HLEN };
+#include "wire/csum.h"
+#include "wire/icmp4.h"
+#include "wire/ipv4.h"
 
-void icmp_init(struct icmp *ic, struct env *env, struct ip *ip)
-{
-    *ic = (struct icmp){.env = env, .ip = ip, .global_at = env->now};
-    ic->global_tokens = env->conf.icmp_msgs_burst;
-}
+enum { ERROR_MAX = 576 };
 
-/* Whether the packet at p's first byte is one that errors may be about. */
-static bool may_complain(const struct icmp *ic, const struct pkt *p)
-{
-    const uint8_t *ip = pkt_data(p);
-    if (p->lin < WIRE_IP4_HLEN || (ip[0] >> 4) != 4 || p->lin < wire_ip4_hlen(ip))
-        return false;
-    struct addr src = addr_from_ip4(ip + 12), dst = addr_from_ip4(ip + 16);
-    if ((w_be16(ip + 6) & 0x1fff) != 0)
-        return false;
-    bool is_one_host = !addr_is_any(&src) && !addr_is_multicast(&src) &&
-                       !addr_is_limited_broadcast(&src) &&
-                       ip_addr_kind(ic->ip, NULL, &src) != IP_BROADCAST;
-    enum ip_kind kind = ip_addr_kind(ic->ip, NULL, &dst);
-    if (!is_one_host || kind == IP_BROADCAST || kind == IP_MULTICAST)
-        return false;
-    if (wire_ip4_proto(ip) != PROTO_ICMP4)
-        return true;
-    unsigned hlen = wire_ip4_hlen(ip);
-    return p->lin > hlen && !wire_icmp4_is_error(ip[hlen]);
-}
-
-static bool rate_allows(struct icmp *ic, const struct addr *to)
+/* Tokens of the global bucket; false: none left. */
+static bool global_allowed(struct icmp *ic)
 {
     const struct weir_conf *c = &ic->env->conf;
-    w_ns now = ic->env->now, gap = W_S / c->icmp_msgs_per_sec;
-    uint64_t earned = (now - ic->global_at) / gap;
-    if (earned != 0) {
-        ic->global_tokens = (uint32_t)w_u64_min(ic->global_tokens + earned, c->icmp_msgs_burst);
-        ic->global_at += earned * gap;
+    w_ns per_token = W_S / c->icmp_msgs_per_sec;
+    uint64_t fresh = (ic->env->now - ic->global_at) / per_token;
+    if (ic->global_tokens + fresh >= c->icmp_msgs_burst) {
+        ic->global_tokens = c->icmp_msgs_burst;
+        ic->global_at = ic->env->now;
+    } else {
+        ic->global_tokens += (uint32_t)fresh;
+        ic->global_at += fresh * per_token;
     }
-    uint64_t h = hash_sip13(&ic->env->key_misc, to->b, sizeof(to->b));
-    w_ns *next = &ic->dst_at[h % ICMP_DST_SLOTS];
-    if (ic->global_tokens == 0 || *next > now) {
-        env_count(ic->env, STAT_IcmpOutRateLimited);
+    if (ic->global_tokens == 0)
         return false;
-    }
     ic->global_tokens--;
-    *next = now + (w_ns)c->icmp_ratelimit * W_MS;
     return true;
 }
 
+/* Destinations that share a slot share its rate: an outsider cannot choose which [RFC 1812
+ * 4.3.2.8]. Fragmentation needed is not limited here, as in Linux: a path must learn its MTU. */
+static bool dst_allowed(struct icmp *ic, const struct addr *to, bool is_mtu)
+{
+    if (is_mtu || ic->env->conf.icmp_ratelimit == 0)
+        return true;
+    uint64_t h = hash_sip13(&ic->env->key_misc, to->b, sizeof to->b);
+    w_ns *at = &ic->dst_at[h % ICMP_DST_SLOTS];
+    if (*at > ic->env->now)
+        return false;
+    *at = ic->env->now + ic->env->conf.icmp_ratelimit * W_MS;
+    return true;
+}
+
+/* Whether the standards allow an error about this packet, whose header is h. */
+static bool is_allowed(const struct icmp *ic, const struct pkt *p, const struct wire_ip4 *h)
+{
+    const struct nif *nif = link_nif(ic->ip->link, p->nif);
+    if (p->origin == LINK_TO_GROUP || p->origin == LINK_TO_OTHER)
+        return false;
+    if (h->frag_off != 0)
+        return false;
+    enum ip_kind to = ip_addr_kind(ic->ip, nif, &h->dst);
+    if (to == IP_BROADCAST || to == IP_MULTICAST)
+        return false;
+    enum ip_kind from = ip_addr_kind(ic->ip, NULL, &h->src);
+    bool is_looped = nif != NULL && (nif->flags & NIF_LOOPBACK) != 0;
+    if (from != IP_REMOTE && !(from == IP_LOCAL && is_looped))
+        return false;
+    uint8_t first = addr_ip4_bytes(&h->src)[0];
+    if (first == 0 || first >= 224 || (first == 127 && !is_looped))
+        return false;
+    if (h->proto != PROTO_ICMP4)
+        return true;
+    uint8_t type;
+    return pkt_copy_out(p, h->hlen, &type, 1) == 1 && !wire_icmp4_is_error(type) &&
+           type <= ICMP4T_TIMESTAMP_REPLY;
+}
+
+/* The message: our header, then as much of p as fits. NULL: no memory. */
 static struct pkt *error_build(struct icmp *ic, const struct pkt *p)
 {
-    uint8_t quote[ICMP_ERROR_MAX];
-    uint32_t n = pkt_copy_out(p, 0, quote, sizeof(quote));
     struct pkt *e = pkt_new(&ic->env->mem);
     if (e == NULL)
         return NULL;
-    if (!pkt_append_copy(e, quote, n)) {
+    uint32_t n = w_u32_min(p->len, ERROR_MAX - WIRE_IP4_HLEN - WIRE_ICMP4_HLEN);
+    if (!link_append_part(e, p, 0, n)) {
         pkt_free(e);
         return NULL;
     }
     struct wire_icmp4 h = {.type = p->icmp_type, .code = p->icmp_code, .arg = p->icmp_arg};
     uint8_t *at = pkt_push(e, WIRE_ICMP4_HLEN);
-    (void)wire_icmp4_build(at, &h);
-    e->l4 = e->pay = e->off;
-    enum csum_isa isa = (enum csum_isa)ic->env->csum_isa;
-    w_put16(at + 2, csum_fold(csum_pkt(isa, e, 0, e->len, 0)));
+    wire_icmp4_build(at, &h);
+    uint32_t sum = csum_pkt((enum csum_isa)ic->env->csum_isa, e, 0, e->len, 0);
+    h.csum = csum_fold(sum);
+    wire_icmp4_build(at, &h);
     return e;
 }
 
-static void error_send(struct icmp *ic, const struct pkt *p)
+static void error_count(struct icmp *ic, uint8_t type)
 {
-    const uint8_t *ip = pkt_data(p);
-    struct addr src = addr_from_ip4(ip + 12), dst = addr_from_ip4(ip + 16);
-    /* From the address it was sent to, if that is ours; a router answers with its own. */
-    struct ip_meta m = {.dst = src, .proto = PROTO_ICMP4, .tos = 0xc0};
-    struct dst d = {0};
-    bool is_ours = ip_is_local(ic->ip, &dst);
-    if (ip_route(ic->ip, &src, is_ours ? &dst : NULL, &d) < 0)
-        return;
-    m.src = d.src;
-    struct pkt *e = error_build(ic, p);
-    if (e == NULL) {
-        ic->env->drops[DROP_NOMEM]++;
-        return;
-    }
     env_count(ic->env, STAT_IcmpOutMsgs);
-    if (p->icmp_type == ICMP4T_DEST_UNREACH)
+    if (type == ICMP4T_DEST_UNREACH)
         env_count(ic->env, STAT_IcmpOutDestUnreachs);
-    if (p->icmp_type == ICMP4T_TIME_EXCEEDED)
+    else if (type == ICMP4T_TIME_EXCEEDED)
         env_count(ic->env, STAT_IcmpOutTimeExcds);
+}
+
+/* DROP_NONE: sent. Otherwise why not. */
+static enum drop error_send(struct icmp *ic, const struct pkt *p)
+{
+    struct wire_ip4 h;
+    struct dst d = {0};
+    if (p->lin < WIRE_IP4_HLEN || wire_ip4_parse(pkt_data(p), p->len, &h) != DROP_NONE)
+        return DROP_ICMP_NOT_ALLOWED;
+    if (!is_allowed(ic, p, &h))
+        return DROP_ICMP_NOT_ALLOWED;
+    bool is_mtu = p->icmp_type == ICMP4T_DEST_UNREACH && p->icmp_code == ICMP4C_FRAG_NEEDED;
+    if (!dst_allowed(ic, &h.src, is_mtu) || !global_allowed(ic)) {
+        env_count(ic->env, STAT_IcmpOutRateLimited);
+        return DROP_ICMP_RATE;
+    }
+    /* [RFC 1812 4.3.2.4] From the address it was sent to, else from the interface it goes out by. */
+    const struct addr *src = ip_is_local(ic->ip, &h.dst) ? &h.dst : NULL;
+    if (ip_route(ic->ip, &h.src, src, &d) < 0)
+        return DROP_IP_NO_ROUTE;
+    struct pkt *e = error_build(ic, p);
+    if (e == NULL)
+        return DROP_NOMEM;
+    /* [RFC 1812 4.3.2.5] Precedence: internetwork control, as Linux does. */
+    struct ip_meta m = {.src = d.src, .dst = h.src, .proto = PROTO_ICMP4, .tos = 0xc0};
+    error_count(ic, p->icmp_type);
     (void)ip_output(ic->ip, &d, &m, e);
+    return DROP_NONE;
 }
 
 void icmp_error(struct icmp *ic, struct pkt *p)
 {
-    if (!may_complain(ic, p)) {
-        ic->env->drops[DROP_ICMP_NOT_ALLOWED]++;
-    } else {
-        struct addr to = addr_from_ip4(pkt_data(p) + 12);
-        if (rate_allows(ic, &to))
-            error_send(ic, p);
-        else
-            ic->env->drops[DROP_ICMP_RATE]++;
-    }
+    enum drop why = error_send(ic, p);
+    if (why != DROP_NONE)
+        ic->env->drops[why]++;
     pkt_free(p);
 }

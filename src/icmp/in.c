@@ -4,11 +4,11 @@
  * that sent the packet they quote.
  *
  * Decides what an error means to a host: its errno, and whether it is hard (ends what is being
- * attempted) or soft (may pass), after Linux's table and [RFC 1122 4.2.3.9]. Whether to believe it is
- * the transport's business [RFC 5927].
+ * attempted) or soft (may pass), after Linux's table and [RFC 1122 4.2.3.9]. Whether to believe it
+ * is the transport's business [RFC 5927].
  *
- * Called by stack/ with what ip4_input hands on; calls ip/ for echo replies. An error's packet stays
- * the caller's; everything else is consumed or dropped by name.
+ * Called by stack/ with what ip4_input hands on; calls ip/ for echo replies. An error's packet
+ * stays the caller's; everything else is consumed or dropped by name.
  */
 #include "icmp/icmp.h"
 #include "wire/wire.h"

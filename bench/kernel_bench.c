@@ -117,7 +117,8 @@ int main(int argc, char **argv)
     if (strcmp(what, "bulk") == 0)
         bulk(argc > 2 ? strtoull(argv[2], NULL, 10) : (uint64_t)2 << 30);
     else if (strcmp(what, "rr") == 0)
-        rr(argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 1, argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 50000);
+        rr(argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 1,
+           argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 50000);
     else if (strcmp(what, "crr") == 0)
         crr(argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 5000);
     else

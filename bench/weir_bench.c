@@ -90,10 +90,7 @@ static void bulk(const char *name, uint64_t total)
 }
 
 /* A permutation-like walk over the connections, so that each round trip finds cold memory. */
-static uint32_t step(uint32_t i, uint32_t n)
-{
-    return (uint32_t)(((uint64_t)i * 2654435761u) % n);
-}
+static uint32_t step(uint32_t i, uint32_t n) { return (uint32_t)(((uint64_t)i * 2654435761u) % n); }
 
 static void rr(uint32_t n, uint32_t rounds)
 {

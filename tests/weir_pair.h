@@ -52,7 +52,8 @@ static inline void pair_make(struct weir_pair *p, const struct weir_conf *c, uin
     memset(p, 0, sizeof(*p));
     p->now = 1000000000;
     for (unsigned i = 0; i < 2; i++) {
-        struct weir_nif_conf nc = {.name = "p0", .mtu = 1500, .mac = {2, 0, 0, 0, 0, (uint8_t)(i + 1)}};
+        struct weir_nif_conf nc = {
+            .name = "p0", .mtu = 1500, .mac = {2, 0, 0, 0, 0, (uint8_t)(i + 1)}};
         struct weir_addr a = pair_at(i + 1, 0);
         p->n[i] = weir_size(c);
         p->mem[i] = mmap(NULL, p->n[i], PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -50,7 +50,7 @@ typedef uint64_t weir_sock;
 struct weir_addr {
     uint8_t ip[16];
     uint16_t port;
-    uint16_t family; /* 4 or 6: how the program named it; ignored where ip tells */
+    uint16_t family; /* 4 or 6: how the program named it; 0: AF_UNSPEC, see weir_connect */
     uint32_t scope;  /* interface of a link-local address; 0 otherwise */
 };
 
@@ -158,7 +158,8 @@ int weir_socket(struct weir *, int family, int type, weir_sock *out);
 /* A value of the caller's, handed back with each event. */
 int weir_sock_user(struct weir *, weir_sock, uint64_t user);
 int weir_bind(struct weir *, weir_sock, const struct weir_addr *);
-/* 0: datagram socket has its peer. -EINPROGRESS: the handshake started; WEIR_OUT tells its end. */
+/* A datagram socket forgets its peer when family is 0 (AF_UNSPEC).
+ * 0: datagram socket has its peer. -EINPROGRESS: the handshake started; WEIR_OUT tells its end. */
 int weir_connect(struct weir *, weir_ns now, weir_sock, const struct weir_addr *);
 int weir_listen(struct weir *, weir_sock, int backlog);
 /* -EAGAIN, or a new socket; options are inherited. peer may be NULL. */

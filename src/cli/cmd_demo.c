@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * weir demo: the main job, shown. A real HTTP server on the kernel's loopback, an unmodified curl on
- * weir's TCP, and the bytes compared.
+ * weir demo: the main job, shown. A real HTTP server on the kernel's loopback, an unmodified curl
+ * on weir's TCP, and the bytes compared.
  *
  *   1. 100 MB through the user network: hashes equal; what the stack saw; whose sockets were whose
  *   2. 2 MB through an emulated link with delay and loss: hashes equal; what it took to repair
@@ -37,8 +37,8 @@ enum { DEMO_BIG = 100 << 20, DEMO_SMALL = 2 << 20, DEMO_TEXT = 1 << 16, HASH_HEX
 static const char help[] =
     "Usage: weir demo\n"
     "\n"
-    "Fetches 100 MB with an unmodified curl whose TCP is weir's, through the rootless user network,\n"
-    "from a real HTTP server on this machine; then 2 MB over an emulated lossy link; then shows the\n"
+    "Fetches 100 MB with an unmodified curl whose TCP is weir's, through the user network,\n"
+    "from an HTTP server on this machine; then 2 MB over an emulated lossy link; then shows the\n"
     "textbook's 500,000-byte example in simulation. Needs curl and python3, no root, no set-up.\n"
     "\n"
     "  -h, --help   this text\n";
@@ -114,18 +114,23 @@ static uint16_t free_port(void)
     return is_ok ? ntohs(sa.sin_port) : 0;
 }
 
+static void rest_ms(long ms)
+{
+    struct timespec ts = {.tv_nsec = ms * 1000000};
+    nanosleep(&ts, NULL);
+}
+
 static bool server_answers(uint16_t port)
 {
-    struct sockaddr_in sa = {.sin_family = AF_INET,
-                             .sin_port = htons(port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in sa = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     for (int i = 0; i < 100; i++) {
         int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         bool is_there = connect(s, (struct sockaddr *)&sa, sizeof(sa)) == 0;
         close(s);
         if (is_there)
             return true;
-        usleep(100000);
+        rest_ms(100);
     }
     return false;
 }
@@ -136,7 +141,7 @@ static bool server_start(struct demo *d)
     d->port = free_port();
     snprintf(port, sizeof(port), "%u", d->port);
     snprintf(out, sizeof(out), "%s/server.log", d->dir);
-    char *argv[] = {"python3", "-m",  "http.server", "--bind", "127.0.0.1",
+    char *argv[] = {"python3",     "-m",   "http.server", "--bind", "127.0.0.1",
                     "--directory", d->dir, port,          NULL};
     d->server = spawn(argv, out);
     return d->port != 0 && d->server > 0 && server_answers(d->port);
@@ -254,7 +259,7 @@ static int watch(struct demo *d, pid_t pid, size_t whole)
             has_looked = d->proof[0] != '\0';
         }
         progress(d, "got", whole, false);
-        usleep(has_looked ? 100000 : 20000);
+        rest_ms(has_looked ? 100 : 20);
     }
     progress(d, "got", whole, true);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
@@ -288,11 +293,12 @@ static void tell(const struct demo *d)
            (unsigned long long)counter(d, "TcpInSegs "),
            (unsigned long long)counter(d, "TcpOutSegs "), mss);
     printf("  EstimatedRTT/DevRTT %s ms, RTO %s ms, cwnd %s segments\n", rtt, rto, cwnd);
-    printf("  retransmitted %llu, out-of-order segments kept %llu, frames lost by the emulated link "
-           "%llu\n",
-           (unsigned long long)counter(d, "TcpRetransSegs "),
-           (unsigned long long)counter(d, "TCPOFOQueue "),
-           (unsigned long long)counter(d, "link.dropped: loss "));
+    printf(
+        "  retransmitted %llu, out-of-order segments kept %llu, frames lost by the emulated link "
+        "%llu\n",
+        (unsigned long long)counter(d, "TcpRetransSegs "),
+        (unsigned long long)counter(d, "TCPOFOQueue "),
+        (unsigned long long)counter(d, "link.dropped: loss "));
     if (d->proof[0] != '\0')
         printf("  %s\n", d->proof);
 }
@@ -356,7 +362,8 @@ static int demo(struct demo *d)
         return 2;
     }
     printf("1. 100 MB from python3's http.server on the kernel's 127.0.0.1:%u, through the user "
-           "network\n\n", d->port);
+           "network\n\n",
+           d->port);
     transfer(d, "big", DEMO_BIG, NULL);
     printf("2. 2 MB over an emulated link\n\n");
     transfer(d, "small", DEMO_SMALL, "delay 10ms loss 0.5%");

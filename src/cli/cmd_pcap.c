@@ -2,9 +2,9 @@
  *
  * weir pcap: a capture file, one line a packet, by the same code that the stack parses with.
  *
- * Reads pcap and pcapng through libpcap (Ethernet and raw IP). Decides nothing; a file that cannot be
- * read is one sentence and exit status 2, a file that ends in the middle of a packet is told after
- * what came before it.
+ * Reads pcap and pcapng through libpcap (Ethernet and raw IP). Decides nothing; a file that cannot
+ * be read is one sentence and exit status 2, a file that ends in the middle of a packet is told
+ * after what came before it.
  */
 #include "cli/cmd.h"
 
@@ -73,7 +73,8 @@ int cmd_pcap(int argc, char **argv)
         if (is_n)
             max = strtoul(argv[++i], &end, 10);
         if (!is_n || *end != '\0') {
-            fprintf(stderr, "weir pcap: %s is not an option of it; see weir pcap --help\n", argv[i]);
+            fprintf(stderr, "weir pcap: %s is not an option of it; see weir pcap --help\n",
+                    argv[i]);
             return 2;
         }
     }

@@ -2,9 +2,9 @@
  *
  * weir run: reads the command line of a run and leaves the rest to door/.
  *
- * What can be wrong with a word on the command line is said here in one sentence, with what to write
- * instead, and exit status 2. What can be wrong with the program or the network is said by door/.
- * The exit status is the program's; when a signal ended it, weir ends by that signal too.
+ * What can be wrong with a word on the command line is said here in one sentence, with what to
+ * write instead, and exit status 2. What can be wrong with the program or the network is said by
+ * door/. The exit status is the program's; when a signal ended it, weir ends by that signal too.
  */
 #include "cli/cmd.h"
 #include "door/door.h"

@@ -45,7 +45,7 @@ struct args {
 
 struct report {
     struct swarm_result r;
-    int status; /* of swarm_run */
+    int status;        /* of swarm_run */
     bool is_different; /* the same seed gave another hash */
 };
 
@@ -58,9 +58,10 @@ static int one_seed(uint64_t seed, bool wants_trace)
         return 2;
     }
     printf("seed %llu: %s\n", (unsigned long long)seed, r.what);
-    printf("  %llu frames, %llu bytes delivered, %u of %u transfers failed, %.3f s of virtual time\n",
-           (unsigned long long)r.n_frames, (unsigned long long)r.n_bytes, r.n_failed, r.n_xfer,
-           (double)r.took / 1e9);
+    printf(
+        "  %llu frames, %llu bytes delivered, %u of %u transfers failed, %.3f s of virtual time\n",
+        (unsigned long long)r.n_frames, (unsigned long long)r.n_bytes, r.n_failed, r.n_xfer,
+        (double)r.took / 1e9);
     printf("  hash %016llx\n", (unsigned long long)r.hash);
     if (status != 0)
         printf("  VIOLATED at %.6f s: %s\n", (double)r.violated_at / 1e9, r.violation);
@@ -186,7 +187,8 @@ static int parse(int argc, char **argv, struct args *a)
         }
     }
     if (!a->has_seed && a->count == 0 && !a->wants_example) {
-        fprintf(stderr, "weir sim: say --seed N, --seeds COUNT or --example; see weir sim --help\n");
+        fprintf(stderr,
+                "weir sim: say --seed N, --seeds COUNT or --example; see weir sim --help\n");
         return -1;
     }
     return 0;

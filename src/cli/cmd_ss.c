@@ -2,8 +2,9 @@
  *
  * weir ss: the sockets of running instances, after the manner of `ss -tipm`.
  *
- * Every `weir run` of this user has a socket in a directory of the user's own; each is asked in turn.
- * Owns nothing; calls run/ctl. Exit status 0 also when nothing runs: an empty list is an answer.
+ * Every `weir run` of this user has a socket in a directory of the user's own; each is asked in
+ * turn. Owns nothing; calls run/ctl. Exit status 0 also when nothing runs: an empty list is an
+ * answer.
  */
 #include "cli/cmd.h"
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * weir: the command. Finds the subcommand and calls it; decides nothing else.
+ * weir: the command. Finds the subcommand and calls it; decides nothing else, owns nothing.
  *
- * Each subcommand is one file, cmd_NAME.c, with its own --help. Exit status 2 with one sentence when
- * there is no such subcommand.
+ * The table below is also what `weir --help` prints, in the order a newcomer would try them.
+ *
+ * Each subcommand is one file, cmd_NAME.c, with its own --help. Exit status 2 with one sentence
+ * when there is no such subcommand.
  */
 #include "cli/cmd.h"
 

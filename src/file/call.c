@@ -2,10 +2,10 @@
  *
  * How one call is answered: the errno rules of connect, accept, send, recv and poll.
  *
- * Each function tries once and says whether the call has its answer. False means: park it, try again
- * when the socket has news. What Linux answers where POSIX leaves it open is what programs expect,
- * so that is the rule here: a blocking send returns only when everything is taken, an error after
- * some bytes returns the bytes, a connect that runs into SO_SNDTIMEO answers EINPROGRESS.
+ * Each function tries once and says whether the call has its answer. False means: park it, try
+ * again when the socket has news. What Linux answers where POSIX leaves it open is what programs
+ * expect, so that is the rule here: a blocking send returns only when everything is taken, an error
+ * after some bytes returns the bytes, a connect that runs into SO_SNDTIMEO answers EINPROGRESS.
  *
  * Called by file.c; calls weir.h only. Owns nothing.
  */
@@ -73,7 +73,9 @@ static bool recv_try(struct file_table *ft, w_ns now, struct file *f, struct fil
     if (is_short && !c->is_nonblock)
         return false;
     /* MSG_TRUNC answers more than was copied: r itself counts when it is the only piece. */
-    c->result = c->done != 0 && r <= 0 ? (int64_t)c->done : wants_all && r > 0 ? (int64_t)c->done : r;
+    c->result = c->done != 0 && r <= 0 ? (int64_t)c->done
+                : wants_all && r > 0   ? (int64_t)c->done
+                                       : r;
     return true;
 }
 
@@ -87,18 +89,12 @@ static bool poll_try(struct file_table *ft, struct file *f, struct file_call *c)
 bool call_try(struct file_table *ft, w_ns now, struct file *f, struct file_call *c, bool is_first)
 {
     switch (c->op) {
-    case FILE_CONNECT:
-        return connect_try(ft, now, f, c, is_first);
-    case FILE_ACCEPT:
-        return accept_try(ft, now, f, c);
-    case FILE_SEND:
-        return send_try(ft, now, f, c);
-    case FILE_RECV:
-        return recv_try(ft, now, f, c);
-    case FILE_POLL:
-        return poll_try(ft, f, c);
-    case FILE_CLOSE:
-        break;
+    case FILE_CONNECT: return connect_try(ft, now, f, c, is_first);
+    case FILE_ACCEPT: return accept_try(ft, now, f, c);
+    case FILE_SEND: return send_try(ft, now, f, c);
+    case FILE_RECV: return recv_try(ft, now, f, c);
+    case FILE_POLL: return poll_try(ft, f, c);
+    case FILE_CLOSE: break;
     }
     c->result = -EINVAL;
     return true;

@@ -9,9 +9,10 @@
  * Called by door/ and drill/; calls weir.h only. How one call is answered stands in call.c, options
  * that belong to a file rather than to a socket in opt.c.
  *
- * Invariants: a call is on a file's list exactly while is_parked; a file is on the news list at most
- * once; a free number has sock 0. Files are never moved while calls are parked on them by pointer:
- * lists are rebuilt when the table grows, which is why struct file is allocated in chunks that stay.
+ * Invariants: a call is on a file's list exactly while is_parked; a file is on the news list at
+ * most once; a free number has sock 0. Files are never moved while calls are parked on them by
+ * pointer: lists are rebuilt when the table grows, which is why struct file is allocated in chunks
+ * that stay.
  */
 #include "file/table.h"
 
@@ -48,11 +49,6 @@ void file_table_free(struct file_table *ft)
     free(ft);
 }
 
-struct weir *file_weir(struct file_table *ft)
-{
-    return ft->w;
-}
-
 struct file *file_at(struct file_table *ft, int file)
 {
     if (file < 1 || file >= ft->cap || ft->v[file].sock == 0)
@@ -79,11 +75,8 @@ static int file_install(struct file_table *ft, weir_sock s, int family, int type
         return -ENFILE;
     }
     struct file *f = &ft->v[n];
-    *f = (struct file){.sock = s,
-                       .family = family,
-                       .type = type,
-                       .rcvtimeo = WEIR_NEVER,
-                       .sndtimeo = WEIR_NEVER};
+    *f = (struct file){
+        .sock = s, .family = family, .type = type, .rcvtimeo = WEIR_NEVER, .sndtimeo = WEIR_NEVER};
     list_init(&f->calls);
     (void)weir_sock_user(ft->w, s, (uint64_t)n);
     return n;
@@ -246,7 +239,8 @@ w_ns file_next(const struct file_table *ft)
     w_ns next = WEIR_NEVER;
     for (const struct list *l = ft->timed.next; l != &ft->timed; l = l->next) {
         const struct file_call *c =
-            (const struct file_call *)((const uint8_t *)l - offsetof(struct file_call, by_deadline));
+            (const struct file_call *)((const uint8_t *)l -
+                                       offsetof(struct file_call, by_deadline));
         next = w_u64_min(next, c->deadline);
     }
     return next;
@@ -278,16 +272,4 @@ weir_sock file_sock(struct file_table *ft, int file)
 {
     struct file *f = file_at(ft, file);
     return f == NULL ? 0 : f->sock;
-}
-
-int file_type(struct file_table *ft, int file)
-{
-    struct file *f = file_at(ft, file);
-    return f == NULL ? -EBADF : f->type;
-}
-
-int file_family(struct file_table *ft, int file)
-{
-    struct file *f = file_at(ft, file);
-    return f == NULL ? -EBADF : f->family;
 }

@@ -38,18 +38,18 @@ enum file_status { FILE_DONE, FILE_PARKED };
 struct file_call {
     enum file_op op;
     int file;
-    bool is_nonblock;      /* O_NONBLOCK or MSG_DONTWAIT: -EAGAIN or -EINPROGRESS, never parked */
+    bool is_nonblock; /* O_NONBLOCK or MSG_DONTWAIT: -EAGAIN or -EINPROGRESS, never parked */
     bool has_addr;
     struct weir_addr addr; /* in or out, as the operation says */
     void *buf;             /* the caller's, until the call is answered */
     size_t len;
-    unsigned flags;        /* enum weir_msg */
+    unsigned flags; /* enum weir_msg */
     uint32_t want;
-    w_ns deadline;         /* WEIR_NEVER: wait for ever (SO_RCVTIMEO/SNDTIMEO still hold) */
+    w_ns deadline; /* WEIR_NEVER: wait for ever (SO_RCVTIMEO/SNDTIMEO still hold) */
     int64_t result;
-    void *user;            /* the caller's */
+    void *user; /* the caller's */
     /* the table's own */
-    size_t done;           /* bytes so far of a blocking send, or of MSG_WAITALL */
+    size_t done; /* bytes so far of a blocking send, or of MSG_WAITALL */
     struct list link;
     struct list by_deadline;
     bool is_parked;
@@ -59,9 +59,9 @@ struct file_call {
 struct file_table *file_table_new(struct weir *);
 /* Closes every file. Parked calls are dropped: the caller cancels them first. */
 void file_table_free(struct file_table *);
-struct weir *file_weir(struct file_table *);
 
-/* A new socket: file number, or -EAFNOSUPPORT -ESOCKTNOSUPPORT -EPROTONOSUPPORT -ENFILE -ENOBUFS. */
+/* A new socket: file number, or -EAFNOSUPPORT, -ESOCKTNOSUPPORT,
+ * -EPROTONOSUPPORT, -ENFILE, -ENOBUFS. */
 int file_socket(struct file_table *, int family, int type, int proto);
 /* Calls that never wait. 0 or -errno, lengths as in weir.h. */
 int file_bind(struct file_table *, int file, const struct weir_addr *);
@@ -82,7 +82,8 @@ enum file_status file_submit(struct file_table *, w_ns now, struct file_call *);
  * or -EINTR. */
 void file_cancel(struct file_table *, struct file_call *);
 
-/* After anything happened to the stack: takes its events, retries parked calls, expires deadlines. */
+/* After anything happened to the stack: takes its events, retries parked calls, ends those whose
+ * deadline has passed. */
 void file_step(struct file_table *, w_ns now);
 /* Answered calls, in the order they were answered; NULL: none. */
 struct file_call *file_done_pop(struct file_table *);
@@ -95,8 +96,5 @@ void file_set_user(struct file_table *, int file, void *user);
 void *file_event_pop(struct file_table *, uint32_t *bits);
 /* The socket under a file, for weir_send_space and the like; 0: no such file. */
 weir_sock file_sock(struct file_table *, int file);
-/* What the file is: SO_TYPE, SO_DOMAIN as made. */
-int file_type(struct file_table *, int file);
-int file_family(struct file_table *, int file);
 
 #endif

@@ -64,9 +64,10 @@ static void blocking_calls_wait_for_their_answer(void **state)
     assert_ptr_equal(file_done_pop(t.ft[1]), &acc);
     assert_true(acc.result > 0 && acc.result != lsn);
     int s = (int)acc.result;
-    struct file_call rd = {.op = FILE_RECV, .file = s, .buf = buf, .len = 4, .deadline = WEIR_NEVER};
-    struct file_call wr = {.op = FILE_SEND, .file = c, .buf = "ping", .len = 4,
-                           .deadline = WEIR_NEVER};
+    struct file_call rd = {
+        .op = FILE_RECV, .file = s, .buf = buf, .len = 4, .deadline = WEIR_NEVER};
+    struct file_call wr = {
+        .op = FILE_SEND, .file = c, .buf = "ping", .len = 4, .deadline = WEIR_NEVER};
     assert_int_equal(file_submit(t.ft[1], t.p.now, &rd), FILE_PARKED);
     assert_int_equal(file_submit(t.ft[0], t.p.now, &wr), FILE_DONE);
     assert_int_equal(wr.result, 4);
@@ -95,10 +96,14 @@ static void waitall_waits_for_all(void **state)
     (void)file_submit(t.ft[1], t.p.now, &acc);
     (void)file_submit(t.ft[0], t.p.now, &con);
     two_step(&t);
-    struct file_call rd = {.op = FILE_RECV, .file = (int)acc.result, .buf = buf, .len = 10,
-                           .flags = WEIR_MSG_WAITALL, .deadline = WEIR_NEVER};
-    struct file_call wr = {.op = FILE_SEND, .file = c, .buf = "12345", .len = 5,
+    struct file_call rd = {.op = FILE_RECV,
+                           .file = (int)acc.result,
+                           .buf = buf,
+                           .len = 10,
+                           .flags = WEIR_MSG_WAITALL,
                            .deadline = WEIR_NEVER};
+    struct file_call wr = {
+        .op = FILE_SEND, .file = c, .buf = "12345", .len = 5, .deadline = WEIR_NEVER};
     (void)file_done_pop(t.ft[1]);
     assert_int_equal(file_submit(t.ft[1], t.p.now, &rd), FILE_PARKED);
     (void)file_submit(t.ft[0], t.p.now, &wr);

@@ -86,8 +86,8 @@ static int timeo_set(w_ns *timeo, const void *val, size_t n)
     return 0;
 }
 
-int file_setsockopt(struct file_table *ft, w_ns now, int file, int level, int name,
-                    const void *val, size_t n)
+int file_setsockopt(struct file_table *ft, w_ns now, int file, int level, int name, const void *val,
+                    size_t n)
 {
     struct file *f = file_at(ft, file);
     if (f == NULL)

@@ -73,7 +73,7 @@ static void addr_print(FILE *f, const struct weir_addr *a)
 
 static const char *state_name(const struct weir_sock_info *i)
 {
-    static const char *const names[] = {"UNCONN",   "ESTAB",      "SYN-SENT", "SYN-RECV",
+    static const char *const names[] = {"UNCONN",     "ESTAB",      "SYN-SENT",  "SYN-RECV",
                                         "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT", "UNCONN",
                                         "CLOSE-WAIT", "LAST-ACK",   "LISTEN",    "CLOSING"};
     return i->state < WEIR_COUNT(names) ? names[i->state] : "?";
@@ -118,16 +118,15 @@ static void sockets_print(FILE *f, struct ctl *c)
             "Local Address:Port", "Peer Address:Port");
     while (weir_sock_next(w, loop_now(c->loop), &cursor, &i)) {
         bool is_listener = i.state == TCPS_LISTEN;
-        fprintf(f, "%-5s %-10s %8llu %8llu ", i.type == WEIR_STREAM ? "tcp" : "udp",
-                state_name(&i), (unsigned long long)(is_listener ? i.accept_n : i.inq),
+        fprintf(f, "%-5s %-10s %8llu %8llu ", i.type == WEIR_STREAM ? "tcp" : "udp", state_name(&i),
+                (unsigned long long)(is_listener ? i.accept_n : i.inq),
                 (unsigned long long)(is_listener ? i.accept_max : i.outq));
         addr_print(f, &i.local);
         addr_print(f, &i.peer);
         if (i.timer[0] != '\0')
             fprintf(f, " timer:(%s,%.3fs)", i.timer,
-                    i.timer_at > loop_now(c->loop)
-                        ? (double)(i.timer_at - loop_now(c->loop)) / 1e9
-                        : 0.0);
+                    i.timer_at > loop_now(c->loop) ? (double)(i.timer_at - loop_now(c->loop)) / 1e9
+                                                   : 0.0);
         fprintf(f, "\n");
         if (i.type == WEIR_STREAM && i.sock != 0 && !is_listener)
             tcp_print(f, w, &i);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The worked example of the textbook: a file of 500,000 bytes, an MSS of 1,000 bytes, the first byte
- * numbered 0. The stream is cut into 500 segments; the first has sequence number 0, the second 1000,
- * the third 2000.
+ * The worked example of the textbook: a file of 500,000 bytes, an MSS of 1,000 bytes, the first
+ * byte numbered 0. The stream is cut into 500 segments; the first has sequence number 0, the second
+ * 1000, the third 2000.
  *
  * Two hosts are joined by a perfect link whose MTU of 1,040 makes the MSS 1,000 (20 bytes of IP, 20
- * of TCP, no options: timestamps are off). A watcher on the wire writes down every segment with data.
- * Sequence numbers are shown relative to the first byte, as the book has them.
+ * of TCP, no options: timestamps are off). A watcher on the wire writes down every segment with
+ * data. Sequence numbers are shown relative to the first byte, as the book has them.
  */
 #include "sim/example.h"
 
@@ -97,8 +97,8 @@ int example_segments(FILE *f)
     if (f != NULL)
         fprintf(f, "A stream of 500,000 bytes, MSS 1,000, first byte numbered 0:\n");
     int r = example_world(s, e);
-    bool is_right = r == 0 && e->n_segs == EX_SEGS && e->n_wrong == 0 &&
-                    !oracle_is_violated(&e->oracle);
+    bool is_right =
+        r == 0 && e->n_segs == EX_SEGS && e->n_wrong == 0 && !oracle_is_violated(&e->oracle);
     if (f != NULL)
         fprintf(f, "%u segments, %u of them not where the example has them: %s\n", e->n_segs,
                 e->n_wrong, is_right ? "as the book says" : "NOT as the book says");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the simulated applications do, and the byte oracle: byte i of what a side of a transfer sends
- * is a function of (transfer, side, i), so a byte that is lost, repeated, moved or changed is noticed
- * by the reader at once.
+ * What the simulated applications do, and the byte oracle: byte i of what a side of a transfer
+ * sends is a function of (transfer, side, i), so a byte that is lost, repeated, moved or changed is
+ * noticed by the reader at once.
  *
  * Uses the public calls of weir.h only, as an embedding program would. Each application takes its
  * turn when the world has moved; it makes calls until they answer -EAGAIN.
@@ -86,8 +86,10 @@ static void end_finish(struct load *l, struct load_end *e, enum side_state state
         oracle_fail(l->oracle, l->sim->now, "a socket could not be closed");
     e->s = 0;
     if (state == SIDE_FAILED && !l->may_fail)
-        oracle_fail(l->oracle, l->sim->now, "a connection failed with error %d in a run without "
-                                            "any reason to", error);
+        oracle_fail(l->oracle, l->sim->now,
+                    "a connection failed with error %d in a run without "
+                    "any reason to",
+                    error);
 }
 
 static bool client_open(struct load *l, struct xfer *x)
@@ -212,8 +214,7 @@ static bool end_read(struct load *l, struct xfer *x, unsigned side)
         oracle_fail(l->oracle, now, "transfer %u: end of stream before the sender ended it", x->id);
     if (r == 0 && peer->state != SIDE_FAILED && e->got != peer->conf.bytes)
         oracle_fail(l->oracle, now, "transfer %u side %u: %llu bytes at the end, %llu were sent",
-                    x->id, side, (unsigned long long)e->got,
-                    (unsigned long long)peer->conf.bytes);
+                    x->id, side, (unsigned long long)e->got, (unsigned long long)peer->conf.bytes);
     e->read_at = e->conf.read_pause != 0 ? now + e->conf.read_pause : 0;
     return true;
 }

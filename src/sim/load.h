@@ -4,8 +4,9 @@
  * every byte that arrives (the byte oracle).
  *
  * A transfer is one connection from a client host to a server host. Each side sends its share in
- * writes of its own size, then shuts down its sending direction; it reads in pieces of its own size,
- * may pause between reads (a slow reader), and closes when it has sent all and read to the end.
+ * writes of its own size, then shuts down its sending direction; it reads in pieces of its own
+ * size, may pause between reads (a slow reader), and closes when it has sent all and read to the
+ * end.
  */
 #ifndef WEIR_LOAD_H
 #define WEIR_LOAD_H
@@ -20,9 +21,9 @@ struct load_side {
     uint64_t bytes;       /* it sends */
     uint32_t write_bytes; /* per call; 0: 16384 */
     uint32_t read_bytes;
-    w_ns read_pause;      /* after each read */
+    w_ns read_pause; /* after each read */
     w_ns write_pause;
-    uint64_t abort_at;    /* resets after having sent this many; UINT64_MAX: never */
+    uint64_t abort_at;       /* resets after having sent this many; UINT64_MAX: never */
     uint32_t sndbuf, rcvbuf; /* SO_SNDBUF, SO_RCVBUF; 0: default */
     bool is_nodelay;
 };
@@ -36,13 +37,13 @@ struct load_end {
     enum side_state state;
     uint64_t sent, got;
     bool has_shut, has_eof, has_abort;
-    int error; /* positive errno it ended with */
+    int error;              /* positive errno it ended with */
     w_ns read_at, write_at; /* not before */
 };
 
 struct xfer {
     unsigned id;
-    uint32_t server_ip; /* host order */
+    uint32_t server_ip;     /* host order */
     struct load_end end[2]; /* 0: client */
     w_ns start;
     w_ns done_at;
@@ -54,7 +55,8 @@ struct load {
     struct xfer xfer[LOAD_XFERS];
     unsigned n_xfer;
     weir_sock listener[SIM_HOSTS];
-    bool may_fail; /* the run draws aborts or starves hosts: errors are answers, wrong bytes never */
+    bool
+        may_fail; /* the run draws aborts or starves hosts: errors are answers, wrong bytes never */
 };
 
 void load_init(struct load *, struct sim *, struct oracle *);

@@ -17,10 +17,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void oracle_init(struct oracle *o)
-{
-    memset(o, 0, sizeof(*o));
-}
+void oracle_init(struct oracle *o) { memset(o, 0, sizeof(*o)); }
 
 void oracle_fail(struct oracle *o, w_ns now, const char *fmt, ...)
 {
@@ -33,15 +30,9 @@ void oracle_fail(struct oracle *o, w_ns now, const char *fmt, ...)
     o->violated_at = now;
 }
 
-void oracle_app_turn(struct oracle *o)
-{
-    memset(o->arrived_at, 0, sizeof(o->arrived_at));
-}
+void oracle_app_turn(struct oracle *o) { memset(o->arrived_at, 0, sizeof(o->arrived_at)); }
 
-static int32_t ahead(uint32_t a, uint32_t b)
-{
-    return (int32_t)(a - b);
-}
+static int32_t ahead(uint32_t a, uint32_t b) { return (int32_t)(a - b); }
 
 struct seg {
     struct wire_ip4 ip;
@@ -117,8 +108,8 @@ static bool edge_of(const struct oracle_flow *f, unsigned side, const struct seg
         return false;
     if (!mine->has_syn || !other->has_syn)
         return false;
-    bool is_scaled = mine->syn_wscale != 255 && other->syn_wscale != 255 &&
-                     (s->tcp.flags & TCPF_SYN) == 0;
+    bool is_scaled =
+        mine->syn_wscale != 255 && other->syn_wscale != 255 && (s->tcp.flags & TCPF_SYN) == 0;
     *edge = s->tcp.ack + ((uint32_t)s->tcp.wnd << (is_scaled ? mine->syn_wscale : 0));
     return true;
 }
@@ -189,8 +180,7 @@ static void seg_arrives(struct oracle *o, w_ns now, unsigned host, const struct 
     d->has_edge_in = true;
 }
 
-void oracle_watch(void *ctx, w_ns now, unsigned host, bool is_out, const uint8_t *frame,
-                  uint32_t n)
+void oracle_watch(void *ctx, w_ns now, unsigned host, bool is_out, const uint8_t *frame, uint32_t n)
 {
     struct oracle *o = ctx;
     struct seg s;

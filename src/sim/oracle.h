@@ -7,7 +7,8 @@
  *   - a receiver never takes back window it has advertised [RFC 9293 SHLD-14]
  *   - a segment is answered by at most one RST, and a RST by none [RFC 9293 3.10.7]
  *   - every frame a host makes is well formed: checksums, lengths
- * The byte oracle is load.h's: what arrives is what was sent. The stack's own tcb_check runs inside.
+ * The byte oracle is load.h's: what arrives is what was sent. The stack's own tcb_check runs
+ * inside.
  */
 #ifndef WEIR_ORACLE_H
 #define WEIR_ORACLE_H

@@ -7,7 +7,8 @@
  * host's weir_next(). Nothing else moves time, so an idle minute costs nothing.
  *
  * Owns the hosts' memory and the wire's. A frame is copied from the sender's memory to the wire's,
- * and from there to the receiver's: a host that runs out of packets loses frames, its peer does not.
+ * and from there to the receiver's: a host that runs out of packets loses frames, its peer does
+ * not.
  *
  * Invariants checked in every step: a host whose time is up and whose queues were drained wants to
  * be called strictly later (weir.h's contract iii); time never goes back.
@@ -25,8 +26,8 @@ enum { SIM_SLOTS = 4096, SIM_BURST = 32, SIM_DRAIN_ROUNDS = 10000 };
 
 static void *sim_map(size_t n)
 {
-    void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                   -1, 0);
+    void *p =
+        mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return p == MAP_FAILED ? NULL : p;
 }
 
@@ -199,7 +200,8 @@ static w_ns sim_next(const struct sim *s)
 {
     w_ns next = W_NEVER;
     for (unsigned i = 0; i < s->n_link; i++)
-        next = w_u64_min(next, w_u64_min(emu_next(&s->link[i].dir[0]), emu_next(&s->link[i].dir[1])));
+        next =
+            w_u64_min(next, w_u64_min(emu_next(&s->link[i].dir[0]), emu_next(&s->link[i].dir[1])));
     for (unsigned i = 0; i < s->n_host; i++)
         next = w_u64_min(next, weir_next(s->host[i].w));
     return next;

@@ -3,9 +3,9 @@
  * The simulator: hosts that run the very stack that ships, joined by emulated links, in virtual
  * time. One seed, one result, bit for bit.
  *
- * A world is made of hosts and links; sim_step() moves its clock to the next thing that happens. Who
- * drives the hosts' sockets (load.h) looks after each step; who watches the wire (oracle.h) is shown
- * every frame that leaves a host or reaches one.
+ * A world is made of hosts and links; sim_step() moves its clock to the next thing that happens.
+ * Who drives the hosts' sockets (load.h) looks after each step; who watches the wire (oracle.h) is
+ * shown every frame that leaves a host or reaches one.
  */
 #ifndef WEIR_SIM_H
 #define WEIR_SIM_H
@@ -75,8 +75,8 @@ struct sim_join {
 };
 int sim_join(struct sim *, const struct sim_join *);
 
-/* Everything due at the world's time is done; then the clock moves to the next thing due, at most to
- * `until`. False: nothing is due before `until`, the clock stands at `until`. */
+/* Everything due at the world's time is done; then the clock moves to the next thing due, at most
+ * to `until`. False: nothing is due before `until`, the clock stands at `until`. */
 bool sim_step(struct sim *, w_ns until);
 /* Lets a host send what its sockets were just given. */
 void sim_kick(struct sim *, struct sim_host *);

@@ -4,12 +4,12 @@
  *
  * Decides the shape of each run: how many transfers and what they do, how the link behaves while
  * faults last, how small the hosts' memory is, which options TCP may use. Everything is drawn from
- * the seed in a fixed order, so a run is repeated exactly by its number alone; a change of this file
- * changes what the numbers mean, and nothing else does.
+ * the seed in a fixed order, so a run is repeated exactly by its number alone; a change of this
+ * file changes what the numbers mean, and nothing else does.
  *
- * The bound: when faults have stopped the longest a connection may still wait for its retransmission
- * timer is the largest RTO; then everything left is carried at the link's rate and the readers'
- * pace. SWARM_BOUND is far above both and far below "never".
+ * The bound: when faults have stopped the longest a connection may still wait for its
+ * retransmission timer is the largest RTO; then everything left is carried at the link's rate and
+ * the readers' pace. SWARM_BOUND is far above both and far below "never".
  */
 #include "sim/swarm.h"
 
@@ -31,12 +31,11 @@ enum {
     F_KINDS = 9,
 };
 
-#define SWARM_BOUND (900 * W_S)
+#define SWARM_BOUND  (900 * W_S)
 #define SWARM_LINGER (400 * W_S) /* TIME-WAIT, FIN-WAIT-2 and the last retransmissions */
 
-static const char *const fault_names[F_KINDS] = {"loss",   "burst-loss", "reorder",
-                                                 "dup",    "corrupt",    "jitter",
-                                                 "cut",    "starve",     "abort"};
+static const char *const fault_names[F_KINDS] = {
+    "loss", "burst-loss", "reorder", "dup", "corrupt", "jitter", "cut", "starve", "abort"};
 
 struct swarm {
     struct rng rng;
@@ -153,8 +152,8 @@ static int draw_load(struct swarm *w, struct sim_host *a, struct sim_host *b)
     for (unsigned i = 0; r == 0 && i < n; i++) {
         bool is_a = rng_below(&w->rng, 2) != 0;
         w_ns start = w->sim->now + rng_below(&w->rng, 3000) * W_MS;
-        struct xfer *x = load_add(&w->load, is_a ? a : b, is_a ? b : a,
-                                  is_a ? 0x0a000002 : 0x0a000001, start);
+        struct xfer *x =
+            load_add(&w->load, is_a ? a : b, is_a ? b : a, is_a ? 0x0a000002 : 0x0a000001, start);
         draw_side(w, &x->end[0].conf);
         draw_side(w, &x->end[1].conf);
     }
@@ -227,9 +226,9 @@ static void swarm_leftovers(struct swarm *w)
 
 static void swarm_words(const struct swarm *w, struct swarm_result *out)
 {
-    int n = snprintf(out->what, sizeof(out->what), "%u transfers, %llu Mbit/s, %.2f ms, faults:",
-                     w->load.n_xfer, (unsigned long long)w->calm.rate_bps / 1000000,
-                     (double)w->calm.delay_ns / 1e6);
+    int n = snprintf(
+        out->what, sizeof(out->what), "%u transfers, %llu Mbit/s, %.2f ms, faults:", w->load.n_xfer,
+        (unsigned long long)w->calm.rate_bps / 1000000, (double)w->calm.delay_ns / 1e6);
     for (unsigned i = 0; i < F_KINDS; i++)
         if ((w->faults & 1u << i) != 0 && n < (int)sizeof(out->what))
             n += snprintf(out->what + n, sizeof(out->what) - (size_t)n, " %s", fault_names[i]);

@@ -12,8 +12,8 @@
 
 #include <errno.h>
 
-static const unsigned send_flags = WEIR_MSG_OOB | WEIR_MSG_DONTWAIT | WEIR_MSG_NOSIGNAL |
-                                   WEIR_MSG_MORE;
+static const unsigned send_flags =
+    WEIR_MSG_OOB | WEIR_MSG_DONTWAIT | WEIR_MSG_NOSIGNAL | WEIR_MSG_MORE;
 static const unsigned recv_flags = WEIR_MSG_OOB | WEIR_MSG_PEEK | WEIR_MSG_TRUNC |
                                    WEIR_MSG_DONTWAIT | WEIR_MSG_WAITALL | WEIR_MSG_NOSIGNAL;
 
@@ -69,8 +69,8 @@ int64_t sock_recv(struct socks *ss, struct sock *s, void *buf, size_t n, unsigne
     if ((flags & WEIR_MSG_OOB) != 0)
         return flags_refused(ss);
     struct udp_from uf;
-    int64_t r = udp_recv(ss->udp, sock_udp(ss, s), buf, n,
-                         flags & (WEIR_MSG_PEEK | WEIR_MSG_TRUNC), &uf);
+    int64_t r =
+        udp_recv(ss->udp, sock_udp(ss, s), buf, n, flags & (WEIR_MSG_PEEK | WEIR_MSG_TRUNC), &uf);
     if (r >= 0 && from != NULL)
         sock_addr_out(s, &uf.addr, uf.port, from);
     return r;

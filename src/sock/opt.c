@@ -2,12 +2,12 @@
  *
  * Socket options: one table ⟨level, name⟩ → what kind of value, who keeps it.
  *
- * Nothing pretends: an option that is not in the table answers ENOPROTOOPT and is counted. An option
- * that Linux accepts and that has no effect on a host like ours (priority, mark) is kept and read
- * back, and its row says so.
+ * Nothing pretends: an option that is not in the table answers ENOPROTOOPT and is counted. An
+ * option that Linux accepts and that has no effect on a host like ours (priority, mark) is kept and
+ * read back, and its row says so.
  *
- * Levels and names are Linux's numbers. Values are ints unless a row says otherwise; shorter ones are
- * refused with EINVAL, as Linux does.
+ * Levels and names are Linux's numbers. Values are ints unless a row says otherwise; shorter ones
+ * are refused with EINVAL, as Linux does.
  *
  * Called by stack/; calls tcp/ and udp/ for the options that are theirs.
  */
@@ -33,7 +33,7 @@ enum opt_kind {
     OPT_CONGESTION,
     OPT_INFO,
     OPT_COOKIE,
-    OPT_ONE,      /* always reads as 1; cannot be set */
+    OPT_ONE, /* always reads as 1; cannot be set */
     OPT_RCVLOWAT,
     OPT_NOCHECK,
 };
@@ -187,12 +187,9 @@ static int pmtudisc_set(struct socks *ss, struct sock *s, int v)
 static int int_set(struct socks *ss, struct sock *s, const struct opt *o, int v)
 {
     switch (o->kind) {
-    case OPT_FLAG:
-        return flag_set(ss, s, o->arg, v != 0);
-    case OPT_TCP:
-        return tcp_opt_set(ss->tcp, sock_tcb(ss, s), o->arg, v);
-    case OPT_BUF:
-        return buf_set(ss, s, o->arg, v);
+    case OPT_FLAG: return flag_set(ss, s, o->arg, v != 0);
+    case OPT_TCP: return tcp_opt_set(ss->tcp, sock_tcb(ss, s), o->arg, v);
+    case OPT_BUF: return buf_set(ss, s, o->arg, v);
     case OPT_KEEPALIVE:
         return s->type == WEIR_STREAM
                    ? tcp_opt_set(ss->tcp, sock_tcb(ss, s), TOPT_KEEPALIVE, v != 0)
@@ -202,25 +199,14 @@ static int int_set(struct socks *ss, struct sock *s, const struct opt *o, int v)
         return s->type == WEIR_STREAM
                    ? tcp_opt_set(ss->tcp, sock_tcb(ss, s), TOPT_RCVLOWAT, s->rcvlowat)
                    : 0;
-    case OPT_BROADCAST:
-        udp_flag_put(ss, s, UDP_BROADCAST, v != 0);
-        return 0;
-    case OPT_NOCHECK:
-        udp_flag_put(ss, s, UDP_NO_CHECK, v != 0);
-        return 0;
+    case OPT_BROADCAST: udp_flag_put(ss, s, UDP_BROADCAST, v != 0); return 0;
+    case OPT_NOCHECK: udp_flag_put(ss, s, UDP_NO_CHECK, v != 0); return 0;
     case OPT_TOS:
-    case OPT_TTL:
-        return ip_opt_set(ss, s, o->kind, v);
-    case OPT_PMTUDISC:
-        return pmtudisc_set(ss, s, v);
-    case OPT_PRIORITY:
-        s->priority = (uint8_t)v;
-        return v < 0 || v > 6 ? -EPERM : 0;
-    case OPT_MARK:
-        s->mark = (uint32_t)v;
-        return 0;
-    default:
-        return opt_refused(ss);
+    case OPT_TTL: return ip_opt_set(ss, s, o->kind, v);
+    case OPT_PMTUDISC: return pmtudisc_set(ss, s, v);
+    case OPT_PRIORITY: s->priority = (uint8_t)v; return v < 0 || v > 6 ? -EPERM : 0;
+    case OPT_MARK: s->mark = (uint32_t)v; return 0;
+    default: return opt_refused(ss);
     }
 }
 
@@ -290,53 +276,30 @@ static int int_get(struct socks *ss, struct sock *s, const struct opt *o, int *v
     bool is_stream = s->type == WEIR_STREAM;
     struct udp_sock *u = is_stream ? NULL : sock_udp(ss, s);
     switch (o->kind) {
-    case OPT_FLAG:
-        *v = (s->flags & o->arg) != 0;
-        return 0;
-    case OPT_TCP:
-        return tcp_int(ss, s, o->arg, v);
+    case OPT_FLAG: *v = (s->flags & o->arg) != 0; return 0;
+    case OPT_TCP: return tcp_int(ss, s, o->arg, v);
     case OPT_BUF:
         if (is_stream)
             return tcp_int(ss, s, o->arg ? TOPT_RCVBUF : TOPT_SNDBUF, v);
         *v = (int)(o->arg ? u->rx_limit : ss->env->conf.wmem_default);
         return 0;
-    case OPT_KEEPALIVE:
-        return is_stream ? tcp_int(ss, s, TOPT_KEEPALIVE, v) : 0;
+    case OPT_KEEPALIVE: return is_stream ? tcp_int(ss, s, TOPT_KEEPALIVE, v) : 0;
     case OPT_ERROR:
         *v = is_stream ? tcp_take_error(sock_tcb(ss, s)) : udp_take_error(ss->udp, u);
         s->flags = (uint16_t)(*v != 0 ? s->flags & ~(unsigned)SOCK_CONNECTING : s->flags);
         return 0;
-    case OPT_ACCEPTCONN:
-        *v = (s->flags & SOCK_LISTENING) != 0;
-        return 0;
-    case OPT_BROADCAST:
-        *v = u != NULL && (u->flags & UDP_BROADCAST) != 0;
-        return 0;
-    case OPT_NOCHECK:
-        *v = u != NULL && (u->flags & UDP_NO_CHECK) != 0;
-        return 0;
-    case OPT_RCVLOWAT:
-        *v = (int)s->rcvlowat;
-        return 0;
+    case OPT_ACCEPTCONN: *v = (s->flags & SOCK_LISTENING) != 0; return 0;
+    case OPT_BROADCAST: *v = u != NULL && (u->flags & UDP_BROADCAST) != 0; return 0;
+    case OPT_NOCHECK: *v = u != NULL && (u->flags & UDP_NO_CHECK) != 0; return 0;
+    case OPT_RCVLOWAT: *v = (int)s->rcvlowat; return 0;
     case OPT_TOS:
-    case OPT_TTL:
-        return ip_opt_get(ss, s, o->kind, v);
-    case OPT_PMTUDISC:
-        *v = s->pmtudisc;
-        return 0;
-    case OPT_MTU:
-        return mtu_get(ss, s, v);
-    case OPT_PRIORITY:
-        *v = s->priority;
-        return 0;
-    case OPT_MARK:
-        *v = (int)s->mark;
-        return 0;
-    case OPT_ONE:
-        *v = 1;
-        return 0;
-    default:
-        return opt_refused(ss);
+    case OPT_TTL: return ip_opt_get(ss, s, o->kind, v);
+    case OPT_PMTUDISC: *v = s->pmtudisc; return 0;
+    case OPT_MTU: return mtu_get(ss, s, v);
+    case OPT_PRIORITY: *v = s->priority; return 0;
+    case OPT_MARK: *v = (int)s->mark; return 0;
+    case OPT_ONE: *v = 1; return 0;
+    default: return opt_refused(ss);
     }
 }
 

@@ -7,8 +7,8 @@
  *
  * Called by stack/; calls tcp/, udp/, ip/ and port.c.
  *
- * Invariants: a live socket has a live tcb or UDP socket, whose `sock` is this one's index; a handle
- * is (generation << 32 | index), so a stale one is noticed.
+ * Invariants: a live socket has a live tcb or UDP socket, whose `sock` is this one's index; a
+ * handle is (generation << 32 | index), so a stale one is noticed.
  */
 #include "sock/sock.h"
 
@@ -161,13 +161,17 @@ static int connect_stream(struct socks *ss, struct sock *s, const struct addr *t
 int sock_connect(struct socks *ss, struct sock *s, const struct weir_addr *to)
 {
     struct addr a = sock_addr_in(to);
+    if (to->family == 0 && s->type == WEIR_DGRAM) {
+        udp_disconnect(ss->udp, sock_udp(ss, s));
+        return 0;
+    }
     int r = sock_addr_check(s, &a);
     if (r < 0)
         return r;
     /* Linux: connecting to "any" means this host. */
     if (addr_is_any(&a))
         a = addr_is_ip4(&a) || s->family == WEIR_INET ? addr_ip4(0x7f000001)
-                                                     : (struct addr){.b = {[15] = 1}};
+                                                      : (struct addr){.b = {[15] = 1}};
     if (s->type == WEIR_DGRAM)
         return udp_connect(ss->udp, sock_udp(ss, s), &a, to->port);
     return to->port == 0 ? -ECONNREFUSED : connect_stream(ss, s, &a, to->port);

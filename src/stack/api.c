@@ -3,8 +3,8 @@
  * The sockets of weir.h: a handle is looked up, the time is set, the call is sock/'s, and what it
  * made TCP want to send on a loopback interface is left to the next tick.
  *
- * Called by the stack's owner. Every function here is the same three lines on purpose: anything that
- * decides belongs to sock/ or below.
+ * Called by the stack's owner. Every function here is the same three lines on purpose: anything
+ * that decides belongs to sock/ or below.
  */
 #include "stack/stack.h"
 
@@ -65,8 +65,8 @@ int64_t weir_sendto(struct weir *w, weir_ns now, weir_sock h, const void *buf, s
     return s == NULL ? -EBADF : sock_send(&w->socks, s, buf, n, flags, to);
 }
 
-int64_t weir_recvfrom(struct weir *w, weir_ns now, weir_sock h, void *buf, size_t n,
-                      unsigned flags, struct weir_addr *from)
+int64_t weir_recvfrom(struct weir *w, weir_ns now, weir_sock h, void *buf, size_t n, unsigned flags,
+                      struct weir_addr *from)
 {
     struct sock *s = enter(w, now, h);
     return s == NULL ? -EBADF : sock_recv(&w->socks, s, buf, n, flags, from);
@@ -162,8 +162,8 @@ int weir_getpeername(struct weir *w, weir_sock h, struct weir_addr *out)
     return s == NULL ? -EBADF : sock_name(&w->socks, s, true, out);
 }
 
-int weir_setsockopt(struct weir *w, weir_ns now, weir_sock h, int level, int name,
-                    const void *val, size_t n)
+int weir_setsockopt(struct weir *w, weir_ns now, weir_sock h, int level, int name, const void *val,
+                    size_t n)
 {
     struct sock *s = enter(w, now, h);
     return s == NULL ? -EBADF : sock_opt_set(&w->socks, s, level, name, val, n);

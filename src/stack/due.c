@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Time passes: what the wheel says is due goes to the room whose kind it is; and out: packets to the
- * device, credit for those it has sent, and when anybody wants to be called again.
+ * Time passes: what the wheel says is due goes to the room whose kind it is; and out: packets to
+ * the device, credit for those it has sent, and when anybody wants to be called again.
  *
  * Called by the stack's owner through weir_tick, weir_tx, weir_sent, weir_next. Bounded: a tick
  * handles at most TICK_ROUNDS bursts of timers, the rest stays due, and weir_next says so.
@@ -16,19 +16,14 @@ static void due_one(struct weir *w, struct timer *t)
     switch (t->kind) {
     case TK_TCP:
     case TK_TCP_SYN:
-    case TK_TCP_TW:
-        tcp_timer(&w->tcp, t);
-        break;
-    case TK_NEIGH:
-        neigh_timer(&w->neigh, t);
-        break;
+    case TK_TCP_TW: tcp_timer(&w->tcp, t); break;
+    case TK_NEIGH: neigh_timer(&w->neigh, t); break;
     case TK_REASM:
         p = ip_timer(&w->ip, t);
         if (p != NULL)
             icmp_error(&w->icmp, p);
         break;
-    default:
-        WEIR_NEVER_HERE("a timer of no kind");
+    default: WEIR_NEVER_HERE("a timer of no kind");
     }
 }
 

@@ -3,7 +3,8 @@
  * Seeing and setting: counters, sockets as `ss` lists them, settings changed while running, and
  * packets for programs that have only bytes.
  *
- * Called by the stack's owner; reads every room's state, changes only env->conf.
+ * Called by the stack's owner; reads every room's state, changes only env->conf. Owns nothing; what
+ * it hands out are copies, but for names, which are constants.
  */
 #include "stack/stack.h"
 
@@ -53,20 +54,14 @@ struct pkt *weir_pkt(struct weir *w, const void *bytes, size_t n)
     return pkt_from_bytes(&w->env.mem, bytes, n);
 }
 
-size_t weir_pkt_len(const struct pkt *p)
-{
-    return p->len;
-}
+size_t weir_pkt_len(const struct pkt *p) { return p->len; }
 
 size_t weir_pkt_copy(const struct pkt *p, void *out, size_t n)
 {
     return pkt_copy_out(p, 0, out, n > UINT32_MAX ? UINT32_MAX : (uint32_t)n);
 }
 
-void weir_pkt_free(struct pkt *p)
-{
-    pkt_free(p);
-}
+void weir_pkt_free(struct pkt *p) { pkt_free(p); }
 
 static void addr_out(struct weir_addr *out, const struct addr *a, uint16_t port)
 {

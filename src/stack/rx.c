@@ -19,14 +19,10 @@ static enum next rx_step(struct weir *w, struct nif *nif, struct pkt *p, enum ne
 {
     struct icmp_err err;
     switch (next) {
-    case NEXT_IP4:
-        return ip4_input(&w->ip, nif, p);
-    case NEXT_ARP:
-        return arp_input(&w->neigh, nif, p);
-    case NEXT_TCP:
-        return tcp_input(&w->tcp, p);
-    case NEXT_UDP:
-        return udp_input(&w->udp, nif, p);
+    case NEXT_IP4: return ip4_input(&w->ip, nif, p);
+    case NEXT_ARP: return arp_input(&w->neigh, nif, p);
+    case NEXT_TCP: return tcp_input(&w->tcp, p);
+    case NEXT_UDP: return udp_input(&w->udp, nif, p);
     case NEXT_ICMP:
         next = icmp_input(&w->icmp, nif, p, &err);
         if (next == NEXT_TCP_ERROR)
@@ -37,19 +33,15 @@ static enum next rx_step(struct weir *w, struct nif *nif, struct pkt *p, enum ne
             return next;
         pkt_free(p);
         return NEXT_DONE;
-    case NEXT_FORWARD:
-        return ip_forward(&w->ip, p);
+    case NEXT_FORWARD: return ip_forward(&w->ip, p);
     case NEXT_ICMP_ERROR:
         if (p->drop != DROP_NONE)
             w->env.drops[p->drop]++;
         icmp_error(&w->icmp, p);
         return NEXT_DONE;
     case NEXT_IP6:
-    case NEXT_ICMP6:
-        p->drop = DROP_IP6_UNSUPPORTED;
-        return NEXT_DROP;
-    default:
-        WEIR_NEVER_HERE("a room returned a step that is not one");
+    case NEXT_ICMP6: p->drop = DROP_IP6_UNSUPPORTED; return NEXT_DROP;
+    default: WEIR_NEVER_HERE("a room returned a step that is not one");
     }
 }
 

@@ -106,10 +106,7 @@ unsigned weir_fini(struct weir *w)
     return m->pkts.in_use + m->small_blks.in_use + m->big_blks.in_use + w->socks.pool.in_use;
 }
 
-struct pktmem *stack_mem(struct weir *w)
-{
-    return &w->env.mem;
-}
+struct pktmem *stack_mem(struct weir *w) { return &w->env.mem; }
 
 int weir_nif_add(struct weir *w, const struct weir_nif_conf *c)
 {

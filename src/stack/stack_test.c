@@ -54,7 +54,8 @@ static void time_never_goes_back(void **state)
     pair_end(&p);
 }
 
-/* If this failed a stack could use memory it was not given, or more than it asked for: clause (v). */
+/* If this failed a stack could use memory it was not given, or more than it asked for:
+ * clause (v). */
 static void memory_is_what_was_asked_for(void **state)
 {
     struct weir_conf conf;

@@ -6,8 +6,8 @@
  * socket buffer drops and counts, at the socket and for the stack: UDP has no flow control. A
  * broadcast or multicast datagram goes to every socket that matches, a copy each.
  *
- * Called by stack/ for what ip4_input and icmp_input hand on; calls table.c and sock.c. Owns a packet
- * until it is queued or its reason to be dropped is named.
+ * Called by stack/ for what ip4_input and icmp_input hand on; calls table.c and sock.c. Owns a
+ * packet until it is queued or its reason to be dropped is named.
  */
 #include "udp/room.h"
 #include "wire/wire.h"

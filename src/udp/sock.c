@@ -24,8 +24,8 @@ void udp_init(struct udp *u, struct env *env, struct ip *ip, struct arena *a)
     struct list *bucket = arena_take(a, UDP_BUCKETS * sizeof(*bucket), WEIR_CACHELINE);
     if (bucket == NULL)
         return;
-    *u = (struct udp){.env = env, .ip = ip, .pool = pool, .bucket = bucket,
-                      .bucket_mask = UDP_BUCKETS - 1};
+    *u = (struct udp){
+        .env = env, .ip = ip, .pool = pool, .bucket = bucket, .bucket_mask = UDP_BUCKETS - 1};
     for (unsigned i = 0; i < UDP_BUCKETS; i++)
         list_init(&bucket[i]);
     list_init(&u->ready);
@@ -149,7 +149,7 @@ int udp_take_error(struct udp *u, struct udp_sock *s)
     return err;
 }
 
-/* The datagram with its header; the checksum is left to link/, its pseudo-header's part is there. */
+/* The datagram with its header. The checksum is left to link/; the pseudo-header's part is there. */
 static struct pkt *dgram_build(struct udp *u, const struct udp_sock *s, const struct ip_meta *m,
                                const struct udp_end *to, const void *buf, uint32_t n)
 {

@@ -1,51 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which UDP socket has which port, and which one a datagram is for.
+ * Which socket a port belongs to: binding, and finding the best match for a datagram.
  *
- * Sockets hang in buckets by local port. A lookup walks one bucket and scores: connected to the
- * sender beats bound to the address, which beats bound to any; among equals that share the port by
- * SO_REUSEPORT the flow's hash decides, so that one flow always reaches one socket.
+ * Decides whether two sockets may share a port (as Linux: overlapping addresses conflict unless both
+ * set SO_REUSEADDR or both SO_REUSEPORT), which ephemeral port a socket gets [RFC 6056 3.3.1: random
+ * start, then the next free one], and who of several gets a datagram.
  *
- * Two sockets may have one port when their addresses differ and neither is "any", or when both said
- * SO_REUSEADDR or both SO_REUSEPORT [Linux socket(7)].
+ * Called by sock.c, io.c and sock/ through udp.h. Owns the chains, one per bucket of local ports.
  *
- * Owns the buckets. Called by sock.c and in.c; calls base/ only.
+ * Invariants: a socket is on a chain if and only if it has UDP_BOUND; what was bound last is found
+ * first among equals; in a SO_REUSEPORT group one flow always meets the same socket while the group
+ * does not change, and only the flows of a socket that leaves move (rendezvous hashing).
  */
-#include "udp/room.h"
+#include "udp/table.h"
 
 #include <errno.h>
 
-static struct list *bucket_of(const struct udp *u, uint16_t port)
+static struct list *chain_of(const struct udp *u, uint16_t port)
 {
     return &u->bucket[port & u->bucket_mask];
 }
 
-static bool addrs_meet(const struct addr *a, const struct addr *b)
+static struct udp_sock *sock_of(struct list *l) { return WEIR_CONTAINER(l, struct udp_sock, chain); }
+
+static bool addr_overlaps(const struct addr *a, const struct addr *b)
 {
     return addr_is_any(a) || addr_is_any(b) || addr_eq(a, b);
 }
 
-static bool may_share(const struct udp_sock *a, const struct udp_sock *b)
+static bool socks_share(const struct udp_sock *a, const struct udp_sock *b)
 {
     return (a->flags & b->flags & (UDP_REUSEADDR | UDP_REUSEPORT)) != 0;
 }
 
-/* Whether s can have ⟨local, port⟩ beside those who have the port. */
-static bool port_is_free(const struct udp *u, const struct udp_sock *s, const struct addr *local,
-                         uint16_t port, bool must_be_unused)
+static bool port_conflicts(const struct udp *u, const struct udp_sock *s, const struct addr *local,
+                           uint16_t port, bool may_share)
 {
-    const struct list *head = bucket_of(u, port);
-    for (const struct list *l = head->next; l != head; l = l->next) {
-        const struct udp_sock *o = WEIR_CONTAINER(l, struct udp_sock, chain);
-        if (o == s || o->flow.lport != port || !addrs_meet(local, &o->flow.local))
-            continue;
-        if (must_be_unused || !may_share(s, o))
-            return false;
+    struct list *chain = chain_of(u, port);
+    for (struct list *l = chain->next; l != chain; l = l->next) {
+        const struct udp_sock *o = sock_of(l);
+        bool is_rival = o != s && o->flow.lport == port && addr_overlaps(local, &o->flow.local) &&
+                        (s->nif == 0 || o->nif == 0 || s->nif == o->nif);
+        if (is_rival && !(may_share && socks_share(s, o)))
+            return true;
     }
-    return true;
+    return false;
 }
 
-/* A random free port of the range, searched once around [RFC 6056 3.3.1]; 0: none. */
+static void port_take(struct udp *u, struct udp_sock *s, uint16_t port)
+{
+    WEIR_ASSERT((s->flags & UDP_BOUND) == 0);
+    s->flow.lport = port;
+    s->flags |= UDP_BOUND;
+    list_push_front(chain_of(u, port), &s->chain);
+}
+
+/* A free ephemeral port, 0: none. */
 static uint16_t port_choose(struct udp *u, const struct udp_sock *s, const struct addr *local)
 {
     uint32_t lo = u->env->conf.ip_local_port_lo, hi = u->env->conf.ip_local_port_hi;
@@ -53,92 +63,125 @@ static uint16_t port_choose(struct udp *u, const struct udp_sock *s, const struc
     uint32_t at = rng_below(&u->env->rng, span);
     for (uint32_t i = 0; i < span; i++) {
         uint16_t port = (uint16_t)(lo + (at + i) % span);
-        if (port_is_free(u, s, local, port, true))
+        if (!port_conflicts(u, s, local, port, false))
             return port;
     }
     return 0;
 }
 
-int udp_table_add(struct udp *u, struct udp_sock *s, const struct addr *local, uint16_t port)
+int udp_bind(struct udp *u, struct udp_sock *s, const struct addr *local, uint16_t port)
 {
-    if (port == 0) {
+    if ((s->flags & UDP_BOUND) != 0)
+        return -EINVAL;
+    bool is_any = addr_is_any(local);
+    if (!is_any && ip_addr_kind(u->ip, NULL, local) == IP_REMOTE)
+        return -EADDRNOTAVAIL;
+    bool is_auto = port == 0;
+    if (is_auto)
         port = port_choose(u, s, local);
-        if (port == 0)
-            return -EADDRINUSE;
-        s->flags |= UDP_PORT_AUTO;
-    } else if (!port_is_free(u, s, local, port, false)) {
+    if (port == 0 || (!is_auto && port_conflicts(u, s, local, port, true)))
         return -EADDRINUSE;
-    }
     s->flow.local = *local;
-    s->flow.lport = port;
-    s->flags |= UDP_BOUND;
-    list_push_back(bucket_of(u, port), &s->chain);
+    s->flags &= ~(uint32_t)(UDP_PORT_AUTO | UDP_ADDR_AUTO);
+    s->flags |= (is_auto ? (uint32_t)UDP_PORT_AUTO : 0) | (is_any ? (uint32_t)UDP_ADDR_AUTO : 0);
+    port_take(u, s, port);
     return 0;
 }
 
-void udp_table_remove(struct udp_sock *s)
+int udp_autobind(struct udp *u, struct udp_sock *s)
 {
+    if ((s->flags & UDP_BOUND) != 0)
+        return 0;
+    int r = udp_bind(u, s, &s->flow.local, 0);
+    return r < 0 ? -EAGAIN : 0;
+}
+
+void udp_unbind(struct udp *u, struct udp_sock *s)
+{
+    (void)u;
     if ((s->flags & UDP_BOUND) == 0)
         return;
     list_remove(&s->chain);
-    s->flags &= ~(uint32_t)UDP_BOUND;
+    s->flags &= ~(uint32_t)(UDP_BOUND | UDP_PORT_AUTO);
+    s->flow.lport = 0;
 }
 
-enum { SCORE_NONE = 0, SCORE_ANY = 1, SCORE_ADDR = 2, SCORE_NIF = 4, SCORE_CONNECTED = 8 };
-
-/* How well s fits a datagram of this flow (as this host sees it); SCORE_NONE: not at all. */
-static unsigned score(const struct udp_sock *s, const struct flow *f, unsigned nif)
+/* How well s matches a datagram; 0: not at all. */
+static unsigned match(const struct udp_sock *s, const struct flow *f, unsigned nif)
 {
-    unsigned v = SCORE_ANY;
+    unsigned score = 1;
     if (s->flow.lport != f->lport || (s->nif != 0 && s->nif != nif))
-        return SCORE_NONE;
+        return 0;
     if (!addr_is_any(&s->flow.local)) {
         if (!addr_eq(&s->flow.local, &f->local))
-            return SCORE_NONE;
-        v += SCORE_ADDR;
+            return 0;
+        score += 4;
     }
-    v += s->nif != 0 ? SCORE_NIF : 0;
-    if ((s->flags & UDP_CONNECTED) == 0)
-        return v;
-    bool is_peer = s->flow.rport == f->rport && addr_eq(&s->flow.remote, &f->remote);
-    return is_peer ? v + SCORE_CONNECTED : SCORE_NONE;
+    if ((s->flags & UDP_CONNECTED) != 0) {
+        if (s->flow.rport != f->rport || !addr_eq(&s->flow.remote, &f->remote))
+            return 0;
+        score += 8;
+    }
+    return score + (s->nif != 0 ? 2u : 0);
 }
 
-bool udp_table_matches(const struct udp_sock *s, const struct flow *f, unsigned nif)
+/* The weight of a socket for a flow: the heaviest of a group gets it. */
+static uint64_t weight(const struct udp *u, uint64_t flow_hash, const struct udp_sock *s)
 {
-    return score(s, f, nif) != SCORE_NONE;
+    uint64_t x = (flow_hash ^ udp_index(u, s)) * 0x9e3779b97f4a7c15u;
+    x ^= x >> 29;
+    return x * 0xbf58476d1ce4e5b9u;
 }
 
-struct udp_sock *udp_table_find(const struct udp *u, const struct flow *f, unsigned nif)
+/* Of a SO_REUSEPORT group whose members all score the same: the flow's. */
+static struct udp_sock *group_choose(const struct udp *u, const struct flow *f, unsigned nif,
+                                     unsigned score)
 {
+    struct list *chain = chain_of(u, f->lport);
     struct udp_sock *best = NULL;
-    unsigned best_score = SCORE_NONE;
-    uint32_t n_equal = 0, hash = 0;
-    const struct list *head = bucket_of(u, f->lport);
-    for (const struct list *l = head->next; l != head; l = l->next) {
-        struct udp_sock *s = WEIR_CONTAINER(l, struct udp_sock, chain);
-        unsigned v = score(s, f, nif);
-        if (v == SCORE_NONE || v < best_score)
+    uint64_t hash = hash_flow(&u->env->key_flow, f), best_weight = 0;
+    for (struct list *l = chain->next; l != chain; l = l->next) {
+        struct udp_sock *s = sock_of(l);
+        if ((s->flags & UDP_REUSEPORT) == 0 || match(s, f, nif) != score)
             continue;
-        if (v > best_score) {
+        uint64_t w = weight(u, hash, s);
+        if (best == NULL || w > best_weight) {
             best = s;
-            best_score = v;
-            n_equal = 1;
-            continue;
+            best_weight = w;
         }
-        /* One of n + 1 equals with probability 1/(n + 1), by the flow's hash. */
-        n_equal++;
-        hash = hash != 0 ? hash : (uint32_t)hash_flow(&u->env->key_flow, f) | 1;
-        hash = hash * 1664525u + 1013904223u;
-        if ((s->flags & UDP_REUSEPORT) != 0 && (uint64_t)hash * n_equal >> 32 == 0)
-            best = s;
     }
     return best;
 }
 
-struct udp_sock *udp_table_next(const struct udp *u, uint16_t port, struct udp_sock *after)
+struct udp_sock *udp_find(const struct udp *u, const struct flow *f, unsigned nif)
 {
-    const struct list *head = bucket_of(u, port);
-    const struct list *l = after == NULL ? head->next : after->chain.next;
-    return l == head ? NULL : WEIR_CONTAINER(l, struct udp_sock, chain);
+    struct list *chain = chain_of(u, f->lport);
+    struct udp_sock *best = NULL;
+    unsigned best_score = 0, n_equal = 0;
+    for (struct list *l = chain->next; l != chain; l = l->next) {
+        struct udp_sock *s = sock_of(l);
+        unsigned score = match(s, f, nif);
+        if (score > best_score) {
+            best = s;
+            best_score = score;
+            n_equal = 1;
+        } else if (score != 0 && score == best_score) {
+            n_equal++;
+        }
+    }
+    if (n_equal > 1 && (best->flags & UDP_REUSEPORT) != 0)
+        best = group_choose(u, f, nif, best_score);
+    return best;
+}
+
+struct udp_sock *udp_find_next(const struct udp *u, const struct flow *f, unsigned nif,
+                               const struct udp_sock *after)
+{
+    struct list *chain = chain_of(u, f->lport);
+    struct list *l = after != NULL ? after->chain.next : chain->next;
+    for (; l != chain; l = l->next) {
+        if (match(sock_of(l), f, nif) != 0)
+            return sock_of(l);
+    }
+    return NULL;
 }

@@ -113,9 +113,7 @@ static bool error_meaning(const struct wire_icmp4 *h, struct icmp_err *err)
         if (h->code == ICMP4C_FRAG_NEEDED)
             err->mtu = wire_icmp4_mtu(h);
         return true;
-    case ICMP4T_TIME_EXCEEDED:
-        err->error = EHOSTUNREACH;
-        return true;
+    case ICMP4T_TIME_EXCEEDED: err->error = EHOSTUNREACH; return true;
     case ICMP4T_PARAM_PROBLEM:
         err->error = EPROTO;
         err->is_hard = true;
@@ -218,10 +216,8 @@ enum next icmp_host_failed(struct icmp *ic, struct pkt *p, struct icmp_err *err)
         icmp_error(ic, p);
         return NEXT_DONE;
     }
-    *err = (struct icmp_err){.type = ICMP4T_DEST_UNREACH,
-                             .code = ICMP4C_HOST,
-                             .error = EHOSTUNREACH,
-                             .is_local = true};
+    *err = (struct icmp_err){
+        .type = ICMP4T_DEST_UNREACH, .code = ICMP4C_HOST, .error = EHOSTUNREACH, .is_local = true};
     enum next next = quote_read(p, 0, err);
     err->reporter = err->flow.local;
     return next == NEXT_DROP ? in_drop(p, DROP_NEIGH_FAILED) : next;

@@ -20,19 +20,19 @@ struct icmp_err {
     struct addr reporter; /* who says so: the source of the ICMP message */
     uint8_t type, code;
     uint8_t nif;
-    bool is_hard;   /* ends a connection attempt, in Linux's table [RFC 1122 4.2.3.9] */
-    int error;      /* errno, positive: ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, … */
-    uint32_t mtu;   /* of "fragmentation needed"; 0: the router did not say */
-    uint32_t sent;  /* total length of the quoted packet */
-    uint32_t seq;   /* TCP's sequence number in the quoted header */
-    bool is_local;  /* made here: our own neighbour lookup failed */
+    bool is_hard;  /* ends a connection attempt, in Linux's table [RFC 1122 4.2.3.9] */
+    int error;     /* errno, positive: ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, … */
+    uint32_t mtu;  /* of "fragmentation needed"; 0: the router did not say */
+    uint32_t sent; /* total length of the quoted packet */
+    uint32_t seq;  /* TCP's sequence number in the quoted header */
+    bool is_local; /* made here: our own neighbour lookup failed */
 };
 
 enum { ICMP_DST_SLOTS = 256 };
 struct icmp {
     struct env *env;
     struct ip *ip;
-    w_ns global_at;         /* when global_tokens was true */
+    w_ns global_at; /* when global_tokens was true */
     uint32_t global_tokens;
     w_ns dst_at[ICMP_DST_SLOTS]; /* per hashed destination: earliest time of its next error */
 };

@@ -28,8 +28,8 @@ static enum next echo_reply(struct icmp *ic, struct nif *nif, struct pkt *p)
     env_count(ic->env, STAT_IcmpInEchos);
     if (ic->env->conf.icmp_echo_ignore_all || ip_addr_kind(ic->ip, nif, &p->flow.local) != IP_LOCAL)
         return drop(ic, p, DROP_ICMP_BROADCAST);
-    struct ip_meta m = {.src = p->flow.local, .dst = p->flow.remote, .proto = PROTO_ICMP4,
-                        .tos = p->tos};
+    struct ip_meta m = {
+        .src = p->flow.local, .dst = p->flow.remote, .proto = PROTO_ICMP4, .tos = p->tos};
     struct dst d = {0};
     if (ip_route(ic->ip, &m.dst, &m.src, &d) < 0)
         return drop(ic, p, DROP_IP_NO_ROUTE);
@@ -145,16 +145,14 @@ enum next icmp_input(struct icmp *ic, struct nif *nif, struct pkt *p, struct icm
     if (is_wrong)
         return drop(ic, p, DROP_ICMP_CSUM);
     switch (h.type) {
-    case ICMP4T_ECHO_REQUEST:
-        return echo_reply(ic, nif, p);
+    case ICMP4T_ECHO_REQUEST: return echo_reply(ic, nif, p);
     case ICMP4T_DEST_UNREACH:
         env_count(ic->env, STAT_IcmpInDestUnreachs);
         return quote_read(ic, p, &h, err);
     case ICMP4T_TIME_EXCEEDED:
         env_count(ic->env, STAT_IcmpInTimeExcds);
         return quote_read(ic, p, &h, err);
-    case ICMP4T_PARAM_PROBLEM:
-        return quote_read(ic, p, &h, err);
+    case ICMP4T_PARAM_PROBLEM: return quote_read(ic, p, &h, err);
     default:
         p->drop = DROP_ICMP_TYPE; /* unknown types are discarded in silence [RFC 1122 3.2.2] */
         return NEXT_DROP;

@@ -20,7 +20,7 @@
 
 enum {
     IP_ADDRS = 64,
-    IP_ADDR_SLOTS = 256,  /* of the hash over local and broadcast addresses */
+    IP_ADDR_SLOTS = 256, /* of the hash over local and broadcast addresses */
 };
 #define IP4_PLEN(n) ((n) + 96u)
 
@@ -51,7 +51,8 @@ struct ip_meta {
     uint8_t ttl; /* 0: the default */
     uint8_t tos; /* DSCP and ECN bits */
     bool df;     /* don't fragment: too big → DROP_FRAG_NEEDED */
-    uint16_t id; /* used as given when df [RFC 6864 4.1]; otherwise ip chooses, and this is ignored */
+    uint16_t
+        id; /* used as given when df [RFC 6864 4.1]; otherwise ip chooses, and this is ignored */
 };
 
 enum ip_addr_flag {
@@ -71,9 +72,9 @@ struct route {
     struct addr src;        /* preferred source, any(): by selection */
     uint32_t metric;        /* lower wins among equal prefixes */
     uint8_t plen, nif;
-    uint8_t kind;           /* enum route_kind */
-    bool is_auto;           /* made by ip_addr_add, goes with the address */
-    uint32_t next;          /* same prefix, higher metric; ip/'s own */
+    uint8_t kind;  /* enum route_kind */
+    bool is_auto;  /* made by ip_addr_add, goes with the address */
+    uint32_t next; /* same prefix, higher metric; ip/'s own */
 };
 
 struct ip_addr_slot {
@@ -89,15 +90,15 @@ struct ip {
     struct env *env;
     struct link *link;
     struct neigh *neigh;
-    uint32_t gen;  /* rises with every change of addresses, routes, interfaces, path MTUs */
-    uint8_t lo;    /* id of the loopback interface, 0: none yet */
+    uint32_t gen; /* rises with every change of addresses, routes, interfaces, path MTUs */
+    uint8_t lo;   /* id of the loopback interface, 0: none yet */
     struct ip_addr addr[IP_ADDRS];
     struct ip_addr_slot slot[IP_ADDR_SLOTS];
     struct pool routes, nodes; /* struct route; nodes of the prefix trie */
     uint32_t root;             /* its root, 0: no route */
     struct ip_reasm *reasm;
     struct ip_pmtu *pmtu;
-    uint32_t *id_counter;      /* IPv4 identification, by keyed hash of ⟨src, dst, proto⟩ */
+    uint32_t *id_counter; /* IPv4 identification, by keyed hash of ⟨src, dst, proto⟩ */
 };
 
 void ip_init(struct ip *, struct env *, struct link *, struct neigh *, struct arena *);

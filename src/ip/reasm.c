@@ -40,14 +40,14 @@ _Static_assert(sizeof(struct reasm_key) == 40, "reasm_key");
 
 struct reasm_entry {
     struct reasm_key key;
-    uint32_t chain;      /* next in the bucket, 0: end */
+    uint32_t chain;       /* next in the bucket, 0: end */
     uint32_t have, total; /* payload bytes; total 0: the last fragment is not here */
     uint32_t mem;
-    uint16_t n;          /* fragments held */
-    uint8_t ecn_seen;    /* bit per codepoint */
+    uint16_t n;       /* fragments held */
+    uint8_t ecn_seen; /* bit per codepoint */
     bool is_refused;
-    uint8_t source;      /* slot of its source's count */
-    struct pkt *first;   /* by offset, linked by ->next; p->seq: offset, p->end_seq: its end */
+    uint8_t source;    /* slot of its source's count */
+    struct pkt *first; /* by offset, linked by ->next; p->seq: offset, p->end_seq: its end */
     struct list age;
     struct timer timer;
 };

@@ -236,8 +236,11 @@ int ip_route_del(struct ip *ip, const struct route *r)
  * metric. */
 void route_auto_add(struct ip *ip, const struct nif *nif, const struct addr *a, unsigned plen)
 {
-    struct route r = {.prefix = prefix_mask(a, plen), .plen = (uint8_t)plen, .nif = nif->id,
-                      .gw = addr_ip4(0), .is_auto = true};
+    struct route r = {.prefix = prefix_mask(a, plen),
+                      .plen = (uint8_t)plen,
+                      .nif = nif->id,
+                      .gw = addr_ip4(0),
+                      .is_auto = true};
     while (route_insert(ip, &r) == -EEXIST && r.metric < LINK_NIFS)
         r.metric++;
 }

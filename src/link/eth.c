@@ -11,8 +11,8 @@
  * length instead of a type are refused by name [RFC 1122 2.3.3 DEVIATES: RFC 1042 encapsulation is
  * not received; nobody sends it]. The hot path is the untagged IPv4 frame to our own address.
  */
-#include "link/queue.h"
 #include "wire/eth.h"
+#include "link/queue.h"
 
 static enum next in_drop(struct nif *nif, struct pkt *p, enum drop why)
 {
@@ -27,14 +27,10 @@ static enum next in_type(struct nif *nif, struct pkt *p, unsigned hlen, uint16_t
     pkt_pull(p, hlen);
     p->l3 = p->off;
     switch (type) {
-    case ETYPE_IP4:
-        return NEXT_IP4;
-    case ETYPE_ARP:
-        return NEXT_ARP;
-    case ETYPE_IP6:
-        return NEXT_IP6;
-    default:
-        return in_drop(nif, p, DROP_ETH_TYPE);
+    case ETYPE_IP4: return NEXT_IP4;
+    case ETYPE_ARP: return NEXT_ARP;
+    case ETYPE_IP6: return NEXT_IP6;
+    default: return in_drop(nif, p, DROP_ETH_TYPE);
     }
 }
 

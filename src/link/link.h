@@ -22,8 +22,8 @@
 enum {
     LINK_NIFS = 8,
     NIF_NAME = 16,
-    LINK_TXQ_MAX = 4096,   /* ceiling of txqueuelen: slots of the time-ordered part */
-    LINK_GSO_MAX = 65535,  /* largest super-segment, IP header included */
+    LINK_TXQ_MAX = 4096,  /* ceiling of txqueuelen: slots of the time-ordered part */
+    LINK_GSO_MAX = 65535, /* largest super-segment, IP header included */
 };
 
 enum nif_flag {
@@ -36,9 +36,9 @@ enum nif_flag {
 
 /* p->origin: how a received frame was addressed, and later what became of the packet. */
 enum link_origin {
-    LINK_TO_US,    /* to our station; or made here */
-    LINK_TO_GROUP, /* to a broadcast or multicast address of the link */
-    LINK_TO_OTHER, /* to another station, seen because of NIF_PROMISC */
+    LINK_TO_US,     /* to our station; or made here */
+    LINK_TO_GROUP,  /* to a broadcast or multicast address of the link */
+    LINK_TO_OTHER,  /* to another station, seen because of NIF_PROMISC */
     LINK_FORWARDED, /* on its way out again: not made here */
 };
 
@@ -67,17 +67,17 @@ struct qdisc {
 struct nif_counters {
     uint64_t rx_packets, rx_bytes, rx_dropped, rx_not_ours;
     uint64_t tx_packets, tx_bytes, tx_dropped;
-    uint64_t gso_cut;   /* super-segments cut here */
-    uint64_t csum_sw;   /* checksums computed here */
+    uint64_t gso_cut;    /* super-segments cut here */
+    uint64_t csum_sw;    /* checksums computed here */
     uint64_t gro_merged; /* segments that came to rest under another's head */
 };
 
 struct nif {
-    uint8_t id;    /* 1..LINK_NIFS; 0: this slot is free */
+    uint8_t id; /* 1..LINK_NIFS; 0: this slot is free */
     uint8_t mac[6];
-    uint32_t flags; /* enum nif_flag */
-    uint32_t caps;  /* enum nif_cap */
-    uint32_t mtu;   /* bytes of IP packet, Ethernet header not included */
+    uint32_t flags;   /* enum nif_flag */
+    uint32_t caps;    /* enum nif_cap */
+    uint32_t mtu;     /* bytes of IP packet, Ethernet header not included */
     uint32_t gso_max; /* largest super-segment worth building for it, bytes of IP packet */
     struct qdisc q;
     struct pkt *gso;    /* super-segment being cut, its remaining pieces still here */

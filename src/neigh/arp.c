@@ -13,8 +13,8 @@
  * changed; a MAC that was learned less than LOCKTIME ago is not replaced by what nobody asked for,
  * as in Linux, so that of two answers the first one counts.
  */
-#include "neigh/table.h"
 #include "wire/arp.h"
+#include "neigh/table.h"
 
 enum {
     LOCKTIME_MS = 1000,
@@ -22,8 +22,7 @@ enum {
     REPLY_PER_S = 1000,
 };
 
-static void arp_send(struct neigh *n, struct nif *nif, const struct wire_arp *h,
-                     const uint8_t *to)
+static void arp_send(struct neigh *n, struct nif *nif, const struct wire_arp *h, const uint8_t *to)
 {
     static const uint8_t broadcast[WIRE_MAC] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     struct pkt *p = pkt_new(&n->env->mem);

@@ -170,15 +170,12 @@ void neigh_timer(struct neigh *n, struct timer *t)
         return;
     }
     switch (e->state) {
-    case NEIGH_REACHABLE:
-        reachable_due(n, e);
-        return;
+    case NEIGH_REACHABLE: reachable_due(n, e); return;
     case NEIGH_DELAY:
         e->state = NEIGH_PROBE;
         e->asks = 0;
         break;
-    default:
-        WEIR_ASSERT(e->state == NEIGH_INCOMPLETE || e->state == NEIGH_PROBE);
+    default: WEIR_ASSERT(e->state == NEIGH_INCOMPLETE || e->state == NEIGH_PROBE);
     }
     uint32_t max = e->state == NEIGH_PROBE ? n->env->conf.neigh_ucast_solicit
                                            : n->env->conf.neigh_mcast_solicit;

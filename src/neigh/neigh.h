@@ -42,19 +42,19 @@ enum neigh_addr_state {
     NEIGH_ADDR_PROBING,    /* not to be used yet; asks about it go unanswered */
     NEIGH_ADDR_ANNOUNCING, /* ours */
     NEIGH_ADDR_OURS,
-    NEIGH_ADDR_CONFLICT,   /* somebody else has it: no longer answered for */
+    NEIGH_ADDR_CONFLICT, /* somebody else has it: no longer answered for */
 };
 
 struct neigh_entry {
     struct addr addr;
-    uint32_t chain;         /* next entry of the hash bucket, 0: end */
-    uint8_t nif, state;     /* enum neigh_state */
+    uint32_t chain;     /* next entry of the hash bucket, 0: end */
+    uint8_t nif, state; /* enum neigh_state */
     uint8_t mac[6];
-    uint8_t asks;           /* requests sent in INCOMPLETE or PROBE */
-    w_ns confirmed;         /* last known reachable */
-    w_ns used;              /* last packet sent to it, 0: never */
-    w_ns updated;           /* its MAC was learned, or seen again */
-    struct pktq held;       /* packets waiting in INCOMPLETE, oldest first */
+    uint8_t asks;     /* requests sent in INCOMPLETE or PROBE */
+    w_ns confirmed;   /* last known reachable */
+    w_ns used;        /* last packet sent to it, 0: never */
+    w_ns updated;     /* its MAC was learned, or seen again */
+    struct pktq held; /* packets waiting in INCOMPLETE, oldest first */
     struct timer timer;
 };
 
@@ -73,11 +73,11 @@ struct neigh {
     struct link *link;
     struct pool pool;
     uint32_t *bucket, bucket_mask;
-    uint64_t key;          /* of the bucket hash */
-    uint32_t clock_hand;   /* where the search for an entry to give up begins */
-    struct pktq failed;    /* packets nobody could take, for neigh_failed_pop */
+    uint64_t key;        /* of the bucket hash */
+    uint32_t clock_hand; /* where the search for an entry to give up begins */
+    struct pktq failed;  /* packets nobody could take, for neigh_failed_pop */
     struct neigh_addr addr[NEIGH_ADDRS];
-    w_ns reply_at;         /* token bucket of our ARP replies: when reply_tokens was true */
+    w_ns reply_at; /* token bucket of our ARP replies: when reply_tokens was true */
     uint32_t reply_tokens;
 };
 

@@ -21,7 +21,10 @@ static struct list *chain_of(const struct udp *u, uint16_t port)
     return &u->bucket[port & u->bucket_mask];
 }
 
-static struct udp_sock *sock_of(struct list *l) { return WEIR_CONTAINER(l, struct udp_sock, chain); }
+static struct udp_sock *sock_of(struct list *l)
+{
+    return WEIR_CONTAINER(l, struct udp_sock, chain);
+}
 
 static bool addr_overlaps(const struct addr *a, const struct addr *b)
 {

@@ -16,40 +16,47 @@
 #include "icmp/icmp.h"
 
 /* As poll(2) numbers them. */
-enum udp_event { UDP_EV_IN = 0x1, UDP_EV_OUT = 0x4, UDP_EV_ERR = 0x8, UDP_EV_HUP = 0x10,
-                 UDP_EV_RDHUP = 0x2000 };
+enum udp_event {
+    UDP_EV_IN = 0x1,
+    UDP_EV_OUT = 0x4,
+    UDP_EV_ERR = 0x8,
+    UDP_EV_HUP = 0x10,
+    UDP_EV_RDHUP = 0x2000
+};
 /* As Linux numbers MSG_… */
 enum udp_msg { UDP_MSG_PEEK = 0x2, UDP_MSG_TRUNC = 0x20 };
 
 enum udp_sock_flag {
     UDP_REUSEADDR = 1,
     UDP_REUSEPORT = 2,
-    UDP_BROADCAST = 4,  /* may send to broadcast addresses */
-    UDP_NO_CHECK = 8,   /* sends without checksum, IPv4 only */
+    UDP_BROADCAST = 4, /* may send to broadcast addresses */
+    UDP_NO_CHECK = 8,  /* sends without checksum, IPv4 only */
     UDP_RCV_SHUT = 16,
     UDP_SND_SHUT = 32,
-    UDP_PMTU_DO = 64,   /* IP_MTU_DISCOVER = DO: set DF, EMSGSIZE when too big */
-    UDP_BOUND = 128,    /* in the table; the others below are the room's own */
+    UDP_PMTU_DO = 64, /* IP_MTU_DISCOVER = DO: set DF, EMSGSIZE when too big */
+    UDP_BOUND = 128,  /* in the table; the others below are the room's own */
     UDP_PORT_AUTO = 256,
     UDP_ADDR_AUTO = 512,
     UDP_CONNECTED = 1024,
 };
 
 struct udp_sock {
-    struct flow flow;    /* local any(): all ours. remote meaningful when UDP_CONNECTED */
-    uint32_t sock;       /* the socket layer's handle, not looked at here */
-    uint32_t flags;      /* enum udp_sock_flag; the caller may set the first seven */
-    struct list chain;   /* bucket of its port */
-    struct list ready;   /* ready list, linked at most once */
-    struct pktq rxq;     /* datagrams, p->flow and p->off at the payload */
-    uint32_t rx_bytes;   /* memory they hold: sum of truesize, <= rx_limit + one packet */
-    uint32_t rx_limit;   /* SO_RCVBUF */
-    uint64_t rx_drops;   /* queue was full */
-    int error;           /* pending, positive errno; taken by the next call */
-    uint8_t ttl, tos;    /* 0: default */
-    uint8_t nif;         /* SO_BINDTODEVICE, 0: any */
-    struct dst dst;      /* route to flow.remote when connected */
-    struct { uint64_t rx_dgrams, rx_bytes, tx_dgrams, tx_bytes; } n;
+    struct flow flow;  /* local any(): all ours. remote meaningful when UDP_CONNECTED */
+    uint32_t sock;     /* the socket layer's handle, not looked at here */
+    uint32_t flags;    /* enum udp_sock_flag; the caller may set the first seven */
+    struct list chain; /* bucket of its port */
+    struct list ready; /* ready list, linked at most once */
+    struct pktq rxq;   /* datagrams, p->flow and p->off at the payload */
+    uint32_t rx_bytes; /* memory they hold: sum of truesize, <= rx_limit + one packet */
+    uint32_t rx_limit; /* SO_RCVBUF */
+    uint64_t rx_drops; /* queue was full */
+    int error;         /* pending, positive errno; taken by the next call */
+    uint8_t ttl, tos;  /* 0: default */
+    uint8_t nif;       /* SO_BINDTODEVICE, 0: any */
+    struct dst dst;    /* route to flow.remote when connected */
+    struct {
+        uint64_t rx_dgrams, rx_bytes, tx_dgrams, tx_bytes;
+    } n;
 };
 
 struct udp {

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Datagrams, out of a socket and into one, and ICMP errors about them.
+ *
+ * Decides who gets a datagram, whether there is still room for it (UDP drops when a socket's buffer
+ * is full, and counts), and which call hears of an error [RFC 1122 4.1.3.3].
+ *
+ * Called by sock/ (send, recv) and stack/ (input, error); calls ip/. Owns what is queued in sockets.
+ *
+ * Invariants: rx_bytes is the sum of the queued packets' true sizes; a queued packet begins at its
+ * payload; a datagram to a port nobody has is answered by ICMP only after its checksum was right.
+ * An unconnected socket hears of no error: it could not know about which datagram, as in Linux.
+ */
+#include "udp/table.h"
+#include "wire/csum.h"
+#include "wire/icmp4.h"
+#include "wire/udp.h"
+
+#include <errno.h>
+
+enum { UDP_MAX = 65535 - WIRE_IP4_HLEN - WIRE_UDP_HLEN, UDP_CSUM_AT = 6 };
+
+/* ---- out ---- */
+
+/* The destination of a datagram: the connection's, looked up again when something changed, or *d for
+ * `to`. */
+static int send_route(struct udp *u, struct udp_sock *s, const struct udp_end *to, struct dst *d)
+{
+    bool is_connected = to == NULL;
+    if (is_connected && ip_dst_is_valid(u->ip, &s->dst)) {
+        *d = s->dst;
+        return 0;
+    }
+    *d = (struct dst){.nif = s->nif};
+    int r = ip_route(u->ip, is_connected ? &s->flow.remote : &to->addr, &s->flow.local, d);
+    if (r < 0)
+        return r;
+    if (d->kind == IP_BROADCAST && (s->flags & UDP_BROADCAST) == 0)
+        return -EACCES;
+    if (is_connected)
+        s->dst = *d;
+    return 0;
+}
+
+/* What stands against sending before any packet is made. */
+static int send_check(struct udp *u, struct udp_sock *s, const struct udp_end *to, size_t n)
+{
+    if (s->error != 0)
+        return -udp_take_error(u, s);
+    if ((s->flags & UDP_SND_SHUT) != 0)
+        return -EPIPE;
+    if (to == NULL && (s->flags & UDP_CONNECTED) == 0)
+        return -EDESTADDRREQ;
+    if ((to != NULL ? to->port : s->flow.rport) == 0)
+        return -EINVAL;
+    if (n > UDP_MAX)
+        return -EMSGSIZE;
+    return udp_autobind(u, s);
+}
+
+static struct pkt *send_build(struct udp *u, const struct udp_sock *s, const struct flow *f,
+                              const void *data, uint32_t n)
+{
+    struct pkt *p = pkt_new(&u->env->mem);
+    if (p == NULL)
+        return NULL;
+    if (!pkt_append_copy(p, data, n)) {
+        pkt_free(p);
+        return NULL;
+    }
+    struct wire_udp h = {
+        .sport = f->lport, .dport = f->rport, .len = (uint16_t)(n + WIRE_UDP_HLEN)};
+    p->pay = p->off;
+    uint8_t *at = pkt_push(p, WIRE_UDP_HLEN);
+    if ((s->flags & UDP_NO_CHECK) == 0) {
+        h.csum = csum_half(csum_pseudo(&f->local, &f->remote, PROTO_UDP, h.len));
+        p->csum = CSUM_TODO;
+        p->csum_start = p->off;
+        p->csum_at = UDP_CSUM_AT;
+    }
+    wire_udp_build(at, &h);
+    return p;
+}
+
+static int64_t send_result(enum drop why, size_t n)
+{
+    switch (why) {
+    case DROP_FRAG_NEEDED: return -EMSGSIZE;
+    case DROP_NOMEM:
+    case DROP_NO_BLOCK: return -ENOBUFS;
+    case DROP_NIF_DOWN:
+    case DROP_IP_NO_ROUTE: return -ENETUNREACH;
+    default:
+        /* Dropped by a queue below: counted there; the datagram is gone, as it may always be. */
+        return (int64_t)n;
+    }
+}
+
+int64_t udp_send(struct udp *u, struct udp_sock *s, const struct udp_end *to, const void *data,
+                 size_t n)
+{
+    struct dst d;
+    int r = send_check(u, s, to, n);
+    if (r == 0)
+        r = send_route(u, s, to, &d);
+    if (r < 0)
+        return r;
+    struct flow f = s->flow;
+    f.local = d.src;
+    if (to != NULL) {
+        f.remote = to->addr;
+        f.rport = to->port;
+    }
+    struct pkt *p = send_build(u, s, &f, data, (uint32_t)n);
+    if (p == NULL)
+        return send_result(env_drop(u->env, NULL, DROP_NOMEM), n);
+    struct ip_meta m = {.src = f.local,
+                        .dst = f.remote,
+                        .proto = PROTO_UDP,
+                        .ttl = s->ttl,
+                        .tos = s->tos,
+                        .df = (s->flags & UDP_PMTU_DO) != 0};
+    env_count(u->env, STAT_UdpOutDatagrams);
+    s->n.tx_dgrams++;
+    s->n.tx_bytes += n;
+    return send_result(ip_output(u->ip, &d, &m, p), n);
+}
+
+/* ---- in ---- */
+
+static enum next in_drop(struct udp *u, struct pkt *p, enum drop why)
+{
+    env_count(u->env, STAT_UdpInErrors);
+    p->drop = (uint16_t)why;
+    return NEXT_DROP;
+}
+
+/* Into the socket's queue. DROP_NONE: it is the socket's now. */
+static enum drop enqueue(struct udp *u, struct udp_sock *s, struct pkt *p)
+{
+    if ((s->flags & UDP_RCV_SHUT) != 0)
+        return DROP_UDP_SHUT;
+    if (s->rx_bytes >= s->rx_limit) {
+        s->rx_drops++;
+        env_count(u->env, STAT_UdpRcvbufErrors);
+        return DROP_UDP_FULL;
+    }
+    p->truesize = pkt_truesize(p);
+    s->rx_bytes += p->truesize;
+    pktq_push(&s->rxq, p);
+    s->n.rx_dgrams++;
+    s->n.rx_bytes += p->len;
+    env_count(u->env, STAT_UdpInDatagrams);
+    udp_wake(u, s);
+    return DROP_NONE;
+}
+
+/* A broadcast: a copy for each socket that matches, the packet itself for the last. */
+static enum next deliver_all(struct udp *u, unsigned nif, struct pkt *p)
+{
+    struct udp_sock *s = udp_find_next(u, &p->flow, nif, NULL);
+    if (s == NULL) {
+        p->drop = DROP_UDP_NO_PORT;
+        return NEXT_DROP;
+    }
+    for (struct udp_sock *next; s != NULL; s = next) {
+        next = udp_find_next(u, &p->flow, nif, s);
+        struct pkt *mine = next != NULL ? pkt_copy(&u->env->mem, p) : p;
+        enum drop why = mine == NULL ? DROP_NOMEM : enqueue(u, s, mine);
+        if (why == DROP_NONE)
+            continue;
+        if (mine == p)
+            return in_drop(u, p, why);
+        (void)env_drop(u->env, mine, why);
+    }
+    return NEXT_DONE;
+}
+
+/* Header and checksum. */
+static enum drop datagram_check(struct udp *u, struct pkt *p, struct wire_udp *h)
+{
+    if (p->lin < WIRE_UDP_HLEN)
+        return DROP_UDP_SHORT;
+    enum drop why = wire_udp_parse(pkt_data(p), p->len, h);
+    if (why != DROP_NONE)
+        return why;
+    if (h->dport == 0)
+        return DROP_UDP_PORT_ZERO;
+    if (h->csum == 0 || p->csum == CSUM_GOOD)
+        return DROP_NONE;
+    uint32_t sum = csum_pseudo(&p->flow.remote, &p->flow.local, PROTO_UDP, h->len);
+    sum = csum_pkt((enum csum_isa)u->env->csum_isa, p, 0, h->len, sum);
+    if (csum_fold(sum) == 0)
+        return DROP_NONE;
+    env_count(u->env, STAT_UdpInCsumErrors);
+    return DROP_UDP_CSUM;
+}
+
+/* [RFC 1122 4.1.3.1] Nobody has the port: the sender is told, with the packet as it came. */
+static enum next no_port(struct udp *u, struct pkt *p)
+{
+    env_count(u->env, STAT_UdpNoPorts);
+    pkt_push(p, (uint32_t)(p->off - p->l3));
+    p->drop = DROP_UDP_NO_PORT;
+    p->icmp_type = ICMP4T_DEST_UNREACH;
+    p->icmp_code = ICMP4C_PORT;
+    p->icmp_arg = 0;
+    return NEXT_ICMP_ERROR;
+}
+
+enum next udp_input(struct udp *u, struct nif *nif, struct pkt *p)
+{
+    struct wire_udp h;
+    enum drop why = datagram_check(u, p, &h);
+    if (why != DROP_NONE)
+        return in_drop(u, p, why);
+    p->flow.lport = h.dport;
+    p->flow.rport = h.sport;
+    bool is_unicast = ip_addr_kind(u->ip, nif, &p->flow.local) == IP_LOCAL;
+    struct udp_sock *s = is_unicast ? udp_find(u, &p->flow, nif->id) : NULL;
+    if (s == NULL && is_unicast)
+        return no_port(u, p);
+    if (p->len > h.len)
+        pkt_trim(p, h.len);
+    pkt_pull(p, WIRE_UDP_HLEN);
+    p->pay = p->off;
+    if (!is_unicast)
+        return deliver_all(u, nif->id, p);
+    why = enqueue(u, s, p);
+    return why == DROP_NONE ? NEXT_DONE : in_drop(u, p, why);
+}
+
+static void from_fill(struct udp_from *from, const struct pkt *p)
+{
+    *from = (struct udp_from){.addr = p->flow.remote,
+                              .local = p->flow.local,
+                              .port = p->flow.rport,
+                              .nif = (uint8_t)p->nif,
+                              .ttl = p->ttl,
+                              .tos = p->tos,
+                              .full = p->len,
+                              .when = p->when};
+}
+
+int64_t udp_recv(struct udp *u, struct udp_sock *s, void *to, size_t n, unsigned flags,
+                 struct udp_from *from)
+{
+    if (from != NULL)
+        *from = (struct udp_from){0};
+    if (s->error != 0)
+        return -udp_take_error(u, s);
+    struct pkt *p = s->rxq.first;
+    if (p == NULL)
+        return (s->flags & UDP_RCV_SHUT) != 0 ? 0 : -EAGAIN;
+    uint32_t full = p->len;
+    uint32_t copied = n > 0 ? pkt_copy_out(p, 0, to, (uint32_t)w_u64_min(n, full)) : 0;
+    if (from != NULL)
+        from_fill(from, p);
+    if ((flags & UDP_MSG_PEEK) == 0) {
+        (void)pktq_pop(&s->rxq);
+        s->rx_bytes -= p->truesize;
+        pkt_free(p);
+    }
+    return (flags & UDP_MSG_TRUNC) != 0 ? full : copied;
+}
+
+/* ---- errors ---- */
+
+void udp_error(struct udp *u, const struct icmp_err *err)
+{
+    struct udp_sock *s = udp_find(u, &err->flow, err->nif);
+    if (s == NULL)
+        s = udp_find(u, &err->flow, 0);
+    if (s == NULL) {
+        u->env->drops[DROP_ICMP_STALE]++;
+        return;
+    }
+    bool is_mtu = err->error == EMSGSIZE;
+    if (is_mtu)
+        (void)ip_pmtu_update(u->ip, &err->flow.remote, err->mtu, err->sent);
+    if ((s->flags & UDP_CONNECTED) == 0)
+        return;
+    /* What may pass by itself is not an error to a program that did not ask [RFC 1122 4.1.3.3], but
+     * what our own link says is. */
+    bool is_told = is_mtu ? (s->flags & UDP_PMTU_DO) != 0 : err->is_hard || err->is_local;
+    if (!is_told)
+        return;
+    s->error = err->error;
+    udp_wake(u, s);
+}

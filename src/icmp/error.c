@@ -123,7 +123,8 @@ static enum drop error_send(struct icmp *ic, const struct pkt *p)
         env_count(ic->env, STAT_IcmpOutRateLimited);
         return DROP_ICMP_RATE;
     }
-    /* [RFC 1812 4.3.2.4] From the address it was sent to, else from the interface it goes out by. */
+    /* [RFC 1812 4.3.2.4] From the address it was sent to, else from the interface it goes out
+     * by. */
     const struct addr *src = ip_is_local(ic->ip, &h.dst) ? &h.dst : NULL;
     if (ip_route(ic->ip, &h.src, src, &d) < 0)
         return DROP_IP_NO_ROUTE;

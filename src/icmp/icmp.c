@@ -3,16 +3,17 @@
  * ICMP messages that came in: echo answered, errors read for the transports.
  *
  * Decides what is a message, whether an echo is answered, and which transport an error concerns. An
- * error is not believed here: it is turned into struct icmp_err, and TCP compares its sequence number
- * with what is in flight [RFC 5927 4.1]. What can be checked without state is checked: the quoted
- * packet must be one of ours.
+ * error is not believed here: it is turned into struct icmp_err, and TCP compares its sequence
+ * number with what is in flight [RFC 5927 4.1]. What can be checked without state is checked: the
+ * quoted packet must be one of ours.
  *
  * Called by stack/; calls ip/ to send echo replies. Owns nothing.
  *
  * Invariants: an echo reply carries the request's bytes and leaves from the address that was asked;
  * a broadcast or multicast echo is not answered; a message is never an error's reason for another.
  *
- * RFC 792, RFC 1122 3.2.2, RFC 1812 4.3, RFC 5927, RFC 6633 (source quench), RFC 6918 (retired types).
+ * RFC 792, RFC 1122 3.2.2, RFC 1812 4.3, RFC 5927, RFC 6633 (source quench), RFC 6918 (retired
+ * types).
  */
 #include "icmp/icmp.h"
 

@@ -2,16 +2,16 @@
  *
  * Our addresses: which there are, what any address is to us, which one we speak from.
  *
- * Decides local, broadcast, multicast or remote for every packet that comes in, so the answer is one
- * lookup in a small open hash over all local and directed broadcast addresses, rebuilt when an
+ * Decides local, broadcast, multicast or remote for every packet that comes in, so the answer is
+ * one lookup in a small open hash over all local and directed broadcast addresses, rebuilt when an
  * address changes. A host has all its addresses on all its interfaces: the weak model [RFC 1122
  * 3.3.4.2 (B)], as Linux; broadcast belongs to the interface of its network.
  *
- * Called by in4.c, route.c, icmp/, udp/ and stack/; calls neigh/ to take an address on the wire, and
- * route.c for the on-link route. Owns ip->addr and ip->slot.
+ * Called by in4.c, route.c, icmp/, udp/ and stack/; calls neigh/ to take an address on the wire,
+ * and route.c for the on-link route. Owns ip->addr and ip->slot.
  *
- * Invariants: at most 3/4 of the slots are in use, so a search ends; a tentative address, and one in
- * conflict, is not local.
+ * Invariants: at most 3/4 of the slots are in use, so a search ends; a tentative address, and one
+ * in conflict, is not local.
  */
 #include "ip/parts.h"
 

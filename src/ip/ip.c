@@ -2,8 +2,8 @@
  *
  * Laying the Internet layer out, and its timers.
  *
- * Decides nothing about packets: those are in in4.c, out.c, forward.c, frag.c, reasm.c; addresses in
- * addr.c, routes in route.c, path MTUs in pmtu.c.
+ * Decides nothing about packets: those are in in4.c, out.c, forward.c, frag.c, reasm.c; addresses
+ * in addr.c, routes in route.c, path MTUs in pmtu.c.
  *
  * Called by stack/. Invariant: ip->gen is never 0, so that a zeroed struct dst is not valid, and
  * rises with every change after which a destination might be resolved differently.

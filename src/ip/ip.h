@@ -163,11 +163,11 @@ enum drop ip_output(struct ip *, const struct dst *d, const struct ip_meta *m, s
 /* The largest super-segment that may be built for d, bytes of IP packet. */
 uint32_t ip_gso_max(const struct ip *, const struct dst *);
 
-/* A packet that came in, p->l3 at its first byte and first. Checks [RFC 1122 3.2.1, RFC 1812 5.2.2],
- * decides local or forward, reassembles. NEXT_TCP, NEXT_UDP, NEXT_ICMP: p->flow.local, .remote,
- * .proto are set, the IP header is pulled (its bytes stay at p->l3), p->l4 set, padding trimmed; the
- * caller owns p. NEXT_FORWARD: for ip_forward, nothing pulled. NEXT_ICMP_ERROR: as pkt/next.h says.
- * NEXT_DONE: held for reassembly. NEXT_DROP: p->drop. */
+/* A packet that came in, p->l3 at its first byte and first. Checks [RFC 1122 3.2.1, RFC 1812
+ * 5.2.2], decides local or forward, reassembles. NEXT_TCP, NEXT_UDP, NEXT_ICMP: p->flow.local,
+ * .remote, .proto are set, the IP header is pulled (its bytes stay at p->l3), p->l4 set, padding
+ * trimmed; the caller owns p. NEXT_FORWARD: for ip_forward, nothing pulled. NEXT_ICMP_ERROR: as
+ * pkt/next.h says. NEXT_DONE: held for reassembly. NEXT_DROP: p->drop. */
 WEIR_MUST_CHECK enum next ip4_input(struct ip *, struct nif *, struct pkt *);
 
 /* Sends a packet on [RFC 1812 5.3]: NEXT_DONE, NEXT_ICMP_ERROR, NEXT_DROP. */

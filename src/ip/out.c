@@ -5,8 +5,8 @@
  * Decides TTL, identification and Don't Fragment of what is sent, and whether it is sent whole, in
  * fragments, or not. The one place where the family of an address is looked at on output.
  *
- * Called by the transports and icmp/; calls neigh/, and frag.c for what is too big. Owns nothing but
- * the identification counters.
+ * Called by the transports and icmp/; calls neigh/, and frag.c for what is too big. Owns nothing
+ * but the identification counters.
  *
  * Identification [RFC 6864 4.1, 4.2]: an atomic datagram (DF) may carry any value, and carries the
  * caller's (TCP counts per connection). Others must not repeat for one ⟨source, destination,

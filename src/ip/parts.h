@@ -59,8 +59,8 @@ enum drop ip_fragment(struct ip *, struct nif *, const struct addr *nexthop, uin
 
 /* ---- reasm.c ---- */
 struct wire_ip4;
-/* A fragment, header first, not pulled. NEXT_DONE: held. NEXT_IP4: p is now the whole datagram, to be
- * parsed again. NEXT_DROP: p->drop. */
+/* A fragment, header first, not pulled. NEXT_DONE: held. NEXT_IP4: p is now the whole datagram, to
+ * be parsed again. NEXT_DROP: p->drop. */
 enum next reasm_input(struct ip *, struct pkt *, const struct wire_ip4 *);
 void reasm_init(struct ip *, struct arena *);
 /* As ip_timer. */

@@ -267,7 +267,8 @@ static enum drop ecn_of(const struct reasm_entry *e, uint8_t *ip)
     return DROP_NONE;
 }
 
-/* All of it is here: p, emptied, becomes the datagram. The first fragment's header is its header. */
+/* All of it is here: p, emptied, becomes the datagram. The first fragment's header is its
+ * header. */
 static enum drop rebuild(struct ip *ip, struct reasm_entry *e, struct pkt *p)
 {
     const struct pkt *first = e->first;

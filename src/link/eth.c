@@ -7,9 +7,9 @@
  *
  * Called by stack/ for each received frame and by neigh/ for each sent one; calls the queue.
  *
- * 802.1Q: a priority tag (VLAN 0) is looked through, any other VLAN is not ours. 802.3 frames with a
- * length instead of a type are refused by name [RFC 1122 2.3.3 DEVIATES: RFC 1042 encapsulation is
- * not received; nobody sends it]. The hot path is the untagged IPv4 frame to our own address.
+ * 802.1Q: a priority tag (VLAN 0) is looked through, any other VLAN is not ours. 802.3 frames with
+ * a length instead of a type are refused by name [RFC 1122 2.3.3 DEVIATES: RFC 1042 encapsulation
+ * is not received; nobody sends it]. The hot path is the untagged IPv4 frame to our own address.
  */
 #include "wire/eth.h"
 #include "link/queue.h"

@@ -3,15 +3,15 @@
  * Cutting a TCP super-segment into the segments it stands for, where the device cannot.
  *
  * Decides how each piece's headers differ from the whole's: sequence number, IP total length and
- * identification, and the flags: CWR only on the first, FIN and PSH only on the last. Owns nif->gso,
- * the whole being cut; pieces share its payload blocks.
+ * identification, and the flags: CWR only on the first, FIN and PSH only on the last. Owns
+ * nif->gso, the whole being cut; pieces share its payload blocks.
  *
  * Called by link_tx, one piece at a time, so that an empty packet pool only pauses the cut: a local
  * shortage must never become a loss the connection has to repair.
  *
- * Invariants: the pieces' payloads in order are the whole's payload; each piece but the last carries
- * gso_size bytes; each carries the whole's owner. IPv4 for now: the length field is the only thing
- * that differs for IPv6.
+ * Invariants: the pieces' payloads in order are the whole's payload; each piece but the last
+ * carries gso_size bytes; each carries the whole's owner. IPv4 for now: the length field is the
+ * only thing that differs for IPv6.
  */
 #include "link/queue.h"
 #include "wire/csum.h"

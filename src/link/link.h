@@ -142,8 +142,8 @@ bool link_tx_pending(const struct link *, const struct nif *);
  * departure time, or W_NEVER. */
 w_ns link_next(const struct link *);
 
-/* Puts the bytes at..at + n of `from` at the end of `to`: shares its blocks, copies what lies in its
- * linear part. False: no memory or no room, `to` then has some of them. For cutting packets. */
+/* Puts the bytes at..at + n of `from` at the end of `to`: shares its blocks, copies what lies in
+ * its linear part. False: no memory or no room, `to` then has some of them. For cutting packets. */
 WEIR_MUST_CHECK bool link_append_part(struct pkt *to, const struct pkt *from, uint32_t at,
                                       uint32_t n);
 /* Completes a CSUM_TODO checksum in the packet itself (before it is cut into fragments). */

@@ -8,8 +8,8 @@
  * Called by stack/ (link_tx, link_next) and when interfaces are configured; calls queue.c, gso.c,
  * txcsum.c.
  *
- * Invariants: an interface's id is its slot + 1; a frame handed out needs nothing its device has not
- * said it does; pieces of a super-segment leave before anything that was queued after it.
+ * Invariants: an interface's id is its slot + 1; a frame handed out needs nothing its device has
+ * not said it does; pieces of a super-segment leave before anything that was queued after it.
  */
 #include "link/queue.h"
 

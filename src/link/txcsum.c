@@ -3,9 +3,9 @@
  * The transport checksum in software, for a device that does not compute it (or a packet that is
  * cut into fragments before it reaches one).
  *
- * Called by link_tx for each frame that still has CSUM_TODO, and by ip/ for fragments; calls wire/csum over linear part and
- * fragments. The field holds the pseudo-header's sum, as pkt.h says, so the sum over the transport
- * header and payload, field included, is the whole.
+ * Called by link_tx for each frame that still has CSUM_TODO, and by ip/ for fragments; calls
+ * wire/csum over linear part and fragments. The field holds the pseudo-header's sum, as pkt.h
+ * says, so the sum over the transport header and payload, field included, is the whole.
  *
  * Invariant: afterwards the packet says CSUM_NONE, and the bytes are what goes on the wire.
  */

@@ -110,7 +110,8 @@ int neigh_addr_add(struct neigh *n, struct nif *nif, const struct addr *a, bool 
     if ((nif->flags & (NIF_L3 | NIF_NOARP)) != 0)
         return 0;
     if (probe) {
-        /* [RFC 5227 2.1.1] A random wait first, so that hosts powered on together do not collide. */
+        /* [RFC 5227 2.1.1] A random wait first, so that hosts powered on together do not
+         * collide. */
         o->state = NEIGH_ADDR_PROBING;
         own_arm(n, o, rng_below(&n->env->rng, PROBE_WAIT_MS + 1));
         return 0;

@@ -8,8 +8,8 @@
  *
  * Called by neigh.c, arp.c, own.c; calls the pool and the wheel. Owns the chains.
  *
- * Invariants: an entry in the pool is on exactly one chain; the search for an entry to give up looks
- * at GC_LOOK entries at most, so that a flood costs a constant per packet.
+ * Invariants: an entry in the pool is on exactly one chain; the search for an entry to give up
+ * looks at GC_LOOK entries at most, so that a flood costs a constant per packet.
  */
 #include "neigh/table.h"
 

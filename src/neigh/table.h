@@ -12,8 +12,8 @@
 
 /* ---- table.c ---- */
 struct neigh_entry *neigh_find(const struct neigh *, const struct nif *, const struct addr *);
-/* A new entry in NEIGH_NONE, in the place of an unused one if need be. is_needed: we want to send to
- * it, so any entry not in use gives way; otherwise (somebody asked for us) only one never used.
+/* A new entry in NEIGH_NONE, in the place of an unused one if need be. is_needed: we want to send
+ * to it, so any entry not in use gives way; otherwise (somebody asked for us) only one never used.
  * NULL: no room. */
 struct neigh_entry *neigh_new(struct neigh *, const struct nif *, const struct addr *,
                               bool is_needed);

@@ -5,7 +5,8 @@
  * Decides who gets a datagram, whether there is still room for it (UDP drops when a socket's buffer
  * is full, and counts), and which call hears of an error [RFC 1122 4.1.3.3].
  *
- * Called by sock/ (send, recv) and stack/ (input, error); calls ip/. Owns what is queued in sockets.
+ * Called by sock/ (send, recv) and stack/ (input, error); calls ip/. Owns what is queued in
+ * sockets.
  *
  * Invariants: rx_bytes is the sum of the queued packets' true sizes; a queued packet begins at its
  * payload; a datagram to a port nobody has is answered by ICMP only after its checksum was right.
@@ -22,8 +23,8 @@ enum { UDP_MAX = 65535 - WIRE_IP4_HLEN - WIRE_UDP_HLEN, UDP_CSUM_AT = 6 };
 
 /* ---- out ---- */
 
-/* The destination of a datagram: the connection's, looked up again when something changed, or *d for
- * `to`. */
+/* The destination of a datagram: the connection's, looked up again when something changed, or *d
+ * for `to`. */
 static int send_route(struct udp *u, struct udp_sock *s, const struct udp_end *to, struct dst *d)
 {
     bool is_connected = to == NULL;

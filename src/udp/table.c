@@ -2,9 +2,9 @@
  *
  * Which socket a port belongs to: binding, and finding the best match for a datagram.
  *
- * Decides whether two sockets may share a port (as Linux: overlapping addresses conflict unless both
- * set SO_REUSEADDR or both SO_REUSEPORT), which ephemeral port a socket gets [RFC 6056 3.3.1: random
- * start, then the next free one], and who of several gets a datagram.
+ * Decides whether two sockets may share a port (as Linux: overlapping addresses conflict unless
+ * both set SO_REUSEADDR or both SO_REUSEPORT), which ephemeral port a socket gets [RFC 6056 3.3.1:
+ * random start, then the next free one], and who of several gets a datagram.
  *
  * Called by sock.c, io.c and sock/ through udp.h. Owns the chains, one per bucket of local ports.
  *

@@ -7,8 +7,8 @@
 
 #include "udp/udp.h"
 
-/* The socket that matches the flow of an arriving datagram best, NULL: none. O(sockets on the port's
- * chain). */
+/* The socket that matches the flow of an arriving datagram best, NULL: none. O(sockets on the
+ * port's chain). */
 struct udp_sock *udp_find(const struct udp *, const struct flow *, unsigned nif);
 /* The first socket after `after` (NULL: from the start) that matches at all: for broadcasts. */
 struct udp_sock *udp_find_next(const struct udp *, const struct flow *, unsigned nif,

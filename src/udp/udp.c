@@ -9,8 +9,8 @@
  * route chooses, so that answers find the socket; disconnecting gives back what was not chosen by
  * the program, as Linux does.
  *
- * Called by sock/ and stack/. Owns struct udp_sock. Invariant: a socket is on the ready list at most
- * once, and leaves it when closed.
+ * Called by sock/ and stack/. Owns struct udp_sock. Invariant: a socket is on the ready list at
+ * most once, and leaves it when closed.
  */
 #include "udp/table.h"
 

@@ -85,7 +85,6 @@ enum tcp_opt {
     TOPT_QUICKACK = 12,
     TOPT_USER_TIMEOUT_MS = 18,
     TOPT_NOTSENT_LOWAT = 25,
-    TOPT_INQ = 36,
     TOPT_KEEPALIVE = 1000, /* 0 or 1 */
     TOPT_LINGER_S,         /* -1: off; 0: reset on close; else seconds the layer above waits */
     TOPT_OOBINLINE,

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One acknowledgement, in fixed order: window, scoreboard, round-trip time, recovery, congestion
+ * control, deadlines. Each step reads only what earlier ones left in struct ack_work.
+ *
+ * Decides: whether an ACK is a duplicate, which RTT sample it gives, whether cwnd was what limited
+ * us, when the retransmission timer is restarted [RFC 6298 5.2, 5.3].
+ * Owns: snd.una, snd.wnd, snd.wl1.
+ * Called by in.c for every acceptable ACK; calls sent.c, rtt.c, recover.c, sndq.c.
+ *
+ * Invariants: afterwards snd.una <= snd.nxt; the send queue begins at snd.una (without SYN and
+ * FIN); T_RTO runs exactly while something is in flight.
+ *
+ * Read first: RFC 9293 3.10.7.4 (fifth), RFC 5681 2, RFC 2018, RFC 6298.
+ */
+#include "tcp/room.h"
+
+/* [RFC 9293 3.10.7.4] The newest segment decides; SND.WL2 is implied, as the caller has
+ * refused what is older than snd.una. True: the window changed. */
+static bool update_window(struct tcb *t, const struct seg *s)
+{
+    bool is_newer = seq_gt(s->ack, t->snd.una) || seq_gt(s->seq, t->snd.wl1) ||
+                    (s->seq == t->snd.wl1 && s->wnd > t->snd.wnd);
+    if (!is_newer)
+        return false;
+    bool changed = s->wnd != t->snd.wnd;
+    t->snd.wl1 = s->seq;
+    t->snd.wnd = s->wnd;
+    t->snd.wnd_max = w_u32_max(t->snd.wnd_max, s->wnd);
+    return changed;
+}
+
+/* [RFC 2883 5] The first block is a duplicate report when it lies below the ACK or inside the
+ * second. */
+static bool is_dsack(const struct seg *s)
+{
+    const struct wire_tcp_sack *b = s->h.sack;
+    if (seq_lt(b[0].start, s->ack))
+        return true;
+    return s->h.n_sack > 1 && seq_geq(b[0].start, b[1].start) && seq_leq(b[0].end, b[1].end);
+}
+
+static void sacks(struct tcp *tcp, struct tcb *t, const struct seg *s, struct ack_work *w)
+{
+    unsigned first = 0;
+    if (is_dsack(s)) {
+        w->has_dsack = true;
+        t->st.n_dsack++;
+        tcp_count(tcp, STAT_TCPDSACKRecv);
+        first = 1;
+    }
+    for (unsigned i = first; i < s->h.n_sack; i++) {
+        tcp_seq start = s->h.sack[i].start, end = s->h.sack[i].end;
+        bool is_sane = seq_lt(start, end) && seq_leq(end, t->snd.nxt) && seq_geq(start, t->snd.una);
+        if (is_sane)
+            tcp_sent_sack(tcp, t, start, end, w);
+        else if (seq_gt(end, t->snd.una))
+            tcp_count(tcp, STAT_TCPSACKDiscard);
+    }
+}
+
+/* Bytes of the send queue below `una`: SYN and FIN are not in it. */
+static void drop_acked(struct tcp *tcp, struct tcb *t, tcp_seq una)
+{
+    tcp_seq upto = seq_min(una, t->snd.end);
+    if (!seq_gt(upto, t->sndq.seq))
+        return;
+    bool was_writable = tcp_sndq_is_writable(t);
+    tcp_sndq_drop(tcp, t, upto);
+    if (!was_writable && tcp_sndq_is_writable(t))
+        tcp_event(tcp, t, TCP_EV_OUT);
+}
+
+static void advance(struct tcp *tcp, struct tcb *t, const struct seg *s, struct ack_work *w)
+{
+    w->cc.acked = s->ack - t->snd.una;
+    if (w->cc.acked == 0)
+        return;
+    tcp_sent_ack(tcp, t, s->ack, w);
+    t->snd.una = s->ack;
+    t->snd.n_rto = 0;
+    t->rtt.first_rto_ms = 0;
+    t->st.bytes_acked += w->cc.acked;
+    uint32_t segs = (w->cc.acked + t->snd.mss - 1) / t->snd.mss;
+    t->st.delivered += segs;
+    env_count_n(tcp->env, STAT_TCPDelivered, segs);
+    drop_acked(tcp, t, s->ack);
+    if (seq_lt(t->sndq.fack, s->ack))
+        t->sndq.fack = s->ack;
+    if ((t->flags & TF_SND_URG) != 0 && seq_geq(s->ack, t->snd_up))
+        t->flags &= ~(uint32_t)TF_SND_URG;
+    if (t->snd.una == t->snd.nxt)
+        t->snd.below = 0; /* all of it arrived: nothing can be below any more */
+}
+
+/* [RFC 6298 3, RFC 7323 4] Ranges never repeated give an exact sample; else the echo tells which
+ * transmission was answered. */
+static void round_trip(struct tcp *tcp, struct tcb *t, const struct seg *s, struct ack_work *w)
+{
+    uint32_t us = 0;
+    if (w->newest_sent_at != 0) {
+        us = (uint32_t)w_u64_min((tcp->env->now - w->newest_sent_at) / W_US, UINT32_MAX);
+        us = w_u32_max(us, 1);
+    } else if (w->cc.acked != 0 && (t->flags & TF_TS) != 0 && (s->h.has & TCPH_TS) != 0 &&
+               s->h.ts_ecr != 0) {
+        uint32_t ms = tcp_now_ms(tcp) + t->snd.ts_off - s->h.ts_ecr;
+        if (ms < 300000)
+            us = w_u32_max(ms * 1000, 1);
+    }
+    if (us == 0)
+        return;
+    tcp_rtt_sample(tcp, t, us);
+    w->cc.rtt_us = us;
+}
+
+/* [RFC 5681 2] Nothing new acknowledged, data outstanding, no text, same window; with SACK, new
+ * information is what counts [RFC 6675 2]. */
+static bool is_duplicate(const struct tcb *t, const struct seg *s, const struct ack_work *w,
+                         bool wnd_changed)
+{
+    if (w->cc.acked != 0 || t->snd.una == t->snd.nxt)
+        return false;
+    if ((t->flags & TF_SACK) != 0)
+        return w->new_sack;
+    return s->len == 0 && (s->h.flags & (TCPF_SYN | TCPF_FIN)) == 0 && !wnd_changed;
+}
+
+static void deadlines(struct tcp *tcp, struct tcb *t, const struct ack_work *w)
+{
+    if (t->snd.una == t->snd.nxt) {
+        tcp_disarm(t, T_RTO); /* [RFC 6298 5.2] */
+        t->snd.backoff = t->snd.wnd == 0 ? t->snd.backoff : 0;
+    } else if (w->cc.acked != 0) {
+        tcp_arm_rto(tcp, t); /* [RFC 6298 5.3] */
+    }
+    if (t->snd.wnd != 0 && (t->flags & TF_PROBE0) != 0) {
+        t->flags &= ~(uint32_t)TF_PROBE0;
+        t->snd.backoff = 0;
+        t->rtt.first_rto_ms = 0;
+        tcp_disarm(t, T_PERSIST);
+    }
+}
+
+/* In slow start twice what was ever in flight may be right; later only what was used. */
+bool tcp_is_cwnd_limited(const struct tcb *t)
+{
+    if ((t->flags & TF_CWND_LIMITED) != 0)
+        return true;
+    return cc_in_slow_start(&t->cc) && t->cc.cwnd < 2 * (uint64_t)t->rec.max_flight;
+}
+
+void tcp_ack_in(struct tcp *tcp, struct tcb *t, const struct seg *s)
+{
+    struct ack_work w = {0};
+    w.prior_una = t->snd.una;
+    w.lost_prior = t->snd.lost;
+    w.cc.now = tcp->env->now;
+    w.cc.inflight_prior = tcp_pipe(t);
+    w.cc.cwnd_limited = tcp_is_cwnd_limited(t);
+    t->st.ack_ms = tcp_now_ms(tcp);
+    t->keep_probes = 0;
+    t->n_probe = 0;
+    t->soft_err = 0;
+    if (s->len == 0)
+        tcp_count(tcp, STAT_TCPPureAcks);
+
+    bool wnd_changed = false;
+    if (seq_geq(s->ack, t->snd.una)) {
+        wnd_changed = update_window(t, s);
+        advance(tcp, t, s, &w);
+    }
+    if ((s->h.has & TCPH_SACK) != 0 && (t->flags & TF_SACK) != 0)
+        sacks(tcp, t, s, &w);
+    round_trip(tcp, t, s, &w);
+    w.is_dup = is_duplicate(t, s, &w, wnd_changed);
+    w.cc.srtt_us = t->rtt.srtt8_us >> 3;
+    w.cc.min_rtt_us = t->rtt.min_us;
+    w.cc.delivered = t->st.bytes_acked;
+    tcp_recover_ack(tcp, t, &w);
+    deadlines(tcp, t, &w);
+    if (t->snd.n_rto == 0 && t->snd.una == t->snd.nxt && t->snd.end == t->sndq.seq)
+        tcp_event(tcp, t, TCP_EV_DRAINED);
+    /* Something may go now: new room in cwnd or window, or something to repeat. */
+    if (t->snd.lost != 0 || seq_gt(t->snd.end, t->snd.nxt) || (t->flags & TF_FIN_QUEUED) != 0)
+        tcp_out_mark(tcp, t);
+}

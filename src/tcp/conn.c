@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The life of a connection: made, opened, established, over, freed.
+ *
+ * Decides: defaults of a fresh tcb, initial sequence numbers, MSS, what a connection begins with
+ * [RFC 9293 3.10.1, 3.7.1, 3.4.1].
+ * Owns: the pool of tcbs.
+ * Called by sock/ (new, connect) and by all of the room; calls lookup.c, seg.c, cc/, ip/.
+ *
+ * A tcb ends in two steps. tcp_done: the connection is over, nothing of it is in tables, timers or
+ * lists, what was received can still be read. tcp_tcb_free: the owner, too, has let go. A tcb with
+ * an owner is never freed under it; an orphan is freed by tcp_done, which then says so.
+ *
+ * Invariants: TF_TABLED exactly while the connection table has it; an orphan has no socket.
+ */
+#include <errno.h>
+
+#include "tcp/room.h"
+
+/* ---- making and freeing ---- */
+
+struct tcb *tcp_tcb_new(struct tcp *tcp)
+{
+    const struct weir_conf *c = &tcp->env->conf;
+    uint32_t idx = pool_take(&tcp->tcbs);
+    if (idx == 0)
+        return NULL;
+    struct tcb *t = tcp_at(tcp, idx);
+    t->state = TCPS_CLOSED;
+    t->flow.proto = PROTO_TCP;
+    t->rcv.limit = c->tcp_rmem_default;
+    t->sndq.limit = c->tcp_wmem_default;
+    t->opt.notsent_lowat = c->tcp_notsent_lowat;
+    t->opt.rcvlowat = 1;
+    t->opt.linger_s = -1;
+    t->snd.mss = t->rcv.mss = 536; /* [RFC 9293 3.7.1 MUST-15] */
+    t->snd.peer_mss = 536;
+    for (unsigned i = 0; i < T_N; i++)
+        t->at[i] = W_NEVER;
+    tcp_rtt_init(tcp, t);
+    cc_init(&t->cc, tcp->env->conf.tcp_congestion_control, t->snd.mss,
+            c->tcp_init_cwnd * t->snd.mss, tcp->env->now);
+    return t;
+}
+
+struct tcb *tcp_new(struct tcp *tcp, uint32_t sock)
+{
+    struct tcb *t = tcp_tcb_new(tcp);
+    if (t != NULL)
+        t->sock = sock;
+    return t;
+}
+
+static void free_queues(struct tcp *tcp, struct tcb *t)
+{
+    tcp_sndq_free(tcp, t);
+    tcp_sent_free(tcp, t);
+    t->snd.below = 0;
+}
+
+/* Out of tables, lists and the wheel. */
+static void detach(struct tcp *tcp, struct tcb *t)
+{
+    if ((t->flags & TF_TABLED) != 0) {
+        tcp_table_del(tcp, t->flow.lport, t->hash, tcp_ref(REF_TCB, tcp_index(tcp, t)));
+        t->flags &= ~(uint32_t)TF_TABLED;
+    }
+    tcp_out_remove(tcp, t);
+    wheel_del(&tcp->env->wheel, &t->timer);
+    for (unsigned i = 0; i < T_N; i++)
+        t->at[i] = W_NEVER;
+}
+
+void tcp_tcb_free(struct tcp *tcp, struct tcb *t)
+{
+    if ((t->flags & TF_ORPHAN) != 0)
+        tcp->n_orphans--;
+    detach(tcp, t);
+    tcp_event_remove(tcp, t);
+    free_queues(tcp, t);
+    tcp_rcvq_free(tcp, t);
+    pool_give(&tcp->tcbs, tcp_index(tcp, t));
+}
+
+bool tcp_done(struct tcp *tcp, struct tcb *t, int err)
+{
+    if (t->state == TCPS_SYN_SENT || t->state == TCPS_SYN_RECEIVED)
+        tcp_count(tcp, STAT_TcpAttemptFails);
+    else if (err != 0 && (t->state == TCPS_ESTABLISHED || t->state == TCPS_CLOSE_WAIT))
+        tcp_count(tcp, STAT_TcpEstabResets);
+    t->state = TCPS_CLOSED;
+    t->flags &= ~(uint32_t)(TF_ACK_NOW | TF_ACK_SCHED | TF_PROBE0 | TF_NO_MEM | TF_SND_URG);
+    if ((t->flags & TF_ORPHAN) != 0) {
+        tcp_tcb_free(tcp, t);
+        return false;
+    }
+    detach(tcp, t);
+    free_queues(tcp, t);
+    if (err != 0)
+        t->err = (uint16_t)err;
+    uint32_t edges = TCP_EV_IN | TCP_EV_OUT | TCP_EV_RDHUP | TCP_EV_HUP | TCP_EV_DRAINED;
+    tcp_event(tcp, t, err != 0 ? edges | TCP_EV_ERR : edges);
+    return true;
+}
+
+/* ---- opening ---- */
+
+/* [RFC 6528 3] ISN = M + F(4-tuple, secret), M a clock. Here M advances every 64 ns, so that at any
+ * rate of reuse a new incarnation starts beyond the old [RFC 9293 3.4.1 MUST-8, MUST-9]. */
+void tcp_isn(const struct tcp *tcp, const struct flow *f, tcp_seq *iss, uint32_t *ts_off)
+{
+    uint64_t h = hash_sip24(&tcp->env->key_isn, f, offsetof(struct flow, proto));
+    *iss = (tcp_seq)h + (tcp_seq)(tcp->env->now >> 6);
+    *ts_off = tcp->env->conf.tcp_timestamps == 1 ? (uint32_t)(h >> 32) : 0;
+}
+
+static uint32_t ip_hlen(const struct flow *f) { return addr_is_ip4(&f->remote) ? WIRE_IP4_HLEN : 40; }
+
+uint32_t tcp_advmss(const struct tcp *tcp, const struct tcb *t, const struct dst *d,
+                    const struct flow *f)
+{
+    uint32_t hdr = ip_hlen(f) + WIRE_TCP_HLEN;
+    uint32_t mss = d->mtu > hdr + 48 ? d->mtu - hdr : 48;
+    uint32_t most = tcp->env->conf.tcp_max_mss;
+    if (most != 0)
+        mss = w_u32_min(mss, most);
+    if (t->opt.maxseg != 0)
+        mss = w_u32_min(mss, t->opt.maxseg);
+    return w_u32_min(mss, 65495);
+}
+
+/* [RFC 9293 3.7.1 MUST-16] Eff.snd.MSS: what the peer takes and what the path carries, options
+ * counted. */
+void tcp_conn_mss(struct tcp *tcp, struct tcb *t)
+{
+    uint32_t hdr = ip_hlen(&t->flow) + WIRE_TCP_HLEN;
+    uint32_t mss = t->dst.mtu > hdr ? t->dst.mtu - hdr : 48;
+    mss = w_u32_min(mss, t->snd.peer_mss);
+    if (t->opt.maxseg != 0)
+        mss = w_u32_min(mss, t->opt.maxseg);
+    mss = w_u32_max(mss, tcp->env->conf.tcp_min_snd_mss);
+    if ((t->flags & TF_TS) != 0)
+        mss -= WIRE_TCP_TS_LEN;
+    t->snd.mss = (uint16_t)mss;
+    cc_set_mss(&t->cc, mss);
+}
+
+int tcp_conn_route(struct tcp *tcp, struct tcb *t)
+{
+    bool is_bound = !addr_is_any(&t->flow.local);
+    t->dst.nif = t->flow.nif;
+    int err = ip_route(tcp->ip, &t->flow.remote, is_bound ? &t->flow.local : NULL, &t->dst);
+    if (err != 0)
+        return err;
+    if (!is_bound)
+        t->flow.local = t->dst.src;
+    if (t->state != TCPS_CLOSED)
+        tcp_conn_mss(tcp, t);
+    return 0;
+}
+
+/* [RFC 7323 2.2, 3.2, RFC 2018 2] An option counts only when both SYNs had it. */
+void tcp_conn_peer_opts(struct tcp *tcp, struct tcb *t, const struct wire_tcp *h)
+{
+    t->snd.peer_mss = (h->has & TCPH_MSS) != 0 ? h->mss : 536;
+    if ((h->has & TCPH_TS) == 0)
+        t->flags &= ~(uint32_t)TF_TS;
+    if ((h->has & TCPH_SACK_OK) == 0)
+        t->flags &= ~(uint32_t)TF_SACK;
+    if ((h->has & TCPH_WSCALE) == 0) {
+        t->flags &= ~(uint32_t)TF_WSCALE;
+        t->rcv.wscale = 0;
+        t->rcv.wnd = w_u32_min(t->rcv.wnd, 0xffff);
+    } else if ((t->flags & TF_WSCALE) != 0) {
+        t->snd.wscale = h->wscale;
+    }
+    if ((t->flags & TF_TS) != 0) {
+        t->rcv.ts_recent = h->ts_val;
+        t->rcv.ts_recent_ms = tcp_now_ms(tcp);
+    }
+    tcp_conn_mss(tcp, t);
+}
+
+static void offer_options(struct tcp *tcp, struct tcb *t)
+{
+    const struct weir_conf *c = &tcp->env->conf;
+    t->flags |= (c->tcp_timestamps != 0 ? TF_TS : 0u) | (c->tcp_sack != 0 ? TF_SACK : 0u) |
+                (c->tcp_window_scaling != 0 ? TF_WSCALE : 0u);
+    t->rcv.advmss = (uint16_t)tcp_advmss(tcp, t, &t->dst, &t->flow);
+    tcp_wnd_initial(tcp, t, t->rcv.advmss, &t->rcv.wnd, &t->rcv.wscale);
+    t->rcv.ssthresh = t->rcv.wnd;
+}
+
+/* The place in the table, a TIME-WAIT's if that may be reused. 0 or -EADDRNOTAVAIL. */
+static int take_place(struct tcp *tcp, struct tcb *t, tcp_seq *iss_min)
+{
+    uint64_t hash = tcp_table_hash(tcp, &t->flow);
+    uint32_t ref = tcp_table_find(tcp, &t->flow, hash);
+    *iss_min = 0;
+    if (ref != 0) {
+        uint32_t idx = tcp_ref_idx(ref);
+        if (tcp_ref_kind(ref) != REF_TW || !tcp_tw_is_reusable(tcp, idx))
+            return -EADDRNOTAVAIL;
+        const struct tw_rec *r = pool_at(&tcp->tws, idx);
+        *iss_min = r->snd_nxt + 65535 + 2;
+        tcp_tw_del(tcp, idx);
+        tcp_count(tcp, STAT_TCPTimeWaitReused);
+    }
+    t->hash = (uint32_t)hash;
+    tcp_table_add(tcp, t->flow.lport, hash, tcp_ref(REF_TCB, tcp_index(tcp, t)));
+    t->flags |= TF_TABLED;
+    return 0;
+}
+
+static int may_connect(const struct tcb *t, const struct flow *f)
+{
+    if (t->state == TCPS_LISTEN)
+        return -EINVAL;
+    if (t->state == TCPS_SYN_SENT || t->state == TCPS_SYN_RECEIVED)
+        return -EALREADY;
+    if (t->state != TCPS_CLOSED || (t->flags & TF_CONNECTED) != 0)
+        return -EISCONN;
+    if (f->lport == 0 || f->rport == 0 || addr_is_multicast(&f->remote) ||
+        addr_is_limited_broadcast(&f->remote))
+        return -EINVAL;
+    return 0;
+}
+
+int tcp_connect(struct tcp *tcp, struct tcb *t, const struct flow *f)
+{
+    tcp_seq iss_min;
+    int err = may_connect(t, f);
+    if (err != 0)
+        return err;
+    t->flow = *f;
+    t->flow.proto = PROTO_TCP;
+    err = tcp_conn_route(tcp, t);
+    if (err == 0 && t->dst.kind > IP_LOCAL)
+        err = -ENETUNREACH; /* [RFC 9293 3.9.2.3 MUST-57] never to a broadcast */
+    if (err == 0)
+        err = take_place(tcp, t, &iss_min);
+    if (err != 0)
+        return err;
+    t->err = t->soft_err = 0;
+    t->flags &= ~(uint32_t)(TF_FIN_QUEUED | TF_FIN_RCVD | TF_RCV_SHUT | TF_SYN_RTX);
+    tcp_isn(tcp, &t->flow, &t->sndq.iss, &t->snd.ts_off);
+    if (iss_min != 0 && seq_lt(t->sndq.iss, iss_min))
+        t->sndq.iss = iss_min;
+    offer_options(tcp, t);
+    tcp_conn_begin(t, t->sndq.iss);
+    tcp_rtt_init(tcp, t);
+    t->snd.backoff = t->snd.n_rto = 0;
+    t->state = TCPS_SYN_SENT;
+    t->sndq.sent_ms = tcp_now_ms(tcp) | 1;
+    t->drs.at_us = tcp_now_us(tcp); /* until then free: when the SYN went */
+    tcp_count(tcp, STAT_TcpActiveOpens);
+    (void)tcp_seg_syn(tcp, t, false); /* refused below: the timer repeats it */
+    tcp_arm_rto(tcp, t);
+    tcb_check(tcp, t);
+    return 0;
+}
+
+void tcp_conn_begin(struct tcb *t, tcp_seq iss)
+{
+    t->sndq.iss = iss;
+    t->snd.una = iss;
+    t->snd.nxt = t->snd.end = t->snd.push = t->sndq.seq = iss + 1;
+    t->snd.sml = t->sndq.fack = t->rec.point = t->rec.max_seq = iss;
+    t->snd.wnd = t->snd.wnd_max = 0;
+}
+
+/* [RFC 6928 2, RFC 5681 3.1] Ten segments; one when the SYN was lost more than once. */
+static void begin_cwnd(struct tcp *tcp, struct tcb *t)
+{
+    uint32_t segs = t->st.n_rtx > 1 ? 1 : tcp->env->conf.tcp_init_cwnd;
+    cc_init(&t->cc, t->cc.kind, t->snd.mss, segs * t->snd.mss, tcp->env->now);
+}
+
+void tcp_established(struct tcp *tcp, struct tcb *t)
+{
+    const struct weir_conf *c = &tcp->env->conf;
+    t->state = TCPS_ESTABLISHED;
+    t->flags |= TF_CONNECTED;
+    t->snd.n_rto = t->snd.backoff = 0;
+    t->rtt.first_rto_ms = 0;
+    tcp_disarm(t, T_RTO);
+    begin_cwnd(tcp, t);
+    /* [RFC 6298 5.7] no sample, and the SYN was lost: 3 s */
+    if (t->rtt.srtt8_us == 0 && (t->flags & TF_SYN_RTX) != 0)
+        t->rtt.rto_us = w_u32_max(t->rtt.rto_us, 3000000);
+    t->rcv.mss = (uint16_t)w_u32_max(
+        w_u32_min(w_u32_min(w_u32_min(t->rcv.advmss, t->snd.mss), t->rcv.wnd / 2), 536), 88);
+    t->drs.space = w_u32_min(t->rcv.wnd, c->tcp_init_cwnd * t->rcv.advmss);
+    t->drs.seq = t->rcv.copied;
+    t->drs.at_us = tcp_now_us(tcp);
+    t->st.ack_ms = t->rcv.data_ms = tcp_now_ms(tcp);
+    t->sndq.sent_ms = 0;
+    tcp_sndq_grow(tcp, t);
+    tcp_keep_restart(tcp, t);
+    tcp_event(tcp, t, TCP_EV_CONNECTED | TCP_EV_OUT);
+}
+
+void tcp_init(struct tcp *tcp, struct env *env, struct ip *ip, struct arena *a)
+{
+    const struct weir_conf *c = &env->conf;
+    memset(tcp, 0, sizeof *tcp);
+    tcp->env = env;
+    tcp->ip = ip;
+    pool_init(&tcp->tcbs, a, c->n_tcb, sizeof(struct tcb), WEIR_CACHELINE);
+    pool_init(&tcp->sents, a, c->n_sent, sizeof(struct sent_rec), WEIR_CACHELINE);
+    pool_init(&tcp->syns, a, c->n_syn, sizeof(struct syn_rec), WEIR_CACHELINE);
+    pool_init(&tcp->tws, a, c->n_tw, sizeof(struct tw_rec), WEIR_CACHELINE);
+    tcp->syn_links = arena_take(a, (c->n_syn + 1u) * sizeof(struct tcp_links), 8);
+    tcp->tw_links = arena_take(a, (c->n_tw + 1u) * sizeof(struct tcp_links), 8);
+    tcp_table_init(tcp, a);
+}
+
+void tcp_set_sock(struct tcb *t, uint32_t sock) { t->sock = sock; }
+uint32_t tcp_sock(const struct tcb *t) { return t->sock; }
+enum tcp_state tcp_state(const struct tcb *t) { return (enum tcp_state)t->state; }
+const struct flow *tcp_flow(const struct tcb *t) { return &t->flow; }

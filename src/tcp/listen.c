@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Listeners and the connections on their way in.
+ *
+ * Decides: whether a SYN is answered (queues have limits), when a SYN-ACK is repeated, when a
+ * half-open connection becomes a child [RFC 9293 3.10.7.2, 3.10.7.4 for SYN-RECEIVED, RFC 5961 3-5].
+ * Owns: the pool of half-open records and their queues by age, the accept queue of a listener.
+ * Called by in.c, in_open.c, close.c and sock/; calls conn.c for children, seg.c for SYN-ACKs.
+ *
+ * Theory of operation. A half-open connection is 64 bytes, so that a flood of SYNs costs little; all
+ * with the same number of repetitions wait equally long, so each number has one queue ordered by age
+ * and one timer. The ACK that completes the handshake makes a tcb of the record, which takes its
+ * place in the table, and is then processed like any segment; the child waits in the accept queue.
+ * A full accept queue drops that ACK: the peer's retransmission tries again.
+ *
+ * Invariants: lsn.n_syn and lsn.n_accept are the lengths of the queues; a record's listener lives.
+ */
+#include <errno.h>
+
+#include "tcp/room.h"
+
+enum { LEVELS = WEIR_COUNT(((struct tcp *)NULL)->syn_head), SYN_BATCH = 64 };
+
+static struct syn_rec *rec_at(const struct tcp *tcp, uint32_t idx) { return pool_at(&tcp->syns, idx); }
+
+static uint32_t level_of(const struct syn_rec *r) { return w_u32_min(r->rtx, LEVELS - 1); }
+
+/* [RFC 6298 5.5] Each repetition waits twice as long. */
+static uint32_t wait_us(const struct tcp *tcp, uint32_t level)
+{
+    const struct weir_conf *c = &tcp->env->conf;
+    uint64_t ms = (uint64_t)c->tcp_rto_initial_ms << level;
+    return (uint32_t)w_u64_min(ms, c->tcp_rto_max_ms) * 1000;
+}
+
+static void arm_level(struct tcp *tcp, uint32_t level)
+{
+    struct timer *tm = &tcp->syn_timer[level];
+    uint32_t idx = tcp->syn_head[level];
+    if (idx == 0) {
+        wheel_del(&tcp->env->wheel, tm);
+        return;
+    }
+    uint32_t age = tcp_now_us(tcp) - rec_at(tcp, idx)->sent_us, wait = wait_us(tcp, level);
+    tm->kind = TK_TCP_SYN;
+    tm->obj = level;
+    wheel_set(&tcp->env->wheel, tm, tcp->env->now + (age < wait ? wait - age : 0) * W_US);
+}
+
+static void queue_push(struct tcp *tcp, uint32_t idx)
+{
+    uint32_t level = level_of(rec_at(tcp, idx)), tail = tcp->syn_tail[level];
+    tcp->syn_links[idx] = (struct tcp_links){.prev = tail};
+    if (tail != 0)
+        tcp->syn_links[tail].next = idx;
+    else
+        tcp->syn_head[level] = idx;
+    tcp->syn_tail[level] = idx;
+    if (tail == 0)
+        arm_level(tcp, level);
+}
+
+static void queue_remove(struct tcp *tcp, uint32_t idx)
+{
+    uint32_t level = level_of(rec_at(tcp, idx));
+    struct tcp_links l = tcp->syn_links[idx];
+    if (l.prev != 0)
+        tcp->syn_links[l.prev].next = l.next;
+    else
+        tcp->syn_head[level] = l.next;
+    if (l.next != 0)
+        tcp->syn_links[l.next].prev = l.prev;
+    else
+        tcp->syn_tail[level] = l.prev;
+    /* The timer stays: early is harmless. But an empty queue wants none. */
+    if (tcp->syn_head[level] == 0)
+        arm_level(tcp, level);
+}
+
+/* The record goes; its place in the table too unless a child took it. */
+static void rec_free(struct tcp *tcp, uint32_t idx, bool is_tabled)
+{
+    struct syn_rec *r = rec_at(tcp, idx);
+    queue_remove(tcp, idx);
+    tcp_at(tcp, r->lsn)->lsn.n_syn--;
+    if (is_tabled)
+        tcp_table_del(tcp, r->flow.lport, (uint32_t)tcp_table_hash(tcp, &r->flow),
+                      tcp_ref(REF_SYN, idx));
+    pool_give(&tcp->syns, idx);
+}
+
+void tcp_syn_rec_drop(struct tcp *tcp, struct syn_rec *r)
+{
+    tcp_count(tcp, STAT_TcpAttemptFails);
+    rec_free(tcp, pool_index(&tcp->syns, r), true);
+}
+
+static enum drop refuse_syn(struct tcp *tcp, enum env_stat counter, enum drop why)
+{
+    tcp_count(tcp, counter);
+    tcp_count(tcp, STAT_ListenDrops);
+    return why;
+}
+
+/* [RFC 9293 3.10.7.2] */
+enum drop tcp_syn_rec_new(struct tcp *tcp, struct tcb *lsn, const struct seg *s,
+                          const struct flow *f, uint64_t hash, tcp_seq iss_min)
+{
+    const struct weir_conf *c = &tcp->env->conf;
+    if (lsn->lsn.n_accept > lsn->lsn.backlog)
+        return refuse_syn(tcp, STAT_ListenOverflows, DROP_TCP_ACCEPT_FULL);
+    if (lsn->lsn.n_syn > lsn->lsn.backlog || lsn->lsn.n_syn >= c->tcp_max_syn_backlog)
+        return refuse_syn(tcp, STAT_TCPReqQFullDrop, DROP_TCP_SYN_FULL);
+    uint32_t idx = pool_take(&tcp->syns), ts_off;
+    if (idx == 0)
+        return refuse_syn(tcp, STAT_TCPReqQFullDrop, DROP_TCP_SYN_FULL);
+    struct syn_rec *r = rec_at(tcp, idx);
+    r->flow = *f;
+    r->irs = s->seq;
+    r->lsn = tcp_index(tcp, lsn);
+    tcp_isn(tcp, f, &r->iss, &ts_off);
+    if (iss_min != 0 && seq_lt(r->iss, iss_min))
+        r->iss = iss_min;
+    r->mss = (s->h.has & TCPH_MSS) != 0 ? s->h.mss : 536; /* [RFC 9293 3.7.1 MUST-15] */
+    if ((s->h.has & TCPH_TS) != 0 && c->tcp_timestamps != 0) {
+        r->opts |= SYN_TS;
+        r->ts_recent = s->h.ts_val;
+    }
+    if ((s->h.has & TCPH_SACK_OK) != 0 && c->tcp_sack != 0)
+        r->opts |= SYN_SACK;
+    if ((s->h.has & TCPH_WSCALE) != 0 && c->tcp_window_scaling != 0) {
+        r->opts |= SYN_WSCALE;
+        r->wscale = (unsigned char)(s->h.wscale & 15);
+    }
+    lsn->lsn.n_syn++;
+    tcp_table_add(tcp, f->lport, hash, tcp_ref(REF_SYN, idx));
+    (void)tcp_seg_syn_ack(tcp, r); /* refused below: the timer repeats it */
+    r->sent_us = tcp_now_us(tcp);
+    queue_push(tcp, idx);
+    return DROP_NONE;
+}
+
+void tcp_syn_timer(struct tcp *tcp, uint32_t level)
+{
+    const struct weir_conf *c = &tcp->env->conf;
+    uint32_t wait = wait_us(tcp, level);
+    for (unsigned n = 0; n < SYN_BATCH && tcp->syn_head[level] != 0; n++) {
+        uint32_t idx = tcp->syn_head[level];
+        struct syn_rec *r = rec_at(tcp, idx);
+        if (tcp_now_us(tcp) - r->sent_us < wait)
+            break;
+        uint32_t max = w_u32_min(c->tcp_synack_retries, SYN_RTX_MAX);
+        if (r->rtx >= max) {
+            tcp_syn_rec_drop(tcp, r);
+            continue;
+        }
+        queue_remove(tcp, idx);
+        r->rtx = (r->rtx + 1) & 15;
+        tcp_count(tcp, STAT_TCPSynRetrans);
+        tcp_count(tcp, STAT_TcpRetransSegs);
+        (void)tcp_seg_syn_ack(tcp, r);
+        r->sent_us = tcp_now_us(tcp);
+        queue_push(tcp, idx);
+    }
+    arm_level(tcp, level);
+}
+
+/* ---- becoming a connection ---- */
+
+static void inherit(struct tcb *t, const struct tcb *lsn)
+{
+    const uint32_t keep = TF_NODELAY | TF_CORK | TF_KEEPALIVE | TF_OOBINLINE | TF_RCVBUF_SET |
+                          TF_SNDBUF_SET | TF_V6ONLY | TF_REUSEPORT;
+    t->flags |= lsn->flags & keep;
+    t->opt = lsn->opt;
+    t->rcv.limit = lsn->rcv.limit;
+    t->sndq.limit = lsn->sndq.limit;
+    t->ttl = lsn->ttl;
+    t->tos = lsn->tos;
+    t->cc.kind = lsn->cc.kind;
+}
+
+static void begin_receiving(struct tcp *tcp, struct tcb *t, const struct syn_rec *r)
+{
+    t->irs = r->irs;
+    t->rcv.nxt = t->rcv.copied = t->rcv.wup = r->irs + 1;
+    t->rcv.ts_recent = r->ts_recent;
+    t->rcv.ts_recent_ms = tcp_now_ms(tcp);
+    t->rcv.advmss = (uint16_t)tcp_advmss(tcp, t, &t->dst, &t->flow);
+    uint32_t mss = t->rcv.advmss - ((r->opts & SYN_TS) != 0 ? WIRE_TCP_TS_LEN : 0u);
+    tcp_wnd_initial(tcp, t, mss, &t->rcv.wnd, &t->rcv.wscale);
+    if ((r->opts & SYN_WSCALE) == 0)
+        t->rcv.wscale = 0;
+    t->rcv.wnd = w_u32_min(t->rcv.wnd, 0xffff); /* what the SYN-ACK could say */
+    t->rcv.ssthresh = t->rcv.wnd;
+}
+
+static struct tcb *child_new(struct tcp *tcp, struct tcb *lsn, const struct syn_rec *r)
+{
+    struct tcb *t = tcp_tcb_new(tcp);
+    if (t == NULL)
+        return NULL;
+    tcp_seq iss;
+    inherit(t, lsn);
+    t->flow = r->flow;
+    t->flags |= TF_CHILD | ((r->opts & SYN_TS) != 0 ? TF_TS : 0u) |
+                ((r->opts & SYN_SACK) != 0 ? TF_SACK : 0u) |
+                ((r->opts & SYN_WSCALE) != 0 ? TF_WSCALE : 0u);
+    t->snd.peer_mss = r->mss;
+    t->snd.wscale = r->wscale;
+    if (tcp_conn_route(tcp, t) != 0) {
+        tcp_tcb_free(tcp, t);
+        return NULL;
+    }
+    tcp_conn_mss(tcp, t);
+    begin_receiving(tcp, t, r);
+    tcp_isn(tcp, &t->flow, &iss, &t->snd.ts_off);
+    tcp_conn_begin(t, r->iss);
+    t->st.n_rtx = r->rtx;
+    if (r->rtx != 0)
+        t->flags |= TF_SYN_RTX;
+    t->state = TCPS_SYN_RECEIVED;
+    return t;
+}
+
+static void accept_push(struct tcp *tcp, struct tcb *lsn, struct tcb *t)
+{
+    uint32_t idx = tcp_index(tcp, t);
+    t->parent = tcp_index(tcp, lsn);
+    t->accept_next = 0;
+    if (lsn->lsn.accept_tail != 0)
+        tcp_at(tcp, lsn->lsn.accept_tail)->accept_next = idx;
+    else
+        lsn->lsn.accept_head = idx;
+    lsn->lsn.accept_tail = idx;
+    lsn->lsn.n_accept++;
+    tcp_event(tcp, lsn, TCP_EV_IN | TCP_EV_ACCEPT);
+}
+
+/* The handshake's third segment. */
+static enum drop complete(struct tcp *tcp, struct syn_rec *r, struct seg *s, uint64_t hash)
+{
+    struct tcb *lsn = tcp_at(tcp, r->lsn);
+    uint32_t idx = pool_index(&tcp->syns, r);
+    if ((lsn->flags & TF_DEFER) != 0 && s->len == 0 && (s->h.flags & TCPF_FIN) == 0) {
+        r->opts |= SYN_ACKED;
+        return DROP_TCP_DEFER;
+    }
+    if (lsn->lsn.n_accept > lsn->lsn.backlog) {
+        if (tcp->env->conf.tcp_abort_on_overflow != 0) {
+            tcp_seg_rst_reply(tcp, &r->flow, s);
+            rec_free(tcp, idx, true);
+        }
+        return refuse_syn(tcp, STAT_ListenOverflows, DROP_TCP_ACCEPT_FULL);
+    }
+    struct tcb *t = child_new(tcp, lsn, r);
+    if (t == NULL)
+        return refuse_syn(tcp, STAT_TCPMemoryPressures, DROP_TCP_NO_TCB);
+    t->hash = (uint32_t)hash;
+    tcp_table_replace(tcp, t->hash, tcp_ref(REF_SYN, idx), tcp_ref(REF_TCB, tcp_index(tcp, t)));
+    t->flags |= TF_TABLED;
+    if (r->rtx == 0) /* [RFC 6298 3] Karn holds for SYN-ACKs, too */
+        tcp_rtt_sample(tcp, t, w_u32_max(tcp_now_us(tcp) - r->sent_us, 1));
+    rec_free(tcp, idx, false);
+    tcp_count(tcp, STAT_TcpPassiveOpens);
+    accept_push(tcp, lsn, t);
+    s->wnd = (uint32_t)s->h.wnd << t->snd.wscale;
+    enum drop why = tcp_in_sync(tcp, t, s);
+    return why;
+}
+
+/* [RFC 9293 3.10.7.4] SYN-RECEIVED after a passive open. */
+enum drop tcp_in_half_open(struct tcp *tcp, struct syn_rec *r, struct seg *s, uint64_t hash)
+{
+    uint16_t flags = s->h.flags & (TCPF_SYN | TCPF_RST | TCPF_ACK);
+    tcp_seq nxt = r->irs + 1;
+    if (flags == TCPF_SYN && s->seq == r->irs) {
+        /* Its SYN again: our SYN-ACK was lost. */
+        if (tcp_now_us(tcp) - r->sent_us >= tcp->env->conf.tcp_invalid_ratelimit_ms * 1000)
+            (void)tcp_seg_syn_ack(tcp, r);
+        else
+            tcp_count(tcp, STAT_TCPACKSkippedSynRecv);
+        return DROP_TCP_DUP;
+    }
+    if ((flags & TCPF_ACK) != 0 && (flags & TCPF_RST) == 0 && s->ack != r->iss + 1) {
+        tcp_seg_rst_reply(tcp, &r->flow, s);
+        return DROP_TCP_FUTURE_ACK;
+    }
+    bool is_old = (r->opts & SYN_TS) != 0 && (s->h.has & TCPH_TS) != 0 &&
+                  ts_lt(s->h.ts_val, r->ts_recent);
+    if (is_old && (flags & TCPF_RST) == 0) {
+        tcp_count(tcp, STAT_PAWSEstab);
+        (void)tcp_seg_syn_ack(tcp, r);
+        return DROP_TCP_PAWS;
+    }
+    /* The window of a SYN-ACK is never more than 65535. */
+    bool is_inside = s->end == nxt || seq_between(s->seq, nxt, nxt + 0xffff) ||
+                     seq_between(s->end - 1, nxt, nxt + 0xffff);
+    if ((flags & TCPF_RST) != 0) {
+        if (s->seq != nxt) /* [RFC 5961 3.2] */
+            return DROP_TCP_RST_INEXACT;
+        tcp_syn_rec_drop(tcp, r);
+        return DROP_TCP_RST;
+    }
+    if (!is_inside || (flags & TCPF_SYN) != 0) {
+        if (tcp_challenge_allowed(tcp))
+            (void)tcp_seg_syn_ack(tcp, r);
+        return is_inside ? DROP_TCP_SYN_CHALLENGE : DROP_TCP_SEQ;
+    }
+    if ((flags & TCPF_ACK) == 0)
+        return DROP_TCP_NO_ACK;
+    return complete(tcp, r, s, hash);
+}
+
+/* ---- the listener's own calls ---- */
+
+int tcp_listen(struct tcp *tcp, struct tcb *t, const struct addr *local, uint16_t port,
+               unsigned backlog)
+{
+    uint32_t most = w_u32_min(backlog, tcp->env->conf.somaxconn);
+    if (t->state == TCPS_LISTEN) {
+        t->lsn.backlog = most;
+        return 0;
+    }
+    if (t->state != TCPS_CLOSED || (t->flags & TF_CONNECTED) != 0)
+        return -EINVAL;
+    if (port == 0)
+        return -EINVAL;
+    memset(&t->lsn, 0, sizeof t->lsn);
+    t->flow = (struct flow){.local = *local, .lport = port, .proto = PROTO_TCP,
+                            .nif = t->flow.nif};
+    int err = tcp_lsn_add(tcp, t);
+    if (err != 0)
+        return err;
+    t->lsn.backlog = most;
+    t->state = TCPS_LISTEN;
+    return 0;
+}
+
+struct tcb *tcp_accept(struct tcp *tcp, struct tcb *l)
+{
+    if (l->state != TCPS_LISTEN || l->lsn.accept_head == 0)
+        return NULL;
+    struct tcb *t = tcp_at(tcp, l->lsn.accept_head);
+    l->lsn.accept_head = t->accept_next;
+    if (l->lsn.accept_head == 0)
+        l->lsn.accept_tail = 0;
+    l->lsn.n_accept--;
+    t->flags &= ~(uint32_t)TF_CHILD;
+    t->parent = t->accept_next = 0;
+    return t;
+}
+
+/* Everything that belongs to listener `t` goes [RFC 9293 3.10.4 LISTEN]. */
+void tcp_lsn_close(struct tcp *tcp, struct tcb *t)
+{
+    struct tcb *child;
+    while ((child = tcp_accept(tcp, t)) != NULL) {
+        child->flags |= TF_ORPHAN;
+        tcp->n_orphans++;
+        (void)tcp_reset_out(tcp, child, 0);
+    }
+    uint32_t me = tcp_index(tcp, t);
+    for (uint32_t level = 0; level < LEVELS && t->lsn.n_syn > 0; level++) {
+        uint32_t idx = tcp->syn_head[level];
+        while (idx != 0) {
+            uint32_t next = tcp->syn_links[idx].next;
+            if (rec_at(tcp, idx)->lsn == me)
+                rec_free(tcp, idx, true);
+            idx = next;
+        }
+    }
+    tcp_lsn_del(tcp, t);
+    memset(&t->lsn, 0, sizeof t->lsn);
+}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * When to send, and how much.
+ *
+ * Decides: retransmissions before new data; min(peer's window, cwnd, what is below us); Nagle and
+ * the sender's silly window avoidance [RFC 9293 3.7.4, 3.8.6.2.1]; when an ACK goes alone; when a
+ * closed window is probed [RFC 9293 3.8.6.1]; restart after idle [RFC 5681 4.1].
+ * Owns: snd.nxt, the output list, T_PERSIST.
+ * Called at the end of a burst (tcp_flush), by the owner's calls, by timers; calls seg.c to build.
+ *
+ * Theory of operation. Input only marks a connection; tcp_flush then looks at each marked one once,
+ * so that a burst of segments is answered by one ACK and one train. A refusal from below (queue
+ * full, no packet memory) is never a loss: snd.nxt has not moved, the bytes count as unsent and are
+ * tried again when something was sent (tcp_sent) or after RETRY. Bytes of one connection below TCP
+ * are limited by tcp_limit_output_bytes.
+ *
+ * Invariants: never beyond snd.una + snd.wnd but for probes; snd.nxt never goes back; T_RTO runs
+ * while something is in flight, T_PERSIST only while nothing is.
+ */
+#include <errno.h>
+
+#include "tcp/room.h"
+
+#define RETRY (2 * W_MS)
+
+void tcp_out_mark(struct tcp *tcp, struct tcb *t)
+{
+    if ((t->flags & TF_OUT) != 0)
+        return;
+    uint32_t idx = tcp_index(tcp, t);
+    t->flags |= TF_OUT;
+    t->out_next = 0;
+    if (tcp->out_head == 0)
+        tcp->out_head = idx;
+    else
+        tcp_at(tcp, tcp->out_tail)->out_next = idx;
+    tcp->out_tail = idx;
+}
+
+void tcp_out_remove(struct tcp *tcp, struct tcb *t)
+{
+    if ((t->flags & TF_OUT) == 0)
+        return;
+    uint32_t idx = tcp_index(tcp, t), prev = 0, at = tcp->out_head;
+    while (at != idx) {
+        WEIR_ASSERT(at != 0);
+        prev = at;
+        at = tcp_at(tcp, at)->out_next;
+    }
+    if (prev == 0)
+        tcp->out_head = t->out_next;
+    else
+        tcp_at(tcp, prev)->out_next = t->out_next;
+    if (tcp->out_tail == idx)
+        tcp->out_tail = prev;
+    t->flags &= ~(uint32_t)TF_OUT;
+}
+
+void tcp_flush(struct tcp *tcp)
+{
+    /* What is marked while we go (by a retry) waits for the next time. */
+    uint32_t last = tcp->out_tail;
+    while (tcp->out_head != 0) {
+        uint32_t idx = tcp->out_head;
+        struct tcb *t = tcp_at(tcp, idx);
+        tcp->out_head = t->out_next;
+        if (tcp->out_head == 0)
+            tcp->out_tail = 0;
+        t->flags &= ~(uint32_t)TF_OUT;
+        tcp_output(tcp, t, false);
+        tcb_check(tcp, t);
+        if (idx == last)
+            break;
+    }
+}
+
+static bool can_send(const struct tcb *t)
+{
+    switch (t->state) {
+    case TCPS_ESTABLISHED:
+    case TCPS_CLOSE_WAIT:
+    case TCPS_FIN_WAIT_1:
+    case TCPS_CLOSING:
+    case TCPS_LAST_ACK: return true;
+    default: return false;
+    }
+}
+
+static bool fin_unsent(const struct tcb *t)
+{
+    return (t->flags & TF_FIN_QUEUED) != 0 && seq_leq(t->snd.nxt, t->snd.end);
+}
+
+/* Largest payload of one packet: whole segments up to what the path takes as one. */
+static uint32_t train_max(const struct tcp *tcp, const struct tcb *t, uint32_t mss)
+{
+    if (tcp->env->conf.tcp_gso == 0)
+        return mss;
+    uint32_t max = ip_gso_max(tcp->ip, &t->dst);
+    uint32_t hdr = 40 + WIRE_TCP_HLEN_MAX; /* of IP and TCP at most */
+    return max > hdr + mss ? (max - hdr) / mss * mss : mss;
+}
+
+/* [RFC 9293 3.7.4 SHLD-7] as Minshall refined it: a small segment waits while another small one is
+ * unacknowledged; with TCP_CORK it waits for more to come. */
+static bool nagle_holds(const struct tcb *t, bool is_more)
+{
+    if ((t->flags & TF_CORK) != 0 || is_more)
+        return true;
+    if ((t->flags & TF_NODELAY) != 0 || t->snd.una == t->snd.nxt)
+        return false;
+    return seq_gt(t->snd.sml, t->snd.una) && seq_leq(t->snd.sml, t->snd.nxt);
+}
+
+/* What cwnd leaves, in bytes; a connection with nothing in flight may always send one segment. */
+static uint32_t cwnd_room(const struct tcb *t, uint32_t mss)
+{
+    uint32_t pipe = tcp_pipe(t);
+    if (pipe == 0 && t->cc.cwnd < mss)
+        return mss;
+    return t->cc.cwnd > pipe ? t->cc.cwnd - pipe : 0;
+}
+
+/* ---- retransmission ---- */
+
+/* Sends again the first `n` bytes at most of r. */
+static enum drop resend(struct tcp *tcp, struct tcb *t, struct sent_rec *r, uint32_t n)
+{
+    uint32_t data = seq_ahead(seq_min(r->start + n, t->snd.end), r->start);
+    bool has_fin = r->start + n == t->snd.end + 1 && (t->flags & TF_FIN_QUEUED) != 0;
+    uint32_t len = data;
+    uint16_t flags = r->start + data == t->snd.end ? TCPF_PSH : 0;
+    if (has_fin)
+        flags |= TCPF_FIN;
+    enum drop why = tcp_seg_data(tcp, t, r->start, &len, data == 0 ? TCPF_FIN : flags);
+    if (why != DROP_NONE)
+        return why;
+    uint32_t segs = len == 0 ? 1 : (len + t->snd.mss - 1) / t->snd.mss;
+    t->st.n_rtx += segs;
+    t->st.bytes_rtx += len;
+    env_count_n(tcp->env, STAT_TcpRetransSegs, segs);
+    env_count_n(tcp->env, t->ca_state == CA_LOSS ? STAT_TCPSlowStartRetrans : STAT_TCPFastRetrans,
+                segs);
+    if (len == data && has_fin)
+        len++;
+    tcp_sent_mark_rtx(tcp, t, r, len);
+    return DROP_NONE;
+}
+
+/* Repeats what is lost as far as cwnd allows. DROP_NONE: nothing hindered it. */
+static enum drop repeat_lost(struct tcp *tcp, struct tcb *t)
+{
+    struct sent_rec *r;
+    uint32_t mss = tcp_seg_mss(t);
+    uint32_t guard = 2 * TCP_SENT_MAX;
+    while (guard-- > 0 && (r = tcp_sent_next_rtx(tcp, t)) != NULL) {
+        uint32_t left = r->end - r->start;
+        uint32_t room = cwnd_room(t, mss);
+        /* The first repetition of a recovery goes whatever is in flight [RFC 6675 5 (4.3), RFC 6582
+         * 3.2 (5)]. */
+        if (t->snd.rtx == 0)
+            room = w_u32_max(room, mss);
+        uint32_t wnd = seq_ahead(t->snd.una + t->snd.wnd, r->start);
+        if (r->start == t->snd.una)
+            wnd = w_u32_max(wnd, mss); /* a window taken back must not stop us for ever */
+        uint32_t n = w_u32_min(w_u32_min(left, wnd), train_max(tcp, t, mss));
+        if (n > room)
+            n = room / mss * mss;
+        if (n == 0)
+            break;
+        enum drop why = resend(tcp, t, r, n);
+        if (why != DROP_NONE)
+            return why;
+        if (t->at[T_RTO] == W_NEVER)
+            tcp_arm_rto(tcp, t);
+    }
+    return DROP_NONE;
+}
+
+/* ---- new data ---- */
+
+/* [RFC 5681 4.1] Idle for longer than an RTO: what cwnd says is no longer known. */
+static void restart_after_idle(struct tcp *tcp, struct tcb *t)
+{
+    const struct weir_conf *c = &tcp->env->conf;
+    uint32_t idle_ms = tcp_now_ms(tcp) - t->sndq.sent_ms;
+    if (t->snd.una != t->snd.nxt || t->sndq.sent_ms == 0)
+        return;
+    cc_on_idle(&t->cc, tcp->env->now, idle_ms * W_MS);
+    uint64_t rto_ms = t->rtt.rto_us / 1000;
+    if (c->tcp_slow_start_after_idle == 0 || idle_ms <= rto_ms)
+        return;
+    uint32_t iw = c->tcp_init_cwnd * t->cc.mss;
+    t->cc.ssthresh = w_u32_max(t->cc.ssthresh, t->cc.cwnd / 4 * 3);
+    for (uint64_t n = idle_ms; n > rto_ms && t->cc.cwnd > iw; n -= rto_ms)
+        t->cc.cwnd = w_u32_max(t->cc.cwnd / 2, iw);
+}
+
+/* How many new bytes may go in the next packet; 0: none. *cwnd_limited: cwnd was why. */
+static uint32_t how_much(const struct tcp *tcp, const struct tcb *t, bool is_more,
+                         bool *cwnd_limited)
+{
+    uint32_t left = seq_ahead(t->snd.end, t->snd.nxt);
+    if (left == 0)
+        return 0;
+    uint32_t mss = tcp_seg_mss(t);
+    uint32_t wnd = seq_ahead(t->snd.una + t->snd.wnd, t->snd.nxt);
+    uint32_t room = cwnd_room(t, mss);
+    if (room < w_u32_min(left, mss)) {
+        *cwnd_limited = true;
+        return 0;
+    }
+    uint32_t n = w_u32_min(w_u32_min(left, wnd), w_u32_min(room, train_max(tcp, t, mss)));
+    if (n == left) {
+        /* All that is left: is its last part worth a segment? */
+        uint32_t part = n % mss;
+        bool has_fin = fin_unsent(t), is_urgent = (t->flags & TF_SND_URG) != 0;
+        if (part != 0 && !has_fin && !is_urgent && nagle_holds(t, is_more))
+            n -= part;
+        return n;
+    }
+    /* [RFC 9293 3.8.6.2.1] Cut by window or cwnd: whole segments only. */
+    return n / mss * mss;
+}
+
+static void after_send(struct tcp *tcp, struct tcb *t, uint32_t len, bool has_fin)
+{
+    tcp_seq start = t->snd.nxt;
+    t->snd.nxt += len + has_fin;
+    tcp_sent_push(tcp, t, start, t->snd.nxt);
+    if (len % tcp_seg_mss(t) != 0)
+        t->snd.sml = t->snd.nxt;
+    uint32_t now = tcp_now_ms(tcp);
+    t->sndq.sent_ms = now | (now == 0);
+    /* A reply so soon after data came: ping-pong, the next reply may carry the ACK. */
+    if (t->rcv.ato_us != 0 && now - t->rcv.data_ms < t->rcv.ato_us / 1000 &&
+        t->rcv.pingpong < UINT8_MAX)
+        t->rcv.pingpong++;
+    if (len > 0)
+        tcp_count(tcp, STAT_TCPOrigDataSent);
+    if (t->at[T_RTO] == W_NEVER)
+        tcp_arm_rto(tcp, t); /* [RFC 6298 5.1] */
+    tcp_disarm(t, T_PERSIST);
+    t->flags &= ~(uint32_t)TF_PROBE0;
+}
+
+static enum drop send_new(struct tcp *tcp, struct tcb *t, uint32_t n)
+{
+    uint32_t len = n;
+    bool is_last = t->snd.nxt + n == t->snd.end;
+    bool has_fin = is_last && fin_unsent(t);
+    uint16_t flags = has_fin ? TCPF_FIN : 0;
+    /* [RFC 9293 3.9.1.2 MUST-61] the last segment of what the program wrote is pushed */
+    if (n > 0 && seq_lt(t->snd.nxt, t->snd.push) && seq_geq(t->snd.nxt + n, t->snd.push))
+        flags |= TCPF_PSH;
+    enum drop why = tcp_seg_data(tcp, t, t->snd.nxt, &len, flags);
+    if (why != DROP_NONE)
+        return why;
+    after_send(tcp, t, len, has_fin && len == n);
+    return DROP_NONE;
+}
+
+/* Remembers, per window, whether cwnd was the limit: only then may it grow [RFC 7661]. */
+static void validate_cwnd(struct tcb *t, bool limited)
+{
+    uint32_t flight = t->snd.nxt - t->snd.una;
+    limited = limited || tcp_pipe(t) >= t->cc.cwnd;
+    bool is_limited = (t->flags & TF_CWND_LIMITED) != 0;
+    if (seq_geq(t->snd.una, t->rec.max_seq) || limited ||
+        (!is_limited && flight > t->rec.max_flight)) {
+        t->flags = limited ? t->flags | TF_CWND_LIMITED : t->flags & ~(uint32_t)TF_CWND_LIMITED;
+        t->rec.max_flight = flight;
+        t->rec.max_seq = t->snd.nxt;
+    }
+}
+
+static enum drop new_data(struct tcp *tcp, struct tcb *t, bool is_more)
+{
+    bool cwnd_limited = false, has_sent = false;
+    enum drop why = DROP_NONE;
+    uint32_t limit = tcp->env->conf.tcp_limit_output_bytes;
+    if (seq_gt(t->snd.end, t->snd.nxt))
+        restart_after_idle(tcp, t);
+    uint32_t n;
+    while ((n = how_much(tcp, t, is_more, &cwnd_limited)) > 0) {
+        if (t->snd.below >= limit)
+            break;
+        why = tcp_sent_has_room(tcp, t) ? send_new(tcp, t, n) : DROP_NOMEM;
+        if (why != DROP_NONE)
+            break;
+        has_sent = true;
+    }
+    if (why == DROP_NONE && fin_unsent(t) && t->snd.nxt == t->snd.end &&
+        seq_lt(t->snd.nxt, t->snd.una + t->snd.wnd) && tcp_sent_has_room(tcp, t)) {
+        /* A FIN alone does not wait for cwnd. */
+        why = send_new(tcp, t, 0);
+        has_sent = why == DROP_NONE || has_sent;
+    }
+    if (has_sent || cwnd_limited)
+        validate_cwnd(t, cwnd_limited);
+    return why;
+}
+
+/* Something waits and nothing is in flight that would bring an ACK. */
+static void arm_persist(struct tcp *tcp, struct tcb *t, enum drop why)
+{
+    bool waits = seq_gt(t->snd.end, t->snd.nxt) || fin_unsent(t) || t->snd.lost > t->snd.rtx;
+    if (!waits)
+        return;
+    if (why != DROP_NONE) {
+        if (t->at[T_PERSIST] == W_NEVER)
+            tcp_arm(tcp, t, T_PERSIST, tcp->env->now + RETRY);
+        return;
+    }
+    if (t->snd.una != t->snd.nxt || t->at[T_PERSIST] != W_NEVER)
+        return;
+    if (seq_ahead(t->snd.una + t->snd.wnd, t->snd.nxt) == 0)
+        t->flags |= TF_PROBE0;
+    tcp_arm(tcp, t, T_PERSIST, tcp->env->now + tcp_rto_ns(tcp, t));
+}
+
+static enum drop output_data(struct tcp *tcp, struct tcb *t, bool is_more)
+{
+    enum drop why = DROP_NONE;
+    if (!ip_dst_is_valid(tcp->ip, &t->dst) && tcp_conn_route(tcp, t) != 0)
+        why = DROP_IP_NO_ROUTE;
+    if (why == DROP_NONE && t->snd.lost != 0)
+        why = repeat_lost(tcp, t);
+    if (why == DROP_NONE)
+        why = new_data(tcp, t, is_more);
+    if (why == DROP_FRAG_NEEDED)
+        tcp_conn_mss(tcp, t);
+    arm_persist(tcp, t, why);
+    return why;
+}
+
+static void output_ack(struct tcp *tcp, struct tcb *t)
+{
+    if ((t->flags & TF_ACK_NOW) == 0 || t->state == TCPS_CLOSED)
+        return;
+    if (!ip_dst_is_valid(tcp->ip, &t->dst))
+        (void)tcp_conn_route(tcp, t);
+    if (tcp_seg_ack(tcp, t) == DROP_NONE)
+        return;
+    /* Still owed: again when a delayed ACK would have gone. */
+    t->flags &= ~(uint32_t)TF_ACK_NOW;
+    t->flags |= TF_ACK_SCHED;
+    tcp_arm(tcp, t, T_DELACK, tcp->env->now + tcp->env->conf.tcp_delack_max_us * W_US);
+}
+
+void tcp_output(struct tcp *tcp, struct tcb *t, bool is_more)
+{
+    if (can_send(t))
+        (void)output_data(tcp, t, is_more);
+    output_ack(tcp, t);
+}
+
+/* One segment whatever Nagle or the corner of a window says, as the override timeout of RFC 9293
+ * 3.8.6.2.1. */
+static enum drop send_forced(struct tcp *tcp, struct tcb *t)
+{
+    uint32_t wnd = seq_ahead(t->snd.una + t->snd.wnd, t->snd.nxt);
+    uint32_t left = seq_ahead(t->snd.end, t->snd.nxt);
+    uint32_t n = w_u32_min(w_u32_min(wnd, left), tcp_seg_mss(t));
+    if (n == 0 || !tcp_sent_has_room(tcp, t))
+        return DROP_NOMEM;
+    t->snd.push = seq_max(t->snd.push, t->snd.nxt + n);
+    return send_new(tcp, t, n);
+}
+
+static bool probes_exhausted(struct tcp *tcp, const struct tcb *t)
+{
+    const struct weir_conf *c = &tcp->env->conf;
+    uint32_t max = c->tcp_retries2;
+    if ((t->flags & TF_ORPHAN) != 0)
+        max = c->tcp_orphan_retries != 0 ? c->tcp_orphan_retries : 8;
+    if (t->opt.user_timeout_ms != 0 && t->rtt.first_rto_ms != 0)
+        return tcp_now_ms(tcp) - t->rtt.first_rto_ms >= t->opt.user_timeout_ms;
+    return t->n_probe >= max;
+}
+
+bool tcp_out_persist(struct tcp *tcp, struct tcb *t)
+{
+    if ((t->flags & TF_NO_MEM) != 0) {
+        t->flags &= ~(uint32_t)TF_NO_MEM;
+        tcp_event(tcp, t, TCP_EV_OUT);
+    }
+    if (!can_send(t))
+        return true;
+    if (output_data(tcp, t, false) != DROP_NONE)
+        return true; /* refused below again */
+    if (t->snd.una != t->snd.nxt || (seq_leq(t->snd.end, t->snd.nxt) && !fin_unsent(t)))
+        return true;
+    if (send_forced(tcp, t) == DROP_NONE)
+        return true;
+    /* [RFC 9293 3.8.6.1 MUST-36, MUST-37] The window is closed: ask, and go on asking as long as
+     * there are answers. */
+    if (probes_exhausted(tcp, t))
+        return tcp_done(tcp, t, t->soft_err != 0 ? t->soft_err : ETIMEDOUT);
+    if (t->rtt.first_rto_ms == 0)
+        t->rtt.first_rto_ms = tcp_now_ms(tcp) | 1;
+    if (tcp_seg_probe(tcp, t) == DROP_NONE) {
+        tcp_count(tcp, STAT_TCPWinProbe);
+        if (t->n_probe < UINT8_MAX)
+            t->n_probe++;
+        if (t->snd.backoff < 20)
+            t->snd.backoff++; /* [RFC 9293 3.8.6.1 SHLD-30] */
+    }
+    tcp_arm(tcp, t, T_PERSIST, tcp->env->now + tcp_rto_ns(tcp, t));
+    return true;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of tcp/ say to each other. Private to the room.
+ */
+#ifndef WEIR_TCP_ROOM_H
+#define WEIR_TCP_ROOM_H
+
+#include "tcp/tcb.h"
+#include "wire/wire.h"
+
+/* A received segment, read. */
+struct seg {
+    struct wire_tcp h;
+    struct pkt *p;     /* NULL once somebody else owns it */
+    tcp_seq seq, end;  /* end counts SYN and FIN */
+    tcp_seq ack;
+    uint32_t len;      /* payload bytes */
+    uint32_t wnd;      /* bytes, scaled */
+};
+
+/* What one ACK did, step by step: see ack.c. */
+struct ack_work {
+    struct cc_ack cc;
+    tcp_seq prior_una;
+    uint32_t lost_prior;
+    uint32_t acked_segs; /* for counters */
+    bool is_dup;         /* duplicate ACK [RFC 5681 2], or one with new SACK information */
+    bool new_sack, has_dsack;
+    bool rtx_acked;      /* some acknowledged range had been retransmitted */
+    w_ns newest_sent_at; /* of never retransmitted ranges acknowledged now, 0: none */
+};
+
+enum { TCP_OWNER_SHIFT = 24, TCP_OOO_MAX = 4096, TCP_SENT_MAX = 4096 };
+
+static inline uint32_t tcp_now_ms(const struct tcp *tcp) { return (uint32_t)(tcp->env->now / W_MS); }
+static inline uint32_t tcp_now_us(const struct tcp *tcp) { return (uint32_t)(tcp->env->now / W_US); }
+static inline void tcp_count(struct tcp *tcp, enum env_stat s) { env_count(tcp->env, s); }
+
+/* ---- lookup.c: one table for connections, half-open and TIME-WAIT records ---- */
+enum { REF_SHIFT = 30 };
+enum tcp_ref_kind { REF_TCB, REF_SYN, REF_TW };
+static inline uint32_t tcp_ref(enum tcp_ref_kind k, uint32_t idx)
+{
+    return (uint32_t)k << REF_SHIFT | idx;
+}
+static inline enum tcp_ref_kind tcp_ref_kind(uint32_t ref)
+{
+    return (enum tcp_ref_kind)(ref >> REF_SHIFT);
+}
+static inline uint32_t tcp_ref_idx(uint32_t ref) { return ref & ((1u << REF_SHIFT) - 1); }
+void tcp_table_init(struct tcp *, struct arena *);
+static inline uint64_t tcp_table_hash(const struct tcp *tcp, const struct flow *f)
+{
+    return hash_flow(&tcp->env->key_flow, f);
+}
+/* 0: nobody. */
+uint32_t tcp_table_find(const struct tcp *, const struct flow *, uint64_t hash);
+/* Room is guaranteed: the table has more places than the pools have objects. */
+void tcp_table_add(struct tcp *, uint16_t lport, uint64_t hash, uint32_t ref);
+/* hash: its low 32 bits suffice. */
+void tcp_table_del(struct tcp *, uint16_t lport, uint32_t hash, uint32_t ref);
+void tcp_table_replace(struct tcp *, uint32_t hash, uint32_t from, uint32_t to);
+struct tcb *tcp_lsn_find(const struct tcp *, const struct flow *, uint64_t hash);
+/* 0 or -EADDRINUSE. */
+int tcp_lsn_add(struct tcp *, struct tcb *);
+void tcp_lsn_del(struct tcp *, struct tcb *);
+
+/* ---- conn.c: life of a tcb ---- */
+/* Fields that a listener's children and fresh sockets share. NULL: pool empty. */
+struct tcb *tcp_tcb_new(struct tcp *);
+/* Everything it owns goes back, then it itself. */
+void tcp_tcb_free(struct tcp *, struct tcb *);
+/* The connection is over: out of the table, timers off, queues for sending freed; what was received
+ * stays readable. An orphan is freed: returns false, and t must not be touched. */
+bool tcp_done(struct tcp *, struct tcb *, int err);
+/* RST to the peer, then tcp_done. */
+bool tcp_reset_out(struct tcp *, struct tcb *, int err);
+/* Sequence numbers of the send side for a connection that begins at iss. */
+void tcp_conn_begin(struct tcb *, tcp_seq iss);
+/* The handshake is complete: congestion window, buffers, timers, events. */
+void tcp_established(struct tcp *, struct tcb *);
+/* Route, MSS, TTL for t->flow; 0 or negative errno. */
+int tcp_conn_route(struct tcp *, struct tcb *);
+/* The MSS option to send on this path, with t's options [RFC 9293 3.7.1 MUST-67, RFC 6691]. */
+uint32_t tcp_advmss(const struct tcp *, const struct tcb *, const struct dst *,
+                    const struct flow *);
+/* After a change of the path's MTU or of options. */
+void tcp_conn_mss(struct tcp *, struct tcb *);
+/* Negotiated options of the peer's SYN. */
+void tcp_conn_peer_opts(struct tcp *, struct tcb *, const struct wire_tcp *);
+/* Initial sequence number and timestamp offset [RFC 6528, RFC 7323 5.4]. */
+void tcp_isn(const struct tcp *, const struct flow *, tcp_seq *iss, uint32_t *ts_off);
+/* To TIME-WAIT; false: t is gone. */
+bool tcp_to_time_wait(struct tcp *, struct tcb *);
+/* An orphan in FIN-WAIT-2 does not stay for ever. */
+void tcp_orphan_wait(struct tcp *, struct tcb *);
+
+/* ---- event.c ---- */
+void tcp_event(struct tcp *, struct tcb *, uint32_t edges);
+void tcp_event_remove(struct tcp *, struct tcb *);
+
+/* ---- sndq.c: bytes to send ---- */
+uint32_t tcp_sndq_append(struct tcp *, struct tcb *, const uint8_t *, uint32_t n);
+unsigned tcp_sndq_space(struct tcp *, struct tcb *, struct tcp_iov *, unsigned max);
+void tcp_sndq_commit(struct tcp *, struct tcb *, uint32_t n);
+void tcp_sndq_drop(struct tcp *, struct tcb *, tcp_seq upto);
+/* Hangs bytes [seq, seq + n) to p, as copies when few, else as fragments; returns how many fit. */
+uint32_t tcp_sndq_attach(struct tcb *, tcp_seq seq, uint32_t n, struct pkt *p);
+void tcp_sndq_free(struct tcp *, struct tcb *);
+static inline uint32_t tcp_sndq_bytes(const struct tcb *t) { return t->snd.end - t->sndq.seq; }
+bool tcp_sndq_is_writable(const struct tcb *);
+void tcp_sndq_grow(struct tcp *, struct tcb *);
+
+/* ---- sent.c: what is in flight ---- */
+/* False: no record to be had; do not send. */
+bool tcp_sent_has_room(const struct tcp *, const struct tcb *);
+void tcp_sent_push(struct tcp *, struct tcb *, tcp_seq start, tcp_seq end);
+void tcp_sent_ack(struct tcp *, struct tcb *, tcp_seq una, struct ack_work *);
+void tcp_sent_sack(struct tcp *, struct tcb *, tcp_seq start, tcp_seq end, struct ack_work *);
+/* Marks lost what RFC 6675's IsLost() says. */
+void tcp_sent_mark_sack_lost(struct tcp *, struct tcb *);
+/* Marks the first unacknowledged segment lost. */
+void tcp_sent_mark_head_lost(struct tcp *, struct tcb *);
+/* Everything not SACKed is lost and nothing retransmitted is in flight. */
+void tcp_sent_mark_all_lost(struct tcp *, struct tcb *, bool forget_sacks);
+/* First range to retransmit; NULL: none. */
+struct sent_rec *tcp_sent_next_rtx(const struct tcp *, struct tcb *);
+/* [r->start, r->start + n) was retransmitted now. */
+void tcp_sent_mark_rtx(struct tcp *, struct tcb *, struct sent_rec *, uint32_t n);
+void tcp_sent_free(struct tcp *, struct tcb *);
+static inline struct sent_rec *tcp_sent_at(const struct tcp *tcp, uint32_t idx)
+{
+    return idx == 0 ? NULL : (struct sent_rec *)pool_at(&tcp->sents, idx);
+}
+/* Bytes believed to be in the network [RFC 6675 4 SetPipe]. */
+static inline uint32_t tcp_pipe(const struct tcb *t)
+{
+    uint32_t out = t->snd.nxt - t->snd.una + t->snd.rtx;
+    uint32_t gone = t->snd.sacked + t->snd.lost;
+    return out > gone ? out - gone : 0;
+}
+
+/* ---- rtt.c ---- */
+void tcp_rtt_init(struct tcp *, struct tcb *);
+void tcp_rtt_sample(struct tcp *, struct tcb *, uint32_t us);
+/* The retransmission timeout now, backed off. */
+w_ns tcp_rto_ns(const struct tcp *, const struct tcb *);
+
+/* ---- timer.c ---- */
+void tcp_arm(struct tcp *, struct tcb *, unsigned which, w_ns at);
+static inline void tcp_disarm(struct tcb *t, unsigned which) { t->at[which] = W_NEVER; }
+void tcp_arm_rto(struct tcp *, struct tcb *);
+void tcp_keep_restart(struct tcp *, struct tcb *);
+
+/* ---- seg.c: what a segment looks like ---- */
+/* DROP_NONE, or why nothing was sent. *len: in, bytes wanted; out, bytes sent. */
+enum drop tcp_seg_data(struct tcp *, struct tcb *, tcp_seq seq, uint32_t *len, uint16_t flags);
+enum drop tcp_seg_ack(struct tcp *, struct tcb *);
+/* One byte before what is acknowledged: makes the peer answer. */
+enum drop tcp_seg_probe(struct tcp *, struct tcb *);
+enum drop tcp_seg_syn(struct tcp *, struct tcb *, bool with_ack);
+void tcp_seg_rst(struct tcp *, struct tcb *);
+/* Without a tcb. */
+void tcp_seg_rst_reply(struct tcp *, const struct flow *, const struct seg *);
+enum drop tcp_seg_syn_ack(struct tcp *, struct syn_rec *);
+void tcp_seg_tw_ack(struct tcp *, const struct tw_rec *);
+/* Payload of a full segment now, SACK option counted. */
+uint32_t tcp_seg_mss(const struct tcb *);
+
+/* ---- out.c: when ---- */
+void tcp_out_mark(struct tcp *, struct tcb *);
+/* Sends what may be sent: retransmissions, data, ACK. is_more: hold a last small piece. */
+void tcp_output(struct tcp *, struct tcb *, bool is_more);
+/* T_PERSIST fired. False: t is gone. */
+bool tcp_out_persist(struct tcp *, struct tcb *);
+void tcp_out_remove(struct tcp *, struct tcb *);
+
+/* ---- wnd.c: the window we announce, and when ACKs go ---- */
+/* Window and scale of a SYN or SYN-ACK of a connection with t's options [RFC 7323 2.2]. */
+void tcp_wnd_initial(const struct tcp *, const struct tcb *t, uint32_t mss, uint32_t *wnd,
+                     uint8_t *wscale);
+/* Chooses, remembers and returns the window field of a segment about to leave. */
+uint16_t tcp_wnd_announce(struct tcp *, struct tcb *);
+static inline uint32_t tcp_rcv_wnd(const struct tcb *t)
+{
+    return seq_ahead(t->rcv.wup + t->rcv.wnd, t->rcv.nxt);
+}
+void tcp_ack_data_event(struct tcp *, struct tcb *, const struct seg *);
+void tcp_ack_check(struct tcp *, struct tcb *, bool had_hole);
+void tcp_ack_now(struct tcp *, struct tcb *);
+void tcp_ack_quick(struct tcp *, struct tcb *, uint32_t max);
+void tcp_ack_sent(struct tcp *, struct tcb *);
+void tcp_ack_delay_over(struct tcp *, struct tcb *);
+/* The program took bytes. */
+void tcp_wnd_after_read(struct tcp *, struct tcb *, uint32_t n);
+void tcp_drs_segment(struct tcp *, struct tcb *, const struct seg *);
+
+/* ---- reasm.c ---- */
+/* The segment's text and FIN. DROP_NONE: taken, at least in part. */
+enum drop tcp_data_in(struct tcp *, struct tcb *, struct seg *);
+void tcp_rcvq_append(struct tcp *, struct tcb *, struct pkt *);
+void tcp_rcvq_free(struct tcp *, struct tcb *);
+static inline uint32_t tcp_rcvq_bytes(const struct tcb *t)
+{
+    return t->rcv.nxt - t->rcv.copied - ((t->flags & TF_FIN_RCVD) != 0);
+}
+
+/* ---- in*.c ---- */
+bool tcp_in_fast(struct tcp *, struct tcb *, struct seg *);
+enum drop tcp_in_sync(struct tcp *, struct tcb *, struct seg *);
+enum drop tcp_in_listen(struct tcp *, struct tcb *, struct seg *, const struct flow *,
+                        uint64_t hash);
+enum drop tcp_in_syn_sent(struct tcp *, struct tcb *, struct seg *);
+void tcp_in_urgent(struct tcp *, struct tcb *, const struct seg *);
+/* RFC 5961's limit of challenge ACKs. */
+bool tcp_challenge_allowed(struct tcp *);
+void tcp_challenge(struct tcp *, struct tcb *);
+/* An ACK for a segment that was not acceptable, limited to one per tcp_invalid_ratelimit_ms. */
+void tcp_oow_ack(struct tcp *, struct tcb *, const struct seg *, enum env_stat skipped);
+void tcp_ts_store(struct tcp *, struct tcb *, const struct seg *);
+
+/* ---- ack.c, recover.c ---- */
+/* SEG.ACK lies in (una - max window, nxt]. */
+void tcp_ack_in(struct tcp *, struct tcb *, const struct seg *);
+bool tcp_is_cwnd_limited(const struct tcb *);
+void tcp_recover_ack(struct tcp *, struct tcb *, struct ack_work *);
+void tcp_recover_rto(struct tcp *, struct tcb *);
+/* Segments in flight were too big for the path: all go again, cut anew; that is no congestion. */
+void tcp_recover_mtu(struct tcp *, struct tcb *);
+
+/* ---- listen.c ---- */
+void tcp_syn_rec_drop(struct tcp *, struct syn_rec *);
+enum drop tcp_syn_rec_new(struct tcp *, struct tcb *lsn, const struct seg *, const struct flow *,
+                          uint64_t hash, tcp_seq iss_min);
+/* A segment for a half-open connection. */
+enum drop tcp_in_half_open(struct tcp *, struct syn_rec *, struct seg *, uint64_t hash);
+void tcp_syn_timer(struct tcp *, uint32_t level);
+void tcp_lsn_close(struct tcp *, struct tcb *);
+
+/* ---- tw.c ---- */
+/* A record takes t's place in the table. False: another one had to go early, or there is none. */
+bool tcp_tw_add(struct tcp *, struct tcb *);
+void tcp_tw_del(struct tcp *, uint32_t idx);
+enum drop tcp_in_time_wait(struct tcp *, uint32_t idx, struct seg *, const struct flow *,
+                           uint64_t hash);
+void tcp_tw_timer(struct tcp *);
+/* Whether a new connection may take its place [RFC 6191]; then *iss is beyond its last. */
+bool tcp_tw_is_reusable(const struct tcp *, uint32_t idx);
+
+/* ---- check.c ---- */
+#if WEIR_CHECKS
+void tcb_check(const struct tcp *, const struct tcb *);
+#else
+static inline void tcb_check(const struct tcp *tcp, const struct tcb *t)
+{
+    (void)tcp;
+    (void)t;
+}
+#endif
+
+#endif

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a segment looks like: header, options, payload, checksum still to be done.
+ *
+ * Decides: flags and options of each kind of segment [RFC 9293 3.1, RFC 7323, RFC 2018 4]; the PSH
+ * bit of super-segments; nothing about when.
+ * Owns: nothing. A packet built here is ip/'s from ip_output on.
+ * Called by out.c, timer.c, conn.c, listen.c, tw.c, in*.c; calls sndq.c for payload, wire/ for the
+ * header, ip/ to send.
+ *
+ * A super-segment is one packet with gso_size = MSS: link/ or the device cuts it. The checksum field
+ * holds the pseudo-header's sum over the whole length (CSUM_TODO); who cuts, corrects it.
+ *
+ * Invariants: header and options fit 60 bytes; each transmission that carries an ACK clears what was
+ * owed; after a refusal from below, what was owed is owed still.
+ */
+#include "tcp/room.h"
+
+static uint32_t sack_bytes(const struct tcb *t)
+{
+    if ((t->flags & TF_SACK) == 0)
+        return 0;
+    uint32_t n = t->n_sack + (uint32_t)(t->ooo.dsack.start != t->ooo.dsack.end);
+    n = w_u32_min(n, (t->flags & TF_TS) != 0 ? 3 : 4);
+    return n == 0 ? 0 : 4 + 8 * n;
+}
+
+uint32_t tcp_seg_mss(const struct tcb *t)
+{
+    uint32_t mss = t->snd.mss;
+    /* [RFC 9293 3.8.6.2.1] Half the largest window the peer ever offered is worth sending: a peer
+     * with a tiny buffer would never see a full segment fit. */
+    uint32_t max = t->snd.wnd_max > 536 ? t->snd.wnd_max / 2 : t->snd.wnd_max;
+    if (max != 0 && mss > max)
+        mss = w_u32_max(max, 48);
+    uint32_t sack = sack_bytes(t);
+    return mss > sack + 8 ? mss - sack : 8;
+}
+
+/* [RFC 2018 4, RFC 2883 4] A duplicate is reported first, then the most recent block. */
+static void put_sack(struct tcb *t, struct wire_tcp *h)
+{
+    unsigned max = (t->flags & TF_TS) != 0 ? 3 : 4, n = 0;
+    if (t->ooo.dsack.start != t->ooo.dsack.end) {
+        h->sack[n++] = (struct wire_tcp_sack){t->ooo.dsack.start, t->ooo.dsack.end};
+        t->ooo.dsack.end = t->ooo.dsack.start;
+    }
+    for (unsigned i = 0; i < t->n_sack && n < max; i++)
+        h->sack[n++] = (struct wire_tcp_sack){t->ooo.sack[i].start, t->ooo.sack[i].end};
+    if (n == 0)
+        return;
+    h->n_sack = (uint8_t)n;
+    h->has |= TCPH_SACK;
+}
+
+static void put_ts(struct tcp *tcp, const struct tcb *t, struct wire_tcp *h)
+{
+    h->has |= TCPH_TS;
+    h->ts_val = tcp_now_ms(tcp) + t->snd.ts_off;
+    h->ts_ecr = (h->flags & TCPF_ACK) != 0 ? t->rcv.ts_recent : 0; /* [RFC 7323 3.2] */
+}
+
+/* Writes the header in front of what is in p, the pseudo-header's sum into it. */
+static void put_header(struct pkt *p, const struct flow *f, struct wire_tcp *h)
+{
+    unsigned hlen = WIRE_TCP_HLEN + wire_tcp_opts_len(h);
+    p->pay = p->off;
+    uint8_t *at = pkt_push(p, hlen);
+    h->csum = csum_half(csum_pseudo(&f->local, &f->remote, PROTO_TCP, p->len));
+    wire_tcp_build(at, h);
+    p->l4 = p->off;
+    p->csum = CSUM_TODO;
+    p->csum_start = p->off;
+    p->csum_at = WIRE_TCP_CSUM_AT;
+}
+
+static void meta_of(const struct flow *f, struct ip_meta *m)
+{
+    *m = (struct ip_meta){.src = f->local, .dst = f->remote, .proto = PROTO_TCP, .df = true};
+}
+
+/* Header of a segment of t, and off it goes. Owns p. */
+static enum drop send_pkt(struct tcp *tcp, struct tcb *t, struct wire_tcp *h, struct pkt *p)
+{
+    struct ip_meta m;
+    h->sport = t->flow.lport;
+    h->dport = t->flow.rport;
+    put_header(p, &t->flow, h);
+    meta_of(&t->flow, &m);
+    m.ttl = t->ttl;
+    m.tos = t->tos;
+    m.df = !t->dst.can_frag && tcp->env->conf.ip_no_pmtu_disc == 0;
+    enum drop why = ip_output(tcp->ip, &t->dst, &m, p);
+    if (WEIR_UNLIKELY(why != DROP_NONE)) {
+        tcp_count(tcp, STAT_TCPLocalDrops);
+        return why;
+    }
+    t->st.segs_out++;
+    if ((h->flags & TCPF_ACK) != 0)
+        tcp_ack_sent(tcp, t);
+    return DROP_NONE;
+}
+
+/* What every segment of a synchronized connection carries. */
+static void common(struct tcp *tcp, struct tcb *t, struct wire_tcp *h, tcp_seq seq, uint16_t flags)
+{
+    h->has = 0;
+    h->n_sack = 0;
+    h->urg = 0;
+    h->seq = seq;
+    h->ack = t->rcv.nxt;
+    h->flags = flags | TCPF_ACK;
+    h->wnd = tcp_wnd_announce(tcp, t);
+    if ((t->flags & TF_TS) != 0)
+        put_ts(tcp, t, h);
+    if ((t->flags & TF_SACK) != 0)
+        put_sack(t, h);
+}
+
+/* [RFC 9293 3.8.5 MUST-30 … MUST-32] The pointer counts from this segment to the byte after the
+ * urgent one, as all hosts do [RFC 6093 2.1]. */
+static void put_urg(const struct tcb *t, struct wire_tcp *h)
+{
+    if ((t->flags & TF_SND_URG) == 0 || seq_geq(h->seq, t->snd_up))
+        return;
+    uint32_t ahead = t->snd_up - h->seq;
+    h->flags |= TCPF_URG;
+    h->urg = (uint16_t)w_u32_min(ahead, 0xffff);
+}
+
+/* Payload [seq, seq + *len) into p, *len cut to what fits; whole segments when more than one. */
+static enum drop put_payload(struct tcb *t, struct pkt *p, tcp_seq seq, uint32_t *len)
+{
+    uint32_t mss = tcp_seg_mss(t);
+    uint32_t put = tcp_sndq_attach(t, seq, *len, p);
+    if (put == 0)
+        return DROP_NO_BLOCK;
+    if (put < *len && put > mss) {
+        put -= put % mss;
+        pkt_trim(p, put);
+    }
+    *len = put;
+    if (put > mss) {
+        p->gso_size = (uint16_t)mss;
+        p->gso_segs = (uint16_t)((put + mss - 1) / mss);
+    }
+    return DROP_NONE;
+}
+
+enum drop tcp_seg_data(struct tcp *tcp, struct tcb *t, tcp_seq seq, uint32_t *len, uint16_t flags)
+{
+    struct pkt *p = pkt_new(&tcp->env->mem);
+    if (p == NULL)
+        return DROP_NOMEM;
+    uint32_t want = *len;
+    if (want > 0) {
+        enum drop why = put_payload(t, p, seq, len);
+        if (why != DROP_NONE) {
+            pkt_free(p);
+            return why;
+        }
+        if (*len < want)
+            flags &= (uint16_t)~(TCPF_FIN | TCPF_PSH);
+        if (p->gso_segs > 1)
+            flags |= TCPF_PSH; /* as Linux: lets a receiver's merging end with the train */
+    }
+    struct wire_tcp h;
+    common(tcp, t, &h, seq, flags);
+    put_urg(t, &h);
+    p->owner = tcp_index(tcp, t) | pool_gen(&tcp->tcbs, tcp_index(tcp, t)) << TCP_OWNER_SHIFT;
+    uint32_t segs = w_u32_max(p->gso_segs, 1);
+    enum drop why = send_pkt(tcp, t, &h, p);
+    if (why != DROP_NONE)
+        return why;
+    t->snd.below += *len;
+    if (*len > 0) {
+        t->st.data_out += segs;
+        t->st.segs_out += segs - 1;
+        t->st.bytes_out += *len;
+    }
+    env_count_n(tcp->env, STAT_TcpOutSegs, segs);
+    return DROP_NONE;
+}
+
+/* A segment without payload, at seq. */
+static enum drop send_bare(struct tcp *tcp, struct tcb *t, tcp_seq seq, uint16_t flags)
+{
+    struct pkt *p = pkt_new(&tcp->env->mem);
+    if (p == NULL)
+        return DROP_NOMEM;
+    struct wire_tcp h;
+    common(tcp, t, &h, seq, flags);
+    put_urg(t, &h);
+    enum drop why = send_pkt(tcp, t, &h, p);
+    if (why == DROP_NONE)
+        tcp_count(tcp, STAT_TcpOutSegs);
+    return why;
+}
+
+enum drop tcp_seg_ack(struct tcp *tcp, struct tcb *t) { return send_bare(tcp, t, t->snd.nxt, 0); }
+
+/* [RFC 9293 3.8.6.1 DEVIATES: no byte beyond the window but an old sequence number and no text, as
+ * Linux and BSD: it draws the same answer and cannot be taken for data] */
+enum drop tcp_seg_probe(struct tcp *tcp, struct tcb *t)
+{
+    return send_bare(tcp, t, t->snd.una - 1, 0);
+}
+
+/* [RFC 9293 3.10.7.4, 3.5.1] */
+void tcp_seg_rst(struct tcp *tcp, struct tcb *t)
+{
+    struct pkt *p = pkt_new(&tcp->env->mem);
+    if (p == NULL) {
+        tcp_count(tcp, STAT_TCPAbortFailed);
+        return;
+    }
+    struct wire_tcp h;
+    common(tcp, t, &h, t->snd.nxt, TCPF_RST);
+    h.has &= (uint16_t)~TCPH_SACK;
+    h.n_sack = 0;
+    if (send_pkt(tcp, t, &h, p) == DROP_NONE) {
+        tcp_count(tcp, STAT_TcpOutRsts);
+        tcp_count(tcp, STAT_TcpOutSegs);
+    }
+}
+
+/* [RFC 9293 3.5, 3.7.1 MUST-14, RFC 7323 2.2, 3.2, RFC 2018 2] The window of a SYN is never scaled. */
+enum drop tcp_seg_syn(struct tcp *tcp, struct tcb *t, bool with_ack)
+{
+    struct pkt *p = pkt_new(&tcp->env->mem);
+    if (p == NULL)
+        return DROP_NOMEM;
+    const uint16_t all = TCPH_MSS | TCPH_SACK_OK | TCPH_WSCALE;
+    struct wire_tcp h = {
+        .seq = t->sndq.iss,
+        .flags = TCPF_SYN,
+        .wnd = (uint16_t)w_u32_min(t->rcv.wnd, 0xffff),
+        .has = all,
+        .mss = t->rcv.advmss,
+        .wscale = t->rcv.wscale,
+    };
+    if ((t->flags & TF_SACK) == 0)
+        h.has &= (uint16_t)~TCPH_SACK_OK;
+    if ((t->flags & TF_WSCALE) == 0)
+        h.has &= (uint16_t)~TCPH_WSCALE;
+    if (with_ack) {
+        h.flags |= TCPF_ACK;
+        h.ack = t->rcv.nxt;
+        t->rcv.wup = t->rcv.nxt;
+    }
+    if ((t->flags & TF_TS) != 0)
+        put_ts(tcp, t, &h);
+    enum drop why = send_pkt(tcp, t, &h, p);
+    if (why == DROP_NONE)
+        tcp_count(tcp, STAT_TcpOutSegs);
+    return why;
+}
+
+/* ---- without a tcb ---- */
+
+/* Sends towards f->remote. Owns p. */
+static enum drop send_stateless(struct tcp *tcp, const struct flow *f, struct wire_tcp *h)
+{
+    struct dst d = {.nif = f->nif};
+    struct ip_meta m;
+    if (ip_route(tcp->ip, &f->remote, &f->local, &d) != 0)
+        return DROP_IP_NO_ROUTE;
+    struct pkt *p = pkt_new(&tcp->env->mem);
+    if (p == NULL)
+        return DROP_NOMEM;
+    h->sport = f->lport;
+    h->dport = f->rport;
+    put_header(p, f, h);
+    meta_of(f, &m);
+    tcp_count(tcp, STAT_TcpOutSegs);
+    return ip_output(tcp->ip, &d, &m, p);
+}
+
+/* [RFC 9293 3.10.7.1] With an ACK: <SEQ=SEG.ACK><CTL=RST>; without: <SEQ=0><ACK=SEG.SEQ+SEG.LEN>
+ * <CTL=RST,ACK>. Never in answer to a RST. */
+void tcp_seg_rst_reply(struct tcp *tcp, const struct flow *f, const struct seg *s)
+{
+    if ((s->h.flags & TCPF_RST) != 0)
+        return;
+    struct wire_tcp h = {.flags = TCPF_RST};
+    if ((s->h.flags & TCPF_ACK) != 0) {
+        h.seq = s->ack;
+    } else {
+        h.flags |= TCPF_ACK;
+        h.ack = s->end;
+    }
+    if (send_stateless(tcp, f, &h) == DROP_NONE)
+        tcp_count(tcp, STAT_TcpOutRsts);
+}
+
+enum drop tcp_seg_syn_ack(struct tcp *tcp, struct syn_rec *r)
+{
+    const struct tcb *l = tcp_at(tcp, r->lsn);
+    struct dst d = {.nif = 0};
+    uint32_t wnd, ts_off;
+    tcp_seq iss;
+    uint8_t wscale;
+    if (ip_route(tcp->ip, &r->flow.remote, &r->flow.local, &d) != 0)
+        return DROP_IP_NO_ROUTE;
+    uint32_t mss = tcp_advmss(tcp, l, &d, &r->flow);
+    tcp_wnd_initial(tcp, l, mss, &wnd, &wscale);
+    tcp_isn(tcp, &r->flow, &iss, &ts_off);
+    struct wire_tcp h = {
+        .seq = r->iss,
+        .ack = r->irs + 1,
+        .flags = TCPF_SYN | TCPF_ACK,
+        .wnd = (uint16_t)w_u32_min(wnd, 0xffff),
+        .has = TCPH_MSS,
+        .mss = (uint16_t)mss,
+        .wscale = wscale,
+        .ts_val = tcp_now_ms(tcp) + ts_off,
+        .ts_ecr = r->ts_recent,
+    };
+    h.has |= (r->opts & SYN_SACK) != 0 ? TCPH_SACK_OK : 0;
+    h.has |= (r->opts & SYN_WSCALE) != 0 ? TCPH_WSCALE : 0;
+    h.has |= (r->opts & SYN_TS) != 0 ? TCPH_TS : 0;
+    r->sent_us = tcp_now_us(tcp);
+    return send_stateless(tcp, &r->flow, &h);
+}
+
+void tcp_seg_tw_ack(struct tcp *tcp, const struct tw_rec *r)
+{
+    uint32_t ts_off;
+    tcp_seq iss;
+    tcp_isn(tcp, &r->flow, &iss, &ts_off);
+    struct wire_tcp h = {
+        .seq = r->snd_nxt,
+        .ack = r->rcv_nxt,
+        .flags = TCPF_ACK,
+        .wnd = r->rcv_wnd,
+        .has = r->has_ts ? TCPH_TS : 0,
+        .ts_val = tcp_now_ms(tcp) + ts_off,
+        .ts_ecr = r->ts_recent,
+    };
+    (void)send_stateless(tcp, &r->flow, &h);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The program writes [RFC 9293 3.10.2].
+ *
+ * Decides: how much of a write is taken, the errors of a socket that cannot send, where a push is
+ * due [RFC 9293 3.9.1.2], where urgent data ends [RFC 9293 3.8.5].
+ * Owns: snd.push, snd_up.
+ * Called by sock/; calls sndq.c to keep the bytes and out.c to send at once, so that two writes of
+ * a TCP_NODELAY socket are two segments, as programs expect.
+ *
+ * Invariant: a return of n bytes means these n bytes are in the queue.
+ */
+#include <errno.h>
+
+#include "tcp/room.h"
+
+/* Errors of a socket in this state; 0: it may send. */
+static int send_state(struct tcb *t)
+{
+    if (t->err != 0) {
+        int err = t->err;
+        t->err = 0;
+        return -err;
+    }
+    if ((t->flags & TF_FIN_QUEUED) != 0)
+        return -EPIPE;
+    switch (t->state) {
+    case TCPS_ESTABLISHED:
+    case TCPS_CLOSE_WAIT: return 0;
+    case TCPS_SYN_SENT:
+    case TCPS_SYN_RECEIVED: return -EAGAIN;
+    default: return -EPIPE;
+    }
+}
+
+/* No block to be had: the owner is told again soon, as nobody else would tell it. */
+static int64_t no_memory(struct tcp *tcp, struct tcb *t)
+{
+    if (tcp_sndq_bytes(t) == 0) {
+        t->flags |= TF_NO_MEM;
+        if (t->at[T_PERSIST] == W_NEVER)
+            tcp_arm(tcp, t, T_PERSIST, tcp->env->now + 10 * W_MS);
+    }
+    return -EAGAIN;
+}
+
+static int64_t after_write(struct tcp *tcp, struct tcb *t, uint32_t n, unsigned flags)
+{
+    bool is_more = (flags & TCP_MSG_MORE) != 0;
+    if ((flags & TCP_MSG_OOB) != 0) {
+        t->snd_up = t->snd.end;
+        t->flags |= TF_SND_URG;
+    }
+    if (!is_more)
+        t->snd.push = t->snd.end;
+    tcp_output(tcp, t, is_more);
+    tcb_check(tcp, t);
+    return n;
+}
+
+int64_t tcp_send(struct tcp *tcp, struct tcb *t, const void *bytes, size_t n, unsigned flags)
+{
+    int err = send_state(t);
+    if (err != 0)
+        return err;
+    if (n == 0)
+        return 0;
+    uint32_t used = tcp_sndq_bytes(t);
+    if (used >= t->sndq.limit)
+        return -EAGAIN;
+    uint32_t room = t->sndq.limit - used;
+    uint32_t want = n < room ? (uint32_t)n : room;
+    uint32_t done = tcp_sndq_append(tcp, t, bytes, want);
+    if (done == 0)
+        return no_memory(tcp, t);
+    /* Only the whole of a write asks for a push, or ends urgent data. */
+    if (done < n)
+        flags &= ~(unsigned)TCP_MSG_OOB;
+    return after_write(tcp, t, done, flags);
+}
+
+int tcp_send_space(struct tcp *tcp, struct tcb *t, struct tcp_iov *v, unsigned max)
+{
+    int err = send_state(t);
+    if (err != 0)
+        return err;
+    if (tcp_sndq_bytes(t) >= t->sndq.limit)
+        return -EAGAIN;
+    unsigned n = tcp_sndq_space(tcp, t, v, max);
+    return n != 0 ? (int)n : (int)no_memory(tcp, t);
+}
+
+int64_t tcp_send_commit(struct tcp *tcp, struct tcb *t, size_t n, unsigned flags)
+{
+    tcp_sndq_commit(tcp, t, (uint32_t)n);
+    return n == 0 ? 0 : after_write(tcp, t, (uint32_t)n, flags);
+}
+
+uint32_t tcp_outq(const struct tcb *t)
+{
+    if (t->state == TCPS_LISTEN || t->state == TCPS_SYN_SENT)
+        return 0;
+    /* As Linux: what is not acknowledged, a FIN included. */
+    return seq_ahead(t->snd.end + ((t->flags & TF_FIN_QUEUED) != 0), t->snd.una);
+}
+
+uint32_t tcp_outq_nsd(const struct tcb *t) { return seq_ahead(t->snd.end, t->snd.nxt); }

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The scoreboard: what of the sequence space is in flight, and what became of it.
+ *
+ * Decides: which ranges are acknowledged, selectively acknowledged, lost, retransmitted; which is
+ * to be retransmitted next [RFC 6675 3, 4].
+ * Owns: the chain of struct sent_rec of a tcb, ascending, without gaps, from snd.una to snd.nxt.
+ * Called by ack.c, recover.c, out.c; calls only the pool.
+ *
+ * Theory of operation. A record is a range of bytes with one fate, never a packet: neighbours with
+ * the same fate and the same time of sending are one record, so a burst is one, and what SACK cuts
+ * apart grows together again. Splitting needs a record from the pool. When there is none the news
+ * is ignored: a SACK block half used, a range not marked. That costs time, never correctness.
+ *
+ * Invariants: snd.sacked, snd.lost, snd.rtx are the sums over records (without SACK, snd.sacked is
+ * NewReno's estimate instead); SACKED excludes LOST and RTX.
+ */
+#include "tcp/room.h"
+
+static uint32_t rec_idx(const struct tcp *tcp, const struct sent_rec *r)
+{
+    return pool_index(&tcp->sents, r);
+}
+
+static uint32_t rec_len(const struct sent_rec *r) { return r->end - r->start; }
+
+/* Adds sign * length to the sums that r's flags say. */
+static void sums(struct tcb *t, const struct sent_rec *r, uint32_t len_signed)
+{
+    if ((r->flags & SENT_SACKED) != 0)
+        t->snd.sacked += len_signed;
+    if ((r->flags & SENT_LOST) != 0)
+        t->snd.lost += len_signed;
+    if ((r->flags & SENT_RTX) != 0)
+        t->snd.rtx += len_signed;
+}
+
+static void set_flags(struct tcb *t, struct sent_rec *r, unsigned flags)
+{
+    sums(t, r, 0u - rec_len(r));
+    r->flags = (uint8_t)flags;
+    sums(t, r, rec_len(r));
+}
+
+static void unlink_rec(struct tcp *tcp, struct tcb *t, struct sent_rec *r)
+{
+    uint32_t idx = rec_idx(tcp, r);
+    if (r->prev != 0)
+        tcp_sent_at(tcp, r->prev)->next = r->next;
+    else
+        t->snd.rec_head = r->next;
+    if (r->next != 0)
+        tcp_sent_at(tcp, r->next)->prev = r->prev;
+    else
+        t->sndq.rec_tail = r->prev;
+    if (t->sndq.rtx_hint == idx)
+        t->sndq.rtx_hint = 0;
+    t->sndq.n_rec--;
+    pool_give(&tcp->sents, idx);
+}
+
+bool tcp_sent_has_room(const struct tcp *tcp, const struct tcb *t)
+{
+    const struct sent_rec *tail = tcp_sent_at(tcp, t->sndq.rec_tail);
+    if (t->sndq.n_rec < TCP_SENT_MAX && pool_free_count(&tcp->sents) > 0)
+        return true;
+    return tail != NULL && tail->flags == 0;
+}
+
+void tcp_sent_push(struct tcp *tcp, struct tcb *t, tcp_seq start, tcp_seq end)
+{
+    struct sent_rec *tail = tcp_sent_at(tcp, t->sndq.rec_tail);
+    w_ns now = tcp->env->now;
+    if (tail != NULL && tail->flags == 0 && tail->sent_at == now) {
+        tail->end = end;
+        return;
+    }
+    uint32_t idx = t->sndq.n_rec < TCP_SENT_MAX ? pool_take(&tcp->sents) : 0;
+    if (idx == 0) {
+        WEIR_ASSERT(tail != NULL);
+        /* Two bursts in one record: no RTT sample from them, and nothing else. */
+        tail->end = end;
+        tail->flags |= SENT_EVER;
+        return;
+    }
+    struct sent_rec *r = tcp_sent_at(tcp, idx);
+    r->start = start;
+    r->end = end;
+    r->sent_at = now;
+    r->prev = t->sndq.rec_tail;
+    if (tail != NULL)
+        tail->next = idx;
+    else
+        t->snd.rec_head = idx;
+    t->sndq.rec_tail = idx;
+    t->sndq.n_rec++;
+}
+
+/* r becomes [start, at), a new record after it [at, end). False: no record. */
+static bool split(struct tcp *tcp, struct tcb *t, struct sent_rec *r, tcp_seq at)
+{
+    WEIR_CHECK(seq_lt(r->start, at) && seq_lt(at, r->end));
+    uint32_t idx = t->sndq.n_rec < 2 * TCP_SENT_MAX ? pool_take(&tcp->sents) : 0;
+    if (idx == 0)
+        return false;
+    struct sent_rec *n = tcp_sent_at(tcp, idx);
+    *n = *r;
+    n->start = at;
+    n->prev = rec_idx(tcp, r);
+    if (r->next != 0)
+        tcp_sent_at(tcp, r->next)->prev = idx;
+    else
+        t->sndq.rec_tail = idx;
+    r->end = at;
+    r->next = idx;
+    t->sndq.n_rec++;
+    return true;
+}
+
+/* r swallows its successor where both share one fate. */
+static void merge_next(struct tcp *tcp, struct tcb *t, struct sent_rec *r)
+{
+    struct sent_rec *n = tcp_sent_at(tcp, r->next);
+    if (n == NULL || ((n->flags ^ r->flags) & ~SENT_EVER) != 0)
+        return;
+    bool is_sacked = (r->flags & SENT_SACKED) != 0;
+    if (!is_sacked && (n->sent_at != r->sent_at || n->flags != r->flags))
+        return;
+    r->end = n->end;
+    r->flags |= n->flags;
+    r->sent_at = w_u64_max(r->sent_at, n->sent_at);
+    unlink_rec(tcp, t, n);
+}
+
+/* The time and fate of a range that left the network, for RTT [RFC 6298 3: Karn] and counters. */
+static void account(const struct sent_rec *r, struct ack_work *w)
+{
+    if ((r->flags & SENT_EVER) != 0)
+        w->rtx_acked = true;
+    else if ((r->flags & SENT_SACKED) == 0)
+        w->newest_sent_at = w_u64_max(w->newest_sent_at, r->sent_at);
+}
+
+void tcp_sent_ack(struct tcp *tcp, struct tcb *t, tcp_seq una, struct ack_work *w)
+{
+    struct sent_rec *r = tcp_sent_at(tcp, t->snd.rec_head);
+    while (r != NULL && seq_lt(r->start, una)) {
+        account(r, w);
+        if (seq_gt(r->end, una)) {
+            sums(t, r, r->start - una);
+            r->start = una;
+            return;
+        }
+        struct sent_rec *next = tcp_sent_at(tcp, r->next);
+        sums(t, r, 0u - rec_len(r));
+        unlink_rec(tcp, t, r);
+        r = next;
+    }
+}
+
+/* One record wholly inside a SACK block. */
+static void sack_rec(struct tcb *t, struct sent_rec *r, struct ack_work *w)
+{
+    if ((r->flags & SENT_SACKED) != 0)
+        return;
+    account(r, w);
+    w->cc.sacked += rec_len(r);
+    w->new_sack = true;
+    set_flags(t, r, SENT_SACKED | (r->flags & SENT_EVER));
+    if (seq_gt(r->end, t->sndq.fack))
+        t->sndq.fack = r->end;
+}
+
+void tcp_sent_sack(struct tcp *tcp, struct tcb *t, tcp_seq start, tcp_seq end, struct ack_work *w)
+{
+    struct sent_rec *r = tcp_sent_at(tcp, t->snd.rec_head);
+    while (r != NULL && seq_leq(r->end, start))
+        r = tcp_sent_at(tcp, r->next);
+    while (r != NULL && seq_lt(r->start, end)) {
+        bool is_new = (r->flags & SENT_SACKED) == 0;
+        if (is_new && seq_lt(r->start, start)) {
+            if (!split(tcp, t, r, start))
+                return;
+            r = tcp_sent_at(tcp, r->next);
+        }
+        if (is_new && seq_gt(r->end, end) && !split(tcp, t, r, end))
+            return;
+        sack_rec(t, r, w);
+        struct sent_rec *prev = tcp_sent_at(tcp, r->prev);
+        if (prev != NULL && (prev->flags & SENT_SACKED) != 0) {
+            merge_next(tcp, t, prev);
+            r = prev;
+        }
+        if (r->next != 0 && (tcp_sent_at(tcp, r->next)->flags & SENT_SACKED) != 0)
+            merge_next(tcp, t, r);
+        r = tcp_sent_at(tcp, r->next);
+    }
+}
+
+static void mark_lost(struct tcp *tcp, struct tcb *t, struct sent_rec *r)
+{
+    if ((r->flags & (SENT_SACKED | SENT_LOST)) != 0)
+        return;
+    set_flags(t, r, r->flags | SENT_LOST);
+    t->sndq.rtx_hint = 0;
+    (void)tcp;
+}
+
+/* [RFC 6675 4 IsLost] A range is lost when DupThresh discontiguous ranges above it are SACKed, or
+ * more than (DupThresh - 1) * SMSS bytes. From the highest record down, once that is true it stays
+ * true. */
+void tcp_sent_mark_sack_lost(struct tcp *tcp, struct tcb *t)
+{
+    uint32_t thresh = tcp->env->conf.tcp_reordering;
+    uint64_t limit = (uint64_t)(thresh - 1) * t->snd.mss;
+    uint64_t bytes = 0;
+    uint32_t ranges = 0;
+    struct sent_rec *r = tcp_sent_at(tcp, t->sndq.rec_tail);
+    while (r != NULL) {
+        if ((r->flags & SENT_SACKED) != 0) {
+            bytes += rec_len(r);
+            ranges++;
+        } else if (bytes > limit || ranges >= thresh) {
+            mark_lost(tcp, t, r);
+        }
+        r = tcp_sent_at(tcp, r->prev);
+    }
+}
+
+void tcp_sent_mark_head_lost(struct tcp *tcp, struct tcb *t)
+{
+    struct sent_rec *r = tcp_sent_at(tcp, t->snd.rec_head);
+    if (r == NULL || (r->flags & (SENT_SACKED | SENT_LOST)) != 0)
+        return;
+    if (rec_len(r) > t->snd.mss && !split(tcp, t, r, r->start + t->snd.mss))
+        return;
+    mark_lost(tcp, t, r);
+}
+
+void tcp_sent_mark_all_lost(struct tcp *tcp, struct tcb *t, bool forget_sacks)
+{
+    struct sent_rec *r = tcp_sent_at(tcp, t->snd.rec_head);
+    while (r != NULL) {
+        unsigned keep = r->flags & (forget_sacks ? SENT_EVER : SENT_EVER | SENT_SACKED);
+        set_flags(t, r, (keep & SENT_SACKED) != 0 ? keep : keep | SENT_LOST);
+        struct sent_rec *prev = tcp_sent_at(tcp, r->prev);
+        struct sent_rec *next = tcp_sent_at(tcp, r->next);
+        if (prev != NULL)
+            merge_next(tcp, t, prev);
+        r = next;
+    }
+    t->sndq.rtx_hint = 0;
+    if (forget_sacks)
+        t->sndq.fack = t->snd.una;
+}
+
+struct sent_rec *tcp_sent_next_rtx(const struct tcp *tcp, struct tcb *t)
+{
+    if (t->snd.lost == 0)
+        return NULL;
+    uint32_t idx = t->sndq.rtx_hint != 0 ? t->sndq.rtx_hint : t->snd.rec_head;
+    while (idx != 0) {
+        struct sent_rec *r = tcp_sent_at(tcp, idx);
+        if ((r->flags & (SENT_LOST | SENT_RTX)) == SENT_LOST) {
+            t->sndq.rtx_hint = idx;
+            return r;
+        }
+        idx = r->next;
+    }
+    return NULL;
+}
+
+void tcp_sent_mark_rtx(struct tcp *tcp, struct tcb *t, struct sent_rec *r, uint32_t n)
+{
+    if (n < rec_len(r))
+        (void)split(tcp, t, r, r->start + n); /* no record: the rest waits for the timer */
+    set_flags(t, r, r->flags | SENT_RTX | SENT_EVER);
+    r->sent_at = tcp->env->now;
+    if (r->n_rtx < UINT8_MAX)
+        r->n_rtx++;
+    struct sent_rec *prev = tcp_sent_at(tcp, r->prev);
+    if (prev != NULL)
+        merge_next(tcp, t, prev);
+}
+
+void tcp_sent_free(struct tcp *tcp, struct tcb *t)
+{
+    uint32_t idx = t->snd.rec_head;
+    while (idx != 0) {
+        uint32_t next = tcp_sent_at(tcp, idx)->next;
+        pool_give(&tcp->sents, idx);
+        idx = next;
+    }
+    t->snd.rec_head = t->sndq.rec_tail = t->sndq.n_rec = t->sndq.rtx_hint = 0;
+    t->snd.sacked = t->snd.lost = t->snd.rtx = 0;
+}

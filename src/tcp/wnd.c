@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The receive side's answers: how large a window to announce, and when an ACK goes.
+ *
+ * Decides: the window [RFC 9293 3.8.6, 3.8.6.2.2], its scale [RFC 7323 2], delayed ACKs [RFC 9293
+ * 3.8.6.3, RFC 5681 4.2], the size of the receive buffer.
+ * Owns: t->rcv.wnd, wup, ssthresh, quick, pingpong, ato_us, t->drs; T_DELACK.
+ * Called by reasm.c, in_fast.c (data came), seg.c (a segment leaves), recv.c (the program read).
+ *
+ * Theory of operation. The RFCs leave the policy open; here it is Linux's, which peers and scripts
+ * are used to. An ACK goes at once for every second full segment, while in quick-ACK mode (the
+ * first segments of a connection and after pauses, so that a peer's slow start is not held up), for
+ * anything out of order, and when a small read shows that a request is complete; else after a time
+ * between 40 ms and 200 ms which adapts to the peer's rhythm. A connection whose data goes to and
+ * fro ("ping-pong") leaves quick-ACK mode, since the answer will carry the ACK.
+ *
+ * Of the receive buffer a share (half) is not announced; it stands for the overhead of small
+ * packets. The buffer grows with what the program reads per round trip (dynamic right-sizing,
+ * Fisk and Feng 2001).
+ *
+ * Invariant: the right edge rcv.wup + rcv.wnd never moves left [RFC 9293 3.8.6 SHLD-14].
+ */
+#include "tcp/room.h"
+
+enum { QUICK_MAX = 16, PINGPONG = 1 };
+
+static uint32_t window_of(const struct tcp *tcp, uint32_t buffer)
+{
+    uint32_t scale = tcp->env->conf.tcp_adv_win_scale;
+    return scale == 0 ? buffer : buffer - (buffer >> scale);
+}
+
+static uint32_t buffer_of(const struct tcp *tcp, uint64_t window)
+{
+    uint32_t scale = tcp->env->conf.tcp_adv_win_scale;
+    uint64_t b = scale == 0 ? window : scale == 1 ? 2 * window : window + (window >> (scale - 1));
+    return (uint32_t)w_u64_min(b, 1u << 30);
+}
+
+static uint32_t clamp_of(const struct tcp *tcp, const struct tcb *t)
+{
+    uint32_t full = window_of(tcp, t->rcv.limit);
+    uint32_t scaled = 0xffffu << t->rcv.wscale;
+    uint32_t clamp = t->opt.window_clamp != 0 ? t->opt.window_clamp : UINT32_MAX;
+    return w_u32_min(w_u32_min(full, scaled), clamp);
+}
+
+void tcp_wnd_initial(const struct tcp *tcp, const struct tcb *t, uint32_t mss, uint32_t *wnd,
+                     uint8_t *wscale)
+{
+    const struct weir_conf *c = &tcp->env->conf;
+    uint32_t space = window_of(tcp, t->rcv.limit);
+    uint32_t clamp = 0xffffu << WIRE_TCP_WSCALE_MAX;
+    if (t->opt.window_clamp != 0)
+        clamp = w_u32_min(clamp, t->opt.window_clamp);
+    if ((t->flags & TF_RCVBUF_SET) != 0)
+        clamp = w_u32_min(clamp, space);
+    space = w_u32_min(space, clamp);
+    *wnd = space > mss ? space / mss * mss : space;
+    *wscale = 0;
+    if (c->tcp_window_scaling == 0)
+        return;
+    /* The scale is fixed by the SYN: room for what autotuning may come to. */
+    uint32_t most = w_u32_min(w_u32_max(w_u32_max(space, c->tcp_rmem_max), c->rmem_max), clamp);
+    while (*wscale < WIRE_TCP_WSCALE_MAX && most >> *wscale > 0xffff)
+        ++*wscale;
+}
+
+/* Window worth offering [RFC 9293 3.8.6.2.2]: no small steps, none at all when nearly full. */
+static uint32_t select_window(const struct tcp *tcp, const struct tcb *t)
+{
+    uint32_t full = clamp_of(tcp, t);
+    uint32_t queued = tcp_rcvq_bytes(t);
+    uint32_t space = window_of(tcp, t->rcv.limit);
+    uint32_t free = space > queued ? space - queued : 0;
+    uint32_t mss = w_u32_min(t->rcv.mss, full);
+    uint32_t unit = 1u << t->rcv.wscale;
+    if (free < full / 2) {
+        free = free / unit * unit;
+        if (free < space >> 4 || free < mss)
+            return 0;
+    }
+    free = w_u32_min(w_u32_min(free, full), t->rcv.ssthresh);
+    if (t->rcv.wscale != 0)
+        return (free + unit - 1) / unit * unit;
+    uint32_t wnd = t->rcv.wnd;
+    if (mss > 0 && (wnd + mss <= free || wnd > free))
+        return free / mss * mss;
+    return mss == full && free > wnd + full / 2 ? free : wnd;
+}
+
+uint16_t tcp_wnd_announce(struct tcp *tcp, struct tcb *t)
+{
+    uint32_t old = t->rcv.wnd;
+    uint32_t cur = tcp_rcv_wnd(t);
+    uint32_t wnd = select_window(tcp, t);
+    if (wnd < cur) {
+        /* [RFC 9293 3.8.6 SHLD-14] Never take back. */
+        if (wnd == 0)
+            tcp_count(tcp, STAT_TCPWantZeroWindowAdv);
+        uint32_t unit = 1u << t->rcv.wscale;
+        wnd = (cur + unit - 1) / unit * unit;
+    }
+    uint32_t max = 0xffffu << t->rcv.wscale;
+    if (t->rcv.wscale == 0 && tcp->env->conf.tcp_workaround_signed_windows != 0)
+        max = 0x7fff;
+    t->rcv.wnd = w_u32_min(wnd, w_u32_max(max, cur));
+    t->rcv.wup = t->rcv.nxt;
+    uint32_t field = w_u32_min(t->rcv.wnd >> t->rcv.wscale, 0xffff);
+    if (field == 0 && old != 0)
+        tcp_count(tcp, STAT_TCPToZeroWindowAdv);
+    else if (field != 0 && old == 0)
+        tcp_count(tcp, STAT_TCPFromZeroWindowAdv);
+    return (uint16_t)field;
+}
+
+/* ---- ACKs ---- */
+
+void tcp_ack_quick(struct tcp *tcp, struct tcb *t, uint32_t max)
+{
+    (void)tcp;
+    uint32_t n = t->rcv.mss != 0 ? t->rcv.wnd / (2u * t->rcv.mss) : 2;
+    n = w_u32_min(n == 0 ? 2 : n, max);
+    if (n > t->rcv.quick)
+        t->rcv.quick = (uint8_t)n;
+}
+
+static void measure_mss(struct tcb *t, const struct seg *s)
+{
+    uint32_t len = s->p->gso_size != 0 ? s->p->gso_size : s->len;
+    if (len >= t->rcv.mss) {
+        t->rcv.mss = (uint16_t)w_u32_min(len, t->rcv.advmss);
+        /* Exactly one, pushed: perhaps all there is. */
+        if ((s->h.flags & TCPF_PSH) != 0 && s->len == t->rcv.mss)
+            t->flags |= TF_PUSHED;
+        return;
+    }
+    /* A small one: perhaps the end of a request. */
+    t->flags |= (t->flags & TF_PUSHED) != 0 ? TF_PUSHED2 : TF_PUSHED;
+}
+
+/* Data came: learn the peer's rhythm, owe an ACK. */
+void tcp_ack_data_event(struct tcp *tcp, struct tcb *t, const struct seg *s)
+{
+    const struct weir_conf *c = &tcp->env->conf;
+    uint32_t now = tcp_now_ms(tcp), min = c->tcp_delack_min_us;
+    t->flags |= TF_ACK_SCHED;
+    if (s->len != t->rcv.mss || (s->h.flags & TCPF_PSH) != 0)
+        measure_mss(t, s);
+    if (t->rcv.ato_us == 0) {
+        /* [RFC 5681 4.2] quick ACKs at the start open the sender's window */
+        tcp_ack_quick(tcp, t, QUICK_MAX);
+        t->rcv.ato_us = min;
+    } else {
+        uint32_t m_ms = now - t->rcv.data_ms;
+        if (m_ms <= min / 2000) {
+            t->rcv.ato_us = t->rcv.ato_us / 2 + min / 2;
+        } else if (m_ms < t->rcv.ato_us / 1000) {
+            t->rcv.ato_us = w_u32_min(t->rcv.ato_us / 2 + m_ms * 1000, t->rtt.rto_us);
+        } else if (m_ms > t->rtt.rto_us / 1000) {
+            tcp_ack_quick(tcp, t, QUICK_MAX); /* a pause: the sender may have restarted */
+        }
+    }
+    t->rcv.data_ms = now;
+    /* The ceiling of the window opens as segments prove to be full. */
+    uint32_t clamp = clamp_of(tcp, t);
+    if (t->rcv.ssthresh < clamp && s->len >= 128)
+        t->rcv.ssthresh += w_u32_min(clamp - t->rcv.ssthresh, 2u * t->rcv.advmss);
+}
+
+void tcp_ack_now(struct tcp *tcp, struct tcb *t)
+{
+    t->flags |= TF_ACK_NOW;
+    tcp_out_mark(tcp, t);
+}
+
+static bool in_pingpong(const struct tcb *t) { return t->rcv.pingpong >= PINGPONG; }
+
+static void delay_ack(struct tcp *tcp, struct tcb *t)
+{
+    const struct weir_conf *c = &tcp->env->conf;
+    uint32_t ato = t->rcv.ato_us;
+    if (ato > c->tcp_delack_min_us) {
+        uint32_t max = 500000;
+        if (in_pingpong(t) || (t->flags & TF_PUSHED) != 0)
+            max = c->tcp_delack_max_us;
+        uint32_t srtt = t->rtt.srtt8_us >> 3;
+        if (srtt != 0)
+            max = w_u32_min(max, w_u32_max(srtt, c->tcp_delack_min_us));
+        ato = w_u32_min(ato, max);
+    }
+    /* [RFC 9293 3.8.6.3 MUST-59] less than half a second */
+    ato = w_u32_min(ato, w_u32_min(c->tcp_delack_max_us, 499999));
+    w_ns now = tcp->env->now, at = now + ato * W_US;
+    if (t->at[T_DELACK] != W_NEVER) {
+        if (t->at[T_DELACK] <= now + ato / 4 * W_US) {
+            tcp_ack_now(tcp, t);
+            return;
+        }
+        at = w_u64_min(at, t->at[T_DELACK]);
+    }
+    tcp_arm(tcp, t, T_DELACK, at);
+}
+
+/* After each segment with data: now or later? */
+void tcp_ack_check(struct tcp *tcp, struct tcb *t, bool had_hole)
+{
+    if ((t->flags & (TF_ACK_SCHED | TF_ACK_NOW)) != TF_ACK_SCHED)
+        return;
+    uint32_t owed = t->rcv.nxt - t->rcv.wup;
+    bool is_second = owed > t->rcv.mss &&
+                     (tcp_rcvq_bytes(t) < w_u32_max(t->opt.rcvlowat, 1) ||
+                      select_window(tcp, t) >= t->rcv.wnd);
+    /* [RFC 9293 3.8.6.3 SHLD-19, RFC 5681 4.2] every second full segment; at once while there is a
+     * hole and when one is filled */
+    if (is_second || had_hole || (t->rcv.quick > 0 && !in_pingpong(t)))
+        tcp_ack_now(tcp, t);
+    else
+        delay_ack(tcp, t);
+}
+
+/* A segment with ACK left. */
+void tcp_ack_sent(struct tcp *tcp, struct tcb *t)
+{
+    t->flags &= ~(uint32_t)(TF_ACK_NOW | TF_ACK_SCHED | TF_PUSHED | TF_PUSHED2);
+    tcp_disarm(t, T_DELACK);
+    if (t->rcv.quick == 0)
+        return;
+    if (--t->rcv.quick == 0)
+        t->rcv.ato_us = tcp->env->conf.tcp_delack_min_us; /* leaving quick mode: start low */
+}
+
+/* T_DELACK fired. */
+void tcp_ack_delay_over(struct tcp *tcp, struct tcb *t)
+{
+    if ((t->flags & TF_ACK_SCHED) == 0)
+        return;
+    if (!in_pingpong(t)) {
+        t->rcv.ato_us = w_u32_min(t->rcv.ato_us * 2, t->rtt.rto_us);
+    } else {
+        t->rcv.pingpong = 0;
+        t->rcv.ato_us = tcp->env->conf.tcp_delack_min_us;
+    }
+    tcp_count(tcp, STAT_DelayedACKs);
+    tcp_ack_now(tcp, t);
+}
+
+/* ---- dynamic right-sizing ---- */
+
+/* Round-trip time as a receiver sees it: from an echoed timestamp, else the time in which a window
+ * of data arrives. */
+void tcp_drs_segment(struct tcp *tcp, struct tcb *t, const struct seg *s)
+{
+    uint32_t now = tcp_now_us(tcp), rtt = 0;
+    if ((t->flags & TF_TS) != 0 && (s->h.has & TCPH_TS) != 0) {
+        if (s->h.ts_ecr == 0 || s->len < t->rcv.mss)
+            return;
+        rtt = w_u32_max((tcp_now_ms(tcp) + t->snd.ts_off - s->h.ts_ecr) * 1000, 1000);
+    } else if (t->drs.rtt_at_us == 0) {
+        t->drs.rtt_at_us = now | 1;
+        t->drs.rtt_seq = t->rcv.nxt + t->rcv.wnd;
+        return;
+    } else if (seq_lt(t->rcv.nxt, t->drs.rtt_seq)) {
+        return;
+    } else {
+        rtt = w_u32_max(now - t->drs.rtt_at_us, 1);
+        t->drs.rtt_at_us = now | 1;
+        t->drs.rtt_seq = t->rcv.nxt + t->rcv.wnd;
+    }
+    if (rtt > 60u * 1000000)
+        return;
+    t->drs.rtt_us = t->drs.rtt_us == 0 ? rtt : t->drs.rtt_us - t->drs.rtt_us / 8 + rtt / 8;
+}
+
+static void drs_read(struct tcp *tcp, struct tcb *t)
+{
+    const struct weir_conf *c = &tcp->env->conf;
+    uint32_t now = tcp_now_us(tcp);
+    if (t->drs.rtt_us == 0 || now - t->drs.at_us < t->drs.rtt_us)
+        return;
+    uint32_t copied = t->rcv.copied - t->drs.seq;
+    if (copied > t->drs.space) {
+        bool may_grow = c->tcp_moderate_rcvbuf != 0 && (t->flags & TF_RCVBUF_SET) == 0;
+        if (may_grow && t->drs.space != 0) {
+            /* Twice what was read in a round trip, and as much again as it grew by. */
+            uint64_t want = 2 * (uint64_t)copied + 16 * t->rcv.advmss;
+            want += 2 * (want * (copied - t->drs.space) / t->drs.space);
+            uint32_t buffer = w_u32_min(buffer_of(tcp, w_u64_min(want, 1u << 30)),
+                                        c->tcp_rmem_max);
+            t->rcv.limit = w_u32_max(t->rcv.limit, buffer);
+        }
+        t->drs.space = copied;
+    }
+    t->drs.seq = t->rcv.copied;
+    t->drs.at_us = now;
+}
+
+/* [RFC 9293 3.8.6.2.2 MUST-39] Tell the peer when reading opened the window by a useful amount, and
+ * do not delay an ACK whose request has been read whole. */
+void tcp_wnd_after_read(struct tcp *tcp, struct tcb *t, uint32_t n)
+{
+    bool is_due = false;
+    if (n > 0)
+        drs_read(tcp, t);
+    if ((t->flags & TF_ACK_SCHED) != 0) {
+        bool is_push = (t->flags & TF_PUSHED2) != 0 ||
+                       ((t->flags & TF_PUSHED) != 0 && !in_pingpong(t));
+        is_due = t->rcv.nxt - t->rcv.wup > t->rcv.mss ||
+                 (n > 0 && is_push && tcp_rcvq_bytes(t) == 0);
+    }
+    if (n > 0 && !is_due && (t->flags & (TF_RCV_SHUT | TF_FIN_RCVD)) == 0) {
+        uint32_t cur = tcp_rcv_wnd(t);
+        if (2 * (uint64_t)cur <= clamp_of(tcp, t)) {
+            uint32_t wnd = select_window(tcp, t);
+            is_due = wnd != 0 && wnd >= 2 * cur;
+        }
+    }
+    if (is_due) {
+        t->flags |= TF_ACK_NOW;
+        tcp_output(tcp, t, false);
+    }
+}

@@ -89,7 +89,6 @@ static const struct opt opts[] = {
     {L_TCP, 13, OPT_CONGESTION, 0},
     {L_TCP, TOPT_USER_TIMEOUT_MS, OPT_TCP, TOPT_USER_TIMEOUT_MS},
     {L_TCP, TOPT_NOTSENT_LOWAT, OPT_TCP, TOPT_NOTSENT_LOWAT},
-    {L_TCP, TOPT_INQ, OPT_TCP, TOPT_INQ},
 };
 
 static const struct opt *opt_find(const struct sock *s, int level, int name)

@@ -48,6 +48,7 @@ static void time_never_goes_back(void **state)
     (void)state;
     pair_conf(&conf);
     pair_make(&p, &conf, 1);
+    pair_settle(&p);
     weir_tick(p.w[0], p.now + 1000);
     weir_tick(p.w[0], p.now - 1000);
     assert_true(weir_next(p.w[0]) > p.now);

@@ -89,6 +89,7 @@ static enum drop send_pkt(struct tcp *tcp, struct tcb *t, struct wire_tcp *h, st
     meta_of(&t->flow, &m);
     m.ttl = t->ttl;
     m.tos = t->tos;
+    m.id = (uint16_t)t->st.segs_out;
     m.df = !t->dst.can_frag && tcp->env->conf.ip_no_pmtu_disc == 0;
     enum drop why = ip_output(tcp->ip, &t->dst, &m, p);
     if (WEIR_UNLIKELY(why != DROP_NONE)) {

@@ -195,6 +195,8 @@ static void headers(void **state)
     memset(b, 0, sizeof b);
     n = put4(b, PROTO_UDP, 8, true);
     sweep(run_ip4, b, n + 8);
+    n = put4(b, PROTO_UDP, 0, true);
+    sweep(run_ip4, b, n);
     n = put_ra(b);
     sweep(run_nd, b, n);
     struct wire_udp u = {.len = 12};

@@ -306,6 +306,10 @@ static void ip6_limits(void **state)
     assert_int_equal(walk(60, b + 8, sizeof b - 8, &c), DROP_NONE);
     assert_int_equal(c.n_ext, 8);
 
+    /* The header that would be too many is not even there: the chain is cut, nothing is blamed. */
+    assert_int_equal(walk(60, b, sizeof b - 8, &c), DROP_IP6_CHAIN);
+    assert_false(c.wants_error);
+
     uint8_t o[24] = {59, 2};
     for (unsigned i = 0; i < 11; i++)
         o[2 + 2 * i] = 0x1e;

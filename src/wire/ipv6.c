@@ -192,10 +192,11 @@ enum drop wire_ip6_walk(const uint8_t *p, size_t n, struct wire_ip6_chain *c)
     *c = (struct wire_ip6_chain){.off = WIRE_IP6_HLEN, .proto = p[6], .proto_at = 6};
     n = n > UINT16_MAX ? UINT16_MAX : n;
     while (is_ext(c->proto)) {
-        if (c->n_ext == WIRE_IP6_EXTS_MAX)
-            return refuse(c, DROP_IP6_EXT_LIMIT, ICMP6C_TOO_MANY_EXTS, c->off);
         if (n - c->off < 8)
             return chain_cut(c);
+        /* After the check of length: a pointer points at a byte that is there. */
+        if (c->n_ext == WIRE_IP6_EXTS_MAX)
+            return refuse(c, DROP_IP6_EXT_LIMIT, ICMP6C_TOO_MANY_EXTS, c->off);
         size_t len = c->proto == PROTO_FRAGMENT ? 8 : (p[c->off + 1] + 1u) * 8;
         if (len > n - c->off)
             return chain_cut(c);

@@ -47,6 +47,8 @@ static void expect(const struct frame *f, const char *want)
     char buf[WIRE_SHOW_TEXT];
     unsigned n = wire_show_eth(f->b, f->n, f->n, buf, sizeof buf);
     assert_string_equal(buf, want);
+    assert_int_equal(wire_show_eth(f->b, f->n, 0, buf, sizeof buf), n);
+    assert_string_equal(buf, want);
     assert_int_equal(n, strlen(want));
 }
 
@@ -237,6 +239,8 @@ static void headers_only(void **state)
     wire_show_eth(f.b, f.n, f.n + 1000, buf, sizeof buf);
     assert_string_equal(buf,
                         "10.0.0.1:0 > 10.0.0.2:0: Flags [none], seq 0:1000, win 0, length 1000");
+    wire_show_ip(f.b + 14, f.n - 14, 0, buf, sizeof buf);
+    assert_string_equal(buf, "10.0.0.1 > 10.0.0.2: TCP [IP length beyond the frame]");
     wire_show_ip(f.b + 14, f.n - 14, f.n - 14 + 1000, buf, sizeof buf);
     assert_string_equal(buf,
                         "10.0.0.1:0 > 10.0.0.2:0: Flags [none], seq 0:1000, win 0, length 1000");

@@ -28,6 +28,7 @@ static void fixed_fields(void **state)
                            7,    8,    0x5f, 0x53, 0xfa, 0xf0, 9, 8, 7, 6};
     struct wire_tcp h;
     uint8_t out[20];
+    memset(&h, 0xff, sizeof h); /* a struct that held another segment */
     assert_int_equal(wire_tcp_parse(b, 20, &h), DROP_NONE);
     assert_int_equal(h.sport, 0x1234);
     assert_int_equal(h.dport, 80);
@@ -39,6 +40,7 @@ static void fixed_fields(void **state)
     assert_int_equal(h.urg, 0x0706);
     assert_int_equal(h.hlen, 20);
     assert_int_equal(h.has, 0);
+    assert_int_equal(h.n_sack, 0);
     assert_int_equal(wire_tcp_build(out, &h), 20);
     assert_memory_equal(out, b, 20);
     assert_int_equal(wire_tcp_sport(b), h.sport);

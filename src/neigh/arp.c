@@ -93,7 +93,9 @@ static enum drop sender_check(const struct nif *nif, const struct wire_arp *h)
     bool is_probe = h->op == ARP_REQUEST && addr_is_any(&h->spa);
     if (!is_probe && !is_host(&h->spa))
         return DROP_ARP_SENDER;
-    return is_host(&h->tpa) ? DROP_NONE : DROP_ARP_SENDER;
+    /* [RFC 5227 2.1.1] The reply to a probe goes to the address the probe came from: none. */
+    bool answers_probe = h->op == ARP_REPLY && addr_is_any(&h->tpa);
+    return answers_probe || is_host(&h->tpa) ? DROP_NONE : DROP_ARP_SENDER;
 }
 
 /* [RFC 5227 2.1.1, 2.4] Somebody else sends with an address of ours, or probes for the one we are

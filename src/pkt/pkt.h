@@ -103,6 +103,15 @@ struct pktmem_conf {
 };
 void pktmem_init(struct pktmem *, struct arena *, const struct pktmem_conf *);
 
+/* Whether less than a quarter of the packets or of the blocks is left: then what can be refused is,
+ * so that what is needed to make progress (a segment that fills a hole, an ACK) still finds room. */
+static inline bool pktmem_is_low(const struct pktmem *m)
+{
+    uint32_t blks = m->small_blks.cap + m->big_blks.cap;
+    uint32_t blks_free = pool_free_count(&m->small_blks) + pool_free_count(&m->big_blks);
+    return pool_free_count(&m->pkts) < m->pkts.cap / 4 || blks_free < blks / 4;
+}
+
 /* ---- blocks ---- */
 
 /* A block with refs == 1: small when want <= BLK_SMALL, else big; the other size when that kind has

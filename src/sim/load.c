@@ -15,7 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOAD_CHUNK = 65536, LOAD_CALLS = 256, SOL_SOCKET_ = 1, SO_SNDBUF_ = 7, SO_RCVBUF_ = 8 };
+enum {
+    LOAD_CHUNK = 65536,
+    LOAD_CALLS = 256,
+    SOL_SOCKET_ = 1,
+    SO_SNDBUF_ = 7,
+    SO_RCVBUF_ = 8,
+    SO_ERROR_ = 4
+};
 
 void load_init(struct load *l, struct sim *s, struct oracle *o)
 {
@@ -219,10 +226,44 @@ static bool end_read(struct load *l, struct xfer *x, unsigned side)
     return true;
 }
 
+/* An application that reads, writes or shuts down before the handshake is over would abort it. */
+static bool is_connecting(const struct load_end *e)
+{
+    uint32_t bits = e->state == SIDE_OPEN ? weir_poll(e->host->w, e->s) : WEIR_CONNECTED;
+    return (bits & (WEIR_CONNECTED | WEIR_ERR | WEIR_HUP)) == 0;
+}
+
+/* On a link that loses every ARP request for three seconds no neighbour is found: the application is
+ * told EHOSTUNREACH, and does what applications do: tries again. */
+static bool client_again(struct load *l, struct xfer *x)
+{
+    struct load_end *e = &x->end[0];
+    int err = 0;
+    size_t n = sizeof(err);
+    uint32_t bits = weir_poll(e->host->w, e->s);
+    bool has_failed = (bits & WEIR_ERR) != 0 && (bits & WEIR_CONNECTED) == 0;
+    if (!has_failed || x->end[1].state != SIDE_NEW)
+        return false;
+    (void)weir_getsockopt(e->host->w, l->sim->now, e->s, SOL_SOCKET_, SO_ERROR_, &err, &n);
+    if (err != EHOSTUNREACH) {
+        end_finish(l, e, SIDE_FAILED, err);
+        return true;
+    }
+    (void)weir_close(e->host->w, l->sim->now, e->s);
+    e->s = 0;
+    e->state = SIDE_NEW;
+    x->start = l->sim->now + W_S;
+    return true;
+}
+
 static bool end_run(struct load *l, struct xfer *x, unsigned side)
 {
     struct load_end *e = &x->end[side];
     bool did = false;
+    if (is_connecting(e))
+        return false;
+    if (side == 0 && e->state == SIDE_OPEN && client_again(l, x))
+        return true;
     for (int i = 0; i < LOAD_CALLS && e->state == SIDE_OPEN; i++) {
         bool wrote = end_write(l, x, side);
         bool has_read = e->state == SIDE_OPEN && end_read(l, x, side);
@@ -289,16 +330,28 @@ w_ns load_next(const struct load *l)
 
 bool load_is_done(const struct load *l)
 {
+    /* Who has nothing to send and whose peer's reset was lost will never know: RFC 9293 3.5.1's
+     * half-open connection, and nobody's fault. */
     for (unsigned i = 0; i < l->n_xfer; i++)
-        if (l->xfer[i].end[0].state < SIDE_DONE || l->xfer[i].end[1].state < SIDE_DONE)
-            return false;
+        for (unsigned k = 0; k < 2; k++)
+            if (l->xfer[i].end[k].state < SIDE_DONE && !l->xfer[i].end[1 - k].has_abort)
+                return false;
     return true;
+}
+
+void load_end_all(struct load *l)
+{
+    for (unsigned i = 0; i < l->n_xfer; i++)
+        for (unsigned k = 0; k < 2; k++)
+            if (l->xfer[i].end[k].state == SIDE_OPEN)
+                end_finish(l, &l->xfer[i].end[k], SIDE_FAILED, 0);
 }
 
 bool load_run_world(struct load *l, w_ns until)
 {
     while (l->sim->now < until && !oracle_is_violated(l->oracle)) {
-        (void)load_run(l);
+        while (load_run(l))
+            ;
         if (load_is_done(l))
             return true;
         (void)sim_step(l->sim, w_u64_min(until, load_next(l)));

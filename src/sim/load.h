@@ -69,7 +69,10 @@ struct xfer *load_add(struct load *, struct sim_host *client, struct sim_host *s
 bool load_run(struct load *);
 /* When an application wants its turn because of time. */
 w_ns load_next(const struct load *);
+/* Every transfer ended, but for sides whose peer has reset the connection. */
 bool load_is_done(const struct load *);
+/* Closes what is left. */
+void load_end_all(struct load *);
 /* Runs the world until every transfer ended, at most until `until`. */
 bool load_run_world(struct load *, w_ns until);
 

@@ -2,9 +2,9 @@
  *
  * The world's clock: who is next, and what crosses the wire.
  *
- * A step: frames whose time has come arrive, one by one; hosts whose time has come tick; whatever
- * that made them send goes onto the wire. Then the clock jumps to the earliest of: an arrival, a
- * host's weir_next(). Nothing else moves time, so an idle minute costs nothing.
+ * A step: the clock jumps to the earliest of: an arrival, a host's weir_next(). Then frames whose time
+ * has come arrive, one by one; hosts whose time has come tick; whatever that made them send goes onto
+ * the wire. Nothing else moves time, so an idle minute costs nothing.
  *
  * Owns the hosts' memory and the wire's. A frame is copied from the sender's memory to the wire's,
  * and from there to the receiver's: a host that runs out of packets loses frames, its peer does
@@ -209,6 +209,12 @@ static w_ns sim_next(const struct sim *s)
 
 bool sim_step(struct sim *s, w_ns until)
 {
+    w_ns next = sim_next(s);
+    if (next > until) {
+        s->now = w_u64_max(s->now, until);
+        return false;
+    }
+    s->now = w_u64_max(s->now, next);
     for (unsigned i = 0; i < s->n_link; i++) {
         dir_arrive(s, &s->link[i], 0);
         dir_arrive(s, &s->link[i], 1);
@@ -219,11 +225,5 @@ bool sim_step(struct sim *s, w_ns until)
         sim_kick(s, &s->host[i]);
         WEIR_ASSERT(weir_next(s->host[i].w) > s->now);
     }
-    w_ns next = sim_next(s);
-    if (next > until) {
-        s->now = w_u64_max(s->now, until);
-        return false;
-    }
-    s->now = w_u64_max(s->now, next);
     return true;
 }

@@ -75,8 +75,8 @@ struct sim_join {
 };
 int sim_join(struct sim *, const struct sim_join *);
 
-/* Everything due at the world's time is done; then the clock moves to the next thing due, at most
- * to `until`. False: nothing is due before `until`, the clock stands at `until`. */
+/* The clock moves to the next thing due, at most to `until`, and what is due then is done; the
+ * applications should have their turn next. False: nothing was due, the clock stands at `until`. */
 bool sim_step(struct sim *, w_ns until);
 /* Lets a host send what its sockets were just given. */
 void sim_kick(struct sim *, struct sim_host *);

@@ -206,6 +206,7 @@ static void swarm_play(struct swarm *w)
     if (!is_done)
         oracle_fail(&w->oracle, w->sim->now, "transfers did not end within %d s of the last fault",
                     (int)(SWARM_BOUND / W_S));
+    load_end_all(&w->load);
     w_ns until = w->sim->now + SWARM_LINGER;
     while (!oracle_is_violated(&w->oracle) && sim_step(w->sim, until))
         (void)load_run(&w->load);
@@ -234,6 +235,22 @@ static void swarm_words(const struct swarm *w, struct swarm_result *out)
             n += snprintf(out->what + n, sizeof(out->what) - (size_t)n, " %s", fault_names[i]);
     if (w->faults == 0 && n < (int)sizeof(out->what))
         snprintf(out->what + n, sizeof(out->what) - (size_t)n, " none");
+}
+
+/* Where each transfer that did not end stands: the first thing one wants to know of a hang. */
+static void swarm_stuck(const struct swarm *w, FILE *f)
+{
+    for (unsigned i = 0; f != NULL && i < w->load.n_xfer; i++) {
+        const struct xfer *x = &w->load.xfer[i];
+        for (unsigned k = 0; k < 2 && x->done_at == 0; k++) {
+            const struct load_end *e = &x->end[k];
+            fprintf(f, "transfer %u %s: state %d, sent %llu of %llu%s, got %llu%s, poll %x\n", i,
+                    k == 0 ? "client" : "server", (int)e->state, (unsigned long long)e->sent,
+                    (unsigned long long)e->conf.bytes, e->has_shut ? ", shut" : "",
+                    (unsigned long long)e->got, e->has_eof ? ", to the end" : "",
+                    e->s != 0 ? weir_poll(e->host->w, e->s) : 0);
+        }
+    }
 }
 
 static void swarm_judge(struct swarm *w, struct swarm_result *out)
@@ -267,6 +284,7 @@ int swarm_run(uint64_t seed, struct swarm_result *out, FILE *trace)
         if (!oracle_is_violated(&w->oracle))
             swarm_leftovers(w);
         swarm_words(w, out);
+        swarm_stuck(w, trace);
         swarm_judge(w, out);
     }
     if (w->sim != NULL)

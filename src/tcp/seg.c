@@ -304,7 +304,8 @@ enum drop tcp_seg_syn_ack(struct tcp *tcp, struct syn_rec *r)
     if (ip_route(tcp->ip, &r->flow.remote, &r->flow.local, &d) != 0)
         return DROP_IP_NO_ROUTE;
     uint32_t mss = tcp_advmss(tcp, l, &d, &r->flow);
-    tcp_wnd_initial(tcp, l, mss, &wnd, &wscale);
+    uint32_t room = mss - ((r->opts & SYN_TS) != 0 ? WIRE_TCP_TS_LEN : 0u);
+    tcp_wnd_initial(tcp, l, room, &wnd, &wscale);
     tcp_isn(tcp, &r->flow, &iss, &ts_off);
     struct wire_tcp h = {
         .seq = r->iss,

@@ -21,14 +21,14 @@
 #include "cc/ops.h"
 
 struct cubic {
-    w_ns epoch;         /* start of this congestion avoidance stage, 0: none yet */
-    uint32_t w_max;     /* bytes; 0: no loss to remember */
-    uint32_t w_prior;   /* cwnd before the last reduction */
-    uint32_t origin;    /* the plateau of this epoch, bytes */
+    w_ns epoch;       /* start of this congestion avoidance stage, 0: none yet */
+    uint32_t w_max;   /* bytes; 0: no loss to remember */
+    uint32_t w_prior; /* cwnd before the last reduction */
+    uint32_t origin;  /* the plateau of this epoch, bytes */
     uint32_t k_ms;
-    uint32_t w_est;     /* what Reno would have, bytes */
+    uint32_t w_est; /* what Reno would have, bytes */
     uint32_t unused;
-    uint64_t est_rest;  /* remainders of the two divisions below */
+    uint64_t est_rest; /* remainders of the two divisions below */
     uint64_t grow_rest;
     uint32_t undo_w_max, undo_w_prior;
 };

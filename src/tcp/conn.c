@@ -114,7 +114,10 @@ void tcp_isn(const struct tcp *tcp, const struct flow *f, tcp_seq *iss, uint32_t
     *ts_off = tcp->env->conf.tcp_timestamps == 1 ? (uint32_t)(h >> 32) : 0;
 }
 
-static uint32_t ip_hlen(const struct flow *f) { return addr_is_ip4(&f->remote) ? WIRE_IP4_HLEN : 40; }
+static uint32_t ip_hlen(const struct flow *f)
+{
+    return addr_is_ip4(&f->remote) ? WIRE_IP4_HLEN : 40;
+}
 
 uint32_t tcp_advmss(const struct tcp *tcp, const struct tcb *t, const struct dst *d,
                     const struct flow *f)
@@ -251,7 +254,7 @@ int tcp_connect(struct tcp *tcp, struct tcb *t, const struct flow *f)
     tcp_rtt_init(tcp, t);
     t->snd.backoff = t->snd.n_rto = 0;
     t->state = TCPS_SYN_SENT;
-    t->sndq.sent_ms = tcp_now_ms(tcp) | 1;
+    t->sndq.sent_ms = tcp_stamp_ms(tcp);
     t->drs.at_us = tcp_now_us(tcp); /* until then free: when the SYN went */
     tcp_count(tcp, STAT_TcpActiveOpens);
     (void)tcp_seg_syn(tcp, t, false); /* refused below: the timer repeats it */

@@ -28,8 +28,8 @@
 
 /* ---- RFC 5961 ---- */
 
-/* [RFC 5961 7] A limit for the stack, its second half random, so that nobody can count a neighbour's
- * answers [RFC 5961 10, Cao et al. 2016]. */
+/* [RFC 5961 7] A limit for the stack, its second half random, so that nobody can count a
+ * neighbour's answers [RFC 5961 10, Cao et al. 2016]. */
 bool tcp_challenge_allowed(struct tcp *tcp)
 {
     uint32_t limit = tcp->env->conf.tcp_challenge_ack_limit;
@@ -56,7 +56,7 @@ static bool oow_allowed(struct tcp *tcp, struct tcb *t, enum env_stat skipped)
         tcp_count(tcp, skipped);
         return false;
     }
-    t->rec.oow_ms = now | 1;
+    t->rec.oow_ms = tcp_stamp_ms(tcp);
     return true;
 }
 
@@ -221,8 +221,8 @@ void tcp_in_urgent(struct tcp *tcp, struct tcb *t, const struct seg *s)
             tcp_event(tcp, t, TCP_EV_PRI);
         }
     }
-    bool is_waiting = (t->flags & (TF_URG_VALID | TF_URG_BYTE)) == TF_URG_VALID &&
-                      t->rcv.is_urg_read == 0;
+    bool is_waiting =
+        (t->flags & (TF_URG_VALID | TF_URG_BYTE)) == TF_URG_VALID && t->rcv.is_urg_read == 0;
     uint32_t at = t->rcv_up - s->seq;
     if (is_waiting && at < s->len) {
         (void)pkt_copy_out(s->p, at, &t->urg_byte, 1);

@@ -7,9 +7,9 @@
  * Owns: nothing.
  * Called by in.c first; false means nothing has been touched and the general path decides.
  *
- * Conditions: no flags but ACK and PSH; options none or the timestamp; the next sequence number; the
- * window unchanged; nothing out of order, nothing urgent, nothing lost or selectively acknowledged.
- * Either data (and the ACK says nothing new, or something plainly new) or a bare ACK.
+ * Conditions: no flags but ACK and PSH; options none or the timestamp; the next sequence number;
+ * the window unchanged; nothing out of order, nothing urgent, nothing lost or selectively
+ * acknowledged. Either data (and the ACK says nothing new, or something plainly new) or a bare ACK.
  *
  * Invariant: state afterwards is what the general path would have left; check.c and the tests hold
  * both to the same rules.

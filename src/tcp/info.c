@@ -2,8 +2,8 @@
  *
  * What can be seen from outside: TCP_INFO of one connection, the rows of `ss` for all.
  *
- * Decides: how our bytes read as Linux's packets (a packet is a full segment, a rest counts as one).
- * Owns: nothing, changes nothing.
+ * Decides: how our bytes read as Linux's packets (a packet is a full segment, a rest counts as
+ * one). Owns: nothing, changes nothing.
  * Called by sock/ and stack/.
  *
  * Invariant: a walk with tcp_row_next shows each object that lives from its beginning to its end
@@ -34,8 +34,8 @@ static void info_send(const struct tcp *tcp, const struct tcb *t, struct weir_tc
     i->rtt = t->rtt.srtt8_us >> 3;
     i->rttvar = t->rtt.rttvar4_us >> 2;
     i->min_rtt = t->rtt.min_us != 0 ? t->rtt.min_us : UINT32_MAX;
-    i->snd_ssthresh = t->cc.ssthresh == CC_SSTHRESH_INF ? CC_SSTHRESH_INF
-                                                        : t->cc.ssthresh / t->cc.mss;
+    i->snd_ssthresh =
+        t->cc.ssthresh == CC_SSTHRESH_INF ? CC_SSTHRESH_INF : t->cc.ssthresh / t->cc.mss;
     i->snd_cwnd = t->cc.cwnd / t->cc.mss;
     i->reordering = tcp->env->conf.tcp_reordering;
     i->retransmits = t->snd.n_rto;
@@ -95,8 +95,8 @@ static bool row_tcb(const struct tcp *tcp, uint32_t idx, struct tcp_row *row)
 {
     const struct tcb *t = tcp_at(tcp, idx);
     bool is_listen = t->state == TCPS_LISTEN;
-    *row = (struct tcp_row){.flow = t->flow, .t = t, .state = (enum tcp_state)t->state,
-                            .sock = t->sock};
+    *row = (struct tcp_row){
+        .flow = t->flow, .t = t, .state = (enum tcp_state)t->state, .sock = t->sock};
     row->rcvq_bytes = is_listen ? t->lsn.n_accept : tcp_rcvq_bytes(t);
     row->sndq_bytes = is_listen ? t->lsn.backlog : tcp_outq(t);
     return t->state != TCPS_CLOSED;

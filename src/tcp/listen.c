@@ -3,15 +3,16 @@
  * Listeners and the connections on their way in.
  *
  * Decides: whether a SYN is answered (queues have limits), when a SYN-ACK is repeated, when a
- * half-open connection becomes a child [RFC 9293 3.10.7.2, 3.10.7.4 for SYN-RECEIVED, RFC 5961 3-5].
- * Owns: the pool of half-open records and their queues by age, the accept queue of a listener.
- * Called by in.c, in_open.c, close.c and sock/; calls conn.c for children, seg.c for SYN-ACKs.
+ * half-open connection becomes a child [RFC 9293 3.10.7.2, 3.10.7.4 for SYN-RECEIVED, RFC 5961
+ * 3-5]. Owns: the pool of half-open records and their queues by age, the accept queue of a
+ * listener. Called by in.c, in_open.c, close.c and sock/; calls conn.c for children, seg.c for
+ * SYN-ACKs.
  *
- * Theory of operation. A half-open connection is 64 bytes, so that a flood of SYNs costs little; all
- * with the same number of repetitions wait equally long, so each number has one queue ordered by age
- * and one timer. The ACK that completes the handshake makes a tcb of the record, which takes its
- * place in the table, and is then processed like any segment; the child waits in the accept queue.
- * A full accept queue drops that ACK: the peer's retransmission tries again.
+ * Theory of operation. A half-open connection is 64 bytes, so that a flood of SYNs costs little;
+ * all with the same number of repetitions wait equally long, so each number has one queue ordered
+ * by age and one timer. The ACK that completes the handshake makes a tcb of the record, which
+ * takes its place in the table, and is then processed like any segment; the child waits in the
+ * accept queue. A full accept queue drops that ACK: the peer's retransmission tries again.
  *
  * Invariants: lsn.n_syn and lsn.n_accept are the lengths of the queues; a record's listener lives.
  */
@@ -21,7 +22,10 @@
 
 enum { LEVELS = WEIR_COUNT(((struct tcp *)NULL)->syn_head), SYN_BATCH = 64 };
 
-static struct syn_rec *rec_at(const struct tcp *tcp, uint32_t idx) { return pool_at(&tcp->syns, idx); }
+static struct syn_rec *rec_at(const struct tcp *tcp, uint32_t idx)
+{
+    return pool_at(&tcp->syns, idx);
+}
 
 static uint32_t level_of(const struct syn_rec *r) { return w_u32_min(r->rtx, LEVELS - 1); }
 
@@ -286,8 +290,8 @@ enum drop tcp_in_half_open(struct tcp *tcp, struct syn_rec *r, struct seg *s, ui
         tcp_seg_rst_reply(tcp, &r->flow, s);
         return DROP_TCP_FUTURE_ACK;
     }
-    bool is_old = (r->opts & SYN_TS) != 0 && (s->h.has & TCPH_TS) != 0 &&
-                  ts_lt(s->h.ts_val, r->ts_recent);
+    bool is_old =
+        (r->opts & SYN_TS) != 0 && (s->h.has & TCPH_TS) != 0 && ts_lt(s->h.ts_val, r->ts_recent);
     if (is_old && (flags & TCPF_RST) == 0) {
         tcp_count(tcp, STAT_PAWSEstab);
         (void)tcp_seg_syn_ack(tcp, r);
@@ -327,8 +331,7 @@ int tcp_listen(struct tcp *tcp, struct tcb *t, const struct addr *local, uint16_
     if (port == 0)
         return -EINVAL;
     memset(&t->lsn, 0, sizeof t->lsn);
-    t->flow = (struct flow){.local = *local, .lport = port, .proto = PROTO_TCP,
-                            .nif = t->flow.nif};
+    t->flow = (struct flow){.local = *local, .lport = port, .proto = PROTO_TCP, .nif = t->flow.nif};
     int err = tcp_lsn_add(tcp, t);
     if (err != 0)
         return err;

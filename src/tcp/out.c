@@ -231,7 +231,7 @@ static void after_send(struct tcp *tcp, struct tcb *t, uint32_t len, bool has_fi
     if (len % tcp_seg_mss(t) != 0)
         t->snd.sml = t->snd.nxt;
     uint32_t now = tcp_now_ms(tcp);
-    t->sndq.sent_ms = now | (now == 0);
+    t->sndq.sent_ms = tcp_stamp_ms(tcp);
     /* A reply so soon after data came: ping-pong, the next reply may carry the ACK. */
     if (t->rcv.ato_us != 0 && now - t->rcv.data_ms < t->rcv.ato_us / 1000 &&
         t->rcv.pingpong < UINT8_MAX)
@@ -398,7 +398,7 @@ bool tcp_out_persist(struct tcp *tcp, struct tcb *t)
     if (probes_exhausted(tcp, t))
         return tcp_done(tcp, t, t->soft_err != 0 ? t->soft_err : ETIMEDOUT);
     if (t->rtt.first_rto_ms == 0)
-        t->rtt.first_rto_ms = tcp_now_ms(tcp) | 1;
+        t->rtt.first_rto_ms = tcp_stamp_ms(tcp);
     if (tcp_seg_probe(tcp, t) == DROP_NONE) {
         tcp_count(tcp, STAT_TCPWinProbe);
         if (t->n_probe < UINT8_MAX)

@@ -253,7 +253,8 @@ static enum drop data_ahead(struct tcp *tcp, struct tcb *t, struct seg *s)
 {
     struct pkt *p = s->p;
     tcp_seq start = p->seq, end = p->end_seq;
-    /* Text ahead of its time will be sent again; kept, it could take the room of what fills the hole. */
+    /* Text ahead of its time will be sent again; kept, it could take the room of what fills the
+     * hole. */
     if (t->ooo.n >= TCP_OOO_MAX || pktmem_is_low(&tcp->env->mem)) {
         tcp_count(tcp, STAT_TCPOFODrop);
         tcp_ack_now(tcp, t);

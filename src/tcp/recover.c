@@ -44,10 +44,11 @@ static bool should_recover(const struct tcp *tcp, const struct tcb *t)
     uint32_t thresh = tcp->env->conf.tcp_reordering;
     if (has_sack(t)) {
         /* [RFC 6675 5 (1), (2)] DupThresh duplicates, or IsLost(HighACK + 1) */
-        return t->snd.sacked > 0 && (t->snd.dupacks >= thresh ||
-                                     t->snd.sacked > (uint64_t)(thresh - 1) * t->snd.mss);
+        return t->snd.sacked > 0 &&
+               (t->snd.dupacks >= thresh || t->snd.sacked > (uint64_t)(thresh - 1) * t->snd.mss);
     }
-    /* [RFC 6582 3.2 (2), 4] Duplicates of what was sent before the last recovery are no new loss. */
+    /* [RFC 6582 3.2 (2), 4] Duplicates of what was sent before the last recovery are no new loss.
+     * */
     return t->snd.dupacks >= thresh && seq_gt(t->snd.una, t->rec.point);
 }
 

@@ -128,12 +128,12 @@ int64_t tcp_recv(struct tcp *tcp, struct tcb *t, void *dst, size_t n, unsigned f
 static unsigned pieces(const struct pkt *p, uint32_t *left, struct tcp_iov *v, unsigned max)
 {
     unsigned n = 0;
-    if (p->lin > 0 && n < max && *left > 0) {
+    if (p->lin > 0 && n<max && * left> 0) {
         uint32_t k = w_u32_min(p->lin, *left);
         v[n++] = (struct tcp_iov){pkt_data(p), k};
         *left -= k;
     }
-    for (unsigned i = 0; i < p->nfrag && n < max && *left > 0; i++) {
+    for (unsigned i = 0; i < p->nfrag && n<max && * left> 0; i++) {
         uint32_t k = w_u32_min(p->frag[i].len, *left);
         v[n++] = (struct tcp_iov){p->frag[i].b->mem + p->frag[i].off, k};
         *left -= k;

@@ -11,11 +11,11 @@
 /* A received segment, read. */
 struct seg {
     struct wire_tcp h;
-    struct pkt *p;     /* NULL once somebody else owns it */
-    tcp_seq seq, end;  /* end counts SYN and FIN */
+    struct pkt *p;    /* NULL once somebody else owns it */
+    tcp_seq seq, end; /* end counts SYN and FIN */
     tcp_seq ack;
-    uint32_t len;      /* payload bytes */
-    uint32_t wnd;      /* bytes, scaled */
+    uint32_t len; /* payload bytes */
+    uint32_t wnd; /* bytes, scaled */
 };
 
 /* What one ACK did, step by step: see ack.c. */
@@ -32,8 +32,20 @@ struct ack_work {
 
 enum { TCP_OWNER_SHIFT = 24, TCP_OOO_MAX = 4096, TCP_SENT_MAX = 4096 };
 
-static inline uint32_t tcp_now_ms(const struct tcp *tcp) { return (uint32_t)(tcp->env->now / W_MS); }
-static inline uint32_t tcp_now_us(const struct tcp *tcp) { return (uint32_t)(tcp->env->now / W_US); }
+static inline uint32_t tcp_now_ms(const struct tcp *tcp)
+{
+    return (uint32_t)(tcp->env->now / W_MS);
+}
+static inline uint32_t tcp_now_us(const struct tcp *tcp)
+{
+    return (uint32_t)(tcp->env->now / W_US);
+}
+/* For stamps in which 0 means "none". */
+static inline uint32_t tcp_stamp_ms(const struct tcp *tcp)
+{
+    uint32_t ms = tcp_now_ms(tcp);
+    return ms != 0 ? ms : 1;
+}
 static inline void tcp_count(struct tcp *tcp, enum env_stat s) { env_count(tcp->env, s); }
 
 /* ---- lookup.c: one table for connections, half-open and TIME-WAIT records ---- */

@@ -51,8 +51,8 @@ void tcp_rtt_sample(struct tcp *tcp, struct tcb *t, uint32_t us)
     }
     /* [RFC 6298 2.4 DEVIATES: the minimum is that of the variance term, 200 ms and not 1 s, as in
      * all current hosts; on paths where 4 RTTVAR is larger it changes nothing] */
-    uint64_t rto = (uint64_t)(t->rtt.srtt8_us >> 3) +
-                   w_u32_max(t->rtt.rttvar4_us, c->tcp_rto_min_us);
+    uint64_t rto =
+        (uint64_t)(t->rtt.srtt8_us >> 3) + w_u32_max(t->rtt.rttvar4_us, c->tcp_rto_min_us);
     t->rtt.rto_us = (uint32_t)w_u64_min(rto, (uint64_t)c->tcp_rto_max_ms * 1000);
     t->snd.backoff = 0; /* [RFC 6298 5.7, 5] a new sample computes it afresh */
 }

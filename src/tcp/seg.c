@@ -8,11 +8,11 @@
  * Called by out.c, timer.c, conn.c, listen.c, tw.c, in*.c; calls sndq.c for payload, wire/ for the
  * header, ip/ to send.
  *
- * A super-segment is one packet with gso_size = MSS: link/ or the device cuts it. The checksum field
- * holds the pseudo-header's sum over the whole length (CSUM_TODO); who cuts, corrects it.
+ * A super-segment is one packet with gso_size = MSS: link/ or the device cuts it. The checksum
+ * field holds the pseudo-header's sum over the whole length (CSUM_TODO); who cuts, corrects it.
  *
- * Invariants: header and options fit 60 bytes; each transmission that carries an ACK clears what was
- * owed; after a refusal from below, what was owed is owed still.
+ * Invariants: header and options fit 60 bytes; each transmission that carries an ACK clears what
+ * was owed; after a refusal from below, what was owed is owed still.
  */
 #include "tcp/room.h"
 
@@ -161,7 +161,7 @@ enum drop tcp_seg_data(struct tcp *tcp, struct tcb *t, tcp_seq seq, uint32_t *le
             return why;
         }
         if (*len < want)
-            flags &= (uint16_t)~(TCPF_FIN | TCPF_PSH);
+            flags &= (uint16_t) ~(TCPF_FIN | TCPF_PSH);
         if (p->gso_segs > 1)
             flags |= TCPF_PSH; /* as Linux: lets a receiver's merging end with the train */
     }
@@ -225,7 +225,8 @@ void tcp_seg_rst(struct tcp *tcp, struct tcb *t)
     }
 }
 
-/* [RFC 9293 3.5, 3.7.1 MUST-14, RFC 7323 2.2, 3.2, RFC 2018 2] The window of a SYN is never scaled. */
+/* [RFC 9293 3.5, 3.7.1 MUST-14, RFC 7323 2.2, 3.2, RFC 2018 2] The window of a SYN is never
+ * scaled. */
 enum drop tcp_seg_syn(struct tcp *tcp, struct tcb *t, bool with_ack)
 {
     struct pkt *p = pkt_new(&tcp->env->mem);

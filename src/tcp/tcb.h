@@ -25,26 +25,26 @@ enum {
     T_PERSIST, /* something waits and nothing is in flight: window probe, overridden Nagle, retry
                   after a refusal of the layers below */
     T_DELACK,
-    T_KEEP,    /* keepalive; the end of an orphan's FIN-WAIT-2 */
+    T_KEEP, /* keepalive; the end of an orphan's FIN-WAIT-2 */
     T_N
 };
 
 enum tcb_flag {
-    TF_TS = 1u << 0,        /* negotiated [RFC 7323 3.2] */
-    TF_SACK = 1u << 1,      /* negotiated [RFC 2018 2] */
-    TF_WSCALE = 1u << 2,    /* negotiated [RFC 7323 2] */
+    TF_TS = 1u << 0,         /* negotiated [RFC 7323 3.2] */
+    TF_SACK = 1u << 1,       /* negotiated [RFC 2018 2] */
+    TF_WSCALE = 1u << 2,     /* negotiated [RFC 7323 2] */
     TF_FIN_QUEUED = 1u << 3, /* the byte after the send queue is our FIN */
-    TF_FIN_RCVD = 1u << 4,  /* rcv.nxt counts the peer's FIN */
-    TF_RCV_SHUT = 1u << 5,  /* the program will read no more */
-    TF_ORPHAN = 1u << 6,    /* closed by its owner */
-    TF_CHILD = 1u << 7,     /* waits in a listener's accept queue */
-    TF_TABLED = 1u << 8,    /* in the connection table */
-    TF_READY = 1u << 9,     /* on the ready list */
-    TF_OUT = 1u << 10,      /* on the output list */
-    TF_ACK_NOW = 1u << 11,  /* an ACK is owed at the next output */
+    TF_FIN_RCVD = 1u << 4,   /* rcv.nxt counts the peer's FIN */
+    TF_RCV_SHUT = 1u << 5,   /* the program will read no more */
+    TF_ORPHAN = 1u << 6,     /* closed by its owner */
+    TF_CHILD = 1u << 7,      /* waits in a listener's accept queue */
+    TF_TABLED = 1u << 8,     /* in the connection table */
+    TF_READY = 1u << 9,      /* on the ready list */
+    TF_OUT = 1u << 10,       /* on the output list */
+    TF_ACK_NOW = 1u << 11,   /* an ACK is owed at the next output */
     TF_ACK_SCHED = 1u << 12, /* an ACK is owed, and may wait for T_DELACK */
-    TF_PUSHED = 1u << 13,   /* small segment received since the last ACK ... */
-    TF_PUSHED2 = 1u << 14,  /* ... and another */
+    TF_PUSHED = 1u << 13,    /* small segment received since the last ACK ... */
+    TF_PUSHED2 = 1u << 14,   /* ... and another */
     TF_NODELAY = 1u << 15,
     TF_CORK = 1u << 16,
     TF_KEEPALIVE = 1u << 17,
@@ -52,24 +52,24 @@ enum tcb_flag {
     TF_RCVBUF_SET = 1u << 19, /* fixed by the program: not tuned */
     TF_SNDBUF_SET = 1u << 20,
     TF_CWND_LIMITED = 1u << 21, /* cwnd held us back within the last window */
-    TF_URG_VALID = 1u << 22,  /* rcv.up names a byte not yet passed */
-    TF_URG_BYTE = 1u << 23,   /* and urg_byte is it, unread */
-    TF_SND_URG = 1u << 24,    /* snd.up is beyond snd.una */
-    TF_CONNECTED = 1u << 25,  /* was established once */
-    TF_SYN_RTX = 1u << 26,    /* a SYN of ours was repeated */
+    TF_URG_VALID = 1u << 22,    /* rcv.up names a byte not yet passed */
+    TF_URG_BYTE = 1u << 23,     /* and urg_byte is it, unread */
+    TF_SND_URG = 1u << 24,      /* snd.up is beyond snd.una */
+    TF_CONNECTED = 1u << 25,    /* was established once */
+    TF_SYN_RTX = 1u << 26,      /* a SYN of ours was repeated */
     TF_REUSEPORT = 1u << 27,
     TF_V6ONLY = 1u << 28,
-    TF_NO_MEM = 1u << 29,     /* send was refused for lack of blocks: tell when T_PERSIST fires */
-    TF_PROBE0 = 1u << 30,     /* T_PERSIST runs because the peer's window is closed */
-    TF_DEFER = 1u << 31,      /* a listener that waits for data before it accepts */
+    TF_NO_MEM = 1u << 29, /* send was refused for lack of blocks: tell when T_PERSIST fires */
+    TF_PROBE0 = 1u << 30, /* T_PERSIST runs because the peer's window is closed */
+    TF_DEFER = 1u << 31,  /* a listener that waits for data before it accepts */
 };
 
 /* A range [start, end) of sent sequence numbers that share one fate. */
 enum sent_flag {
     SENT_SACKED = 1,
-    SENT_LOST = 2,  /* presumed lost and not SACKed */
-    SENT_RTX = 4,   /* a retransmission of it is in flight */
-    SENT_EVER = 8,  /* was retransmitted: no RTT sample [RFC 6298 3] */
+    SENT_LOST = 2, /* presumed lost and not SACKed */
+    SENT_RTX = 4,  /* a retransmission of it is in flight */
+    SENT_EVER = 8, /* was retransmitted: no RTT sample [RFC 6298 3] */
 };
 struct sent_rec {
     tcp_seq start, end;
@@ -77,7 +77,7 @@ struct sent_rec {
     w_ns sent_at;        /* last transmission */
     uint64_t delivered;  /* for delivery rate samples: t->st.delivered_bytes at transmission */
     w_ns delivered_at;
-    uint8_t flags;       /* enum sent_flag */
+    uint8_t flags; /* enum sent_flag */
     uint8_t n_rtx;
     uint8_t unused[22];
 };
@@ -93,9 +93,9 @@ struct tcb {
     struct flow flow;
     uint8_t state, ca_state; /* enum tcp_state, enum tcp_ca */
     uint8_t urg_byte, n_sack;
-    uint32_t flags;          /* enum tcb_flag */
-    uint32_t hash;           /* of flow: the table's bucket */
-    uint32_t edges;          /* enum tcp_event, what happened since the last ready_pop */
+    uint32_t flags; /* enum tcb_flag */
+    uint32_t hash;  /* of flow: the table's bucket */
+    uint32_t edges; /* enum tcp_event, what happened since the last ready_pop */
     uint32_t ready_next, out_next;
 
     /* line 1: receive */
@@ -106,47 +106,47 @@ struct tcb {
         uint32_t wnd;       /* announced: right edge is wup + wnd */
         uint32_t ts_recent; /* TS.Recent [RFC 7323 4.3] */
         uint32_t ts_recent_ms;
-        uint16_t mss;       /* what the peer's segments seem to be */
-        uint16_t advmss;    /* our MSS option */
+        uint16_t mss;                    /* what the peer's segments seem to be */
+        uint16_t advmss;                 /* our MSS option */
         uint8_t wscale, quick, pingpong; /* quick: ACKs to be sent at once */
-        uint8_t is_urg_read;               /* the urgent byte was taken */
-        uint32_t ato_us;    /* delayed-ACK timeout, adapting; 0: no data seen yet */
-        uint32_t data_ms;   /* last data arrival */
-        uint32_t ssthresh;  /* ceiling of the announced window */
-        uint32_t limit;     /* SO_RCVBUF as Linux counts: half of it is window */
-        struct pkt *q, *qtail; /* in order, unread; linked by ->next */
+        uint8_t is_urg_read;             /* the urgent byte was taken */
+        uint32_t ato_us;                 /* delayed-ACK timeout, adapting; 0: no data seen yet */
+        uint32_t data_ms;                /* last data arrival */
+        uint32_t ssthresh;               /* ceiling of the announced window */
+        uint32_t limit;                  /* SO_RCVBUF as Linux counts: half of it is window */
+        struct pkt *q, *qtail;           /* in order, unread; linked by ->next */
     } rcv;
 
     /* line 2: send */
     WEIR_ALIGNED_LINE struct {
         tcp_seq una, nxt;
-        tcp_seq end;        /* after the last byte queued */
-        tcp_seq sml;        /* end of the last small segment sent (Minshall's Nagle) */
-        tcp_seq push;       /* a push was asked for up to here */
-        tcp_seq wl1;        /* SEG.SEQ of the last window update */
+        tcp_seq end;  /* after the last byte queued */
+        tcp_seq sml;  /* end of the last small segment sent (Minshall's Nagle) */
+        tcp_seq push; /* a push was asked for up to here */
+        tcp_seq wl1;  /* SEG.SEQ of the last window update */
         uint32_t wnd, wnd_max;
-        uint32_t below;     /* payload bytes handed down and not yet gone */
-        uint16_t mss;       /* payload of a full segment, without SACK option */
+        uint32_t below; /* payload bytes handed down and not yet gone */
+        uint16_t mss;   /* payload of a full segment, without SACK option */
         uint16_t peer_mss;
         uint8_t wscale, dupacks, backoff, n_rto; /* n_rto: timeouts since progress */
-        uint32_t ts_off;    /* our clock in TSval is ms + this */
-        uint32_t sacked, lost, rtx; /* bytes of such records */
+        uint32_t ts_off;                         /* our clock in TSval is ms + this */
+        uint32_t sacked, lost, rtx;              /* bytes of such records */
         uint32_t rec_head;
     } snd;
 
     /* line 3: scoreboard and send queue */
     WEIR_ALIGNED_LINE struct {
         uint32_t rec_tail, n_rec;
-        uint32_t rtx_hint;  /* no lost and unsent record lies before this one; 0: unknown */
-        tcp_seq fack;       /* end of the highest SACKed range */
+        uint32_t rtx_hint; /* no lost and unsent record lies before this one; 0: unknown */
+        tcp_seq fack;      /* end of the highest SACKed range */
         struct blk *head, *tail;
-        struct blk *cur;    /* block with the byte cur_seq, where sending was last */
-        tcp_seq seq;        /* of head's byte head_off: oldest byte kept */
-        tcp_seq cur_seq;    /* of cur's first byte */
+        struct blk *cur; /* block with the byte cur_seq, where sending was last */
+        tcp_seq seq;     /* of head's byte head_off: oldest byte kept */
+        tcp_seq cur_seq; /* of cur's first byte */
         uint32_t head_off;
-        uint32_t limit;     /* SO_SNDBUF */
+        uint32_t limit; /* SO_SNDBUF */
         tcp_seq iss;
-        uint32_t sent_ms;   /* last data transmission */
+        uint32_t sent_ms; /* last data transmission */
     } sndq;
 
     /* line 4 */
@@ -157,7 +157,7 @@ struct tcb {
         uint32_t srtt8_us, rttvar4_us; /* scaled by 8 and by 4 [RFC 6298 2] */
         uint32_t rto_us;
         uint32_t min_us, min_ms;
-        uint32_t first_rto_ms;   /* start of the current row of timeouts, 0: none */
+        uint32_t first_rto_ms; /* start of the current row of timeouts, 0: none */
     } rtt;
     struct { /* receive buffer tuning */
         uint32_t rtt_us, rtt_at_us;
@@ -165,12 +165,12 @@ struct tcb {
         uint32_t space, at_us;
         tcp_seq seq;
     } drs;
-    struct { /* loss recovery */
-        tcp_seq point;           /* recovery ends when this is acknowledged */
+    struct {           /* loss recovery */
+        tcp_seq point; /* recovery ends when this is acknowledged */
         uint32_t prior_cwnd, prior_ssthresh;
-        uint32_t max_flight;     /* most in flight in the window ending at max_seq */
+        uint32_t max_flight; /* most in flight in the window ending at max_seq */
         tcp_seq max_seq;
-        uint32_t oow_ms;         /* last ACK for an unacceptable segment, 0: none */
+        uint32_t oow_ms; /* last ACK for an unacceptable segment, 0: none */
     } rec;
     union {
         struct {
@@ -186,12 +186,12 @@ struct tcb {
     tcp_seq irs;
     tcp_seq rcv_up, snd_up;
     uint32_t sock;
-    uint32_t parent;             /* listener, while TF_CHILD; accept queue link */
+    uint32_t parent; /* listener, while TF_CHILD; accept queue link */
     uint32_t accept_next;
     struct dst dst;
     uint8_t ttl, tos;
     uint8_t keep_probes, n_probe; /* keepalive and window probes without an answer */
-    uint16_t err, soft_err;      /* positive errno */
+    uint16_t err, soft_err;       /* positive errno */
     struct {
         uint16_t keep_idle_s, keep_intvl_s;
         uint8_t keep_cnt, syn_cnt, defer_s; /* 0: the stack's setting */
@@ -202,7 +202,7 @@ struct tcb {
     struct {
         uint64_t bytes_acked, bytes_in, bytes_out, bytes_rtx;
         uint32_t segs_in, segs_out, data_in, data_out, n_rtx, delivered, n_ooo, n_dsack;
-        uint32_t ack_ms;         /* last ACK received */
+        uint32_t ack_ms; /* last ACK received */
         uint16_t n_rto;
         uint16_t unused;
     } st;
@@ -221,9 +221,9 @@ struct syn_rec {
     struct flow flow;
     tcp_seq irs, iss;
     uint32_t ts_recent;
-    uint32_t sent_us;  /* last SYN-ACK */
-    uint32_t lsn;      /* the listener's tcb */
-    uint16_t mss;      /* peer's */
+    uint32_t sent_us; /* last SYN-ACK */
+    uint32_t lsn;     /* the listener's tcb */
+    uint16_t mss;     /* peer's */
     uint8_t wscale : 4, rtx : 4;
     uint8_t opts;
 };
@@ -234,7 +234,7 @@ struct tw_rec {
     tcp_seq rcv_nxt, snd_nxt;
     uint32_t ts_recent, ts_recent_ms;
     uint32_t expire_ms;
-    uint16_t rcv_wnd;  /* as on the wire, scaled */
+    uint16_t rcv_wnd; /* as on the wire, scaled */
     uint8_t has_ts, unused;
 };
 _Static_assert(sizeof(struct tw_rec) == 64, "TIME-WAIT costs one line");
@@ -245,9 +245,9 @@ struct tcp_links {
 };
 
 struct tcp_bucket {
-    uint16_t tag[8];   /* 0: free */
-    uint32_t idx[8];   /* enum tcp_ref_kind and a pool index */
-    uint32_t over;     /* entries that wanted to be here and went on */
+    uint16_t tag[8]; /* 0: free */
+    uint32_t idx[8]; /* enum tcp_ref_kind and a pool index */
+    uint32_t over;   /* entries that wanted to be here and went on */
     uint32_t unused[3];
 };
 _Static_assert(sizeof(struct tcp_bucket) == 64, "one line per bucket");

@@ -51,15 +51,15 @@ enum tcp_state {
 
 /* Readiness; the low ones have the values of poll(2). */
 enum tcp_event {
-    TCP_EV_IN = 0x0001,        /* recv would not block: data, end of stream, error */
-    TCP_EV_PRI = 0x0002,       /* an urgent byte is there */
-    TCP_EV_OUT = 0x0004,       /* send would take a useful amount, or fail */
-    TCP_EV_ERR = 0x0008,       /* tcp_take_error has something */
-    TCP_EV_HUP = 0x0010,       /* both directions are shut */
-    TCP_EV_RDHUP = 0x2000,     /* the peer will send no more */
-    TCP_EV_ACCEPT = 0x10000,   /* LISTEN: tcp_accept has something (IN is set too) */
-    TCP_EV_CONNECTED = 0x20000,/* the handshake is done, whatever came after */
-    TCP_EV_DRAINED = 0x40000,  /* everything sent, FIN included, is acknowledged: SO_LINGER's wait */
+    TCP_EV_IN = 0x0001,         /* recv would not block: data, end of stream, error */
+    TCP_EV_PRI = 0x0002,        /* an urgent byte is there */
+    TCP_EV_OUT = 0x0004,        /* send would take a useful amount, or fail */
+    TCP_EV_ERR = 0x0008,        /* tcp_take_error has something */
+    TCP_EV_HUP = 0x0010,        /* both directions are shut */
+    TCP_EV_RDHUP = 0x2000,      /* the peer will send no more */
+    TCP_EV_ACCEPT = 0x10000,    /* LISTEN: tcp_accept has something (IN is set too) */
+    TCP_EV_CONNECTED = 0x20000, /* the handshake is done, whatever came after */
+    TCP_EV_DRAINED = 0x40000, /* everything sent, FIN included, is acknowledged: SO_LINGER's wait */
 };
 
 /* Linux's MSG_* numbers. Others are for the layers above. */
@@ -88,13 +88,13 @@ enum tcp_opt {
     TOPT_KEEPALIVE = 1000, /* 0 or 1 */
     TOPT_LINGER_S,         /* -1: off; 0: reset on close; else seconds the layer above waits */
     TOPT_OOBINLINE,
-    TOPT_SNDBUF,           /* bytes as Linux stores them: twice what the program asked for */
+    TOPT_SNDBUF, /* bytes as Linux stores them: twice what the program asked for */
     TOPT_RCVBUF,
     TOPT_RCVLOWAT,
     TOPT_TOS,
-    TOPT_TTL,              /* 0: the default */
-    TOPT_REUSEPORT,        /* several listeners on one address and port share its connections */
-    TOPT_V6ONLY,           /* a listener on :: takes no IPv4 */
+    TOPT_TTL,       /* 0: the default */
+    TOPT_REUSEPORT, /* several listeners on one address and port share its connections */
+    TOPT_V6ONLY,    /* a listener on :: takes no IPv4 */
 };
 
 struct tcp_iov {
@@ -121,7 +121,7 @@ struct tcp {
     w_ns challenge_at;               /* RFC 5961: the second being counted */
     uint32_t challenge_left;
     uint32_t n_orphans;
-    uint64_t mem_bytes;              /* payload bytes in all send and receive queues */
+    uint64_t mem_bytes; /* payload bytes in all send and receive queues */
 };
 
 /* Memory from the arena (which may only be counting), sizes from env->conf. */
@@ -129,7 +129,8 @@ void tcp_init(struct tcp *, struct env *, struct ip *, struct arena *);
 
 /* ---- life ---- */
 
-/* A tcb in CLOSED for socket `sock` (its index, given back by tcp_sock). NULL: the pool is empty. */
+/* A tcb in CLOSED for socket `sock` (its index, given back by tcp_sock). NULL: the pool is empty.
+ * */
 WEIR_MUST_CHECK struct tcb *tcp_new(struct tcp *, uint32_t sock);
 /* Active open. local must be concrete or any (then ip_route chooses), both ports nonzero. 0: SYN
  * sent or queued, TCP_EV_CONNECTED or an error follows; -EISCONN, -EALREADY, -EINVAL (listening),

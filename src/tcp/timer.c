@@ -7,10 +7,10 @@
  * Owns: t->at[] and the one wheel node t->timer.
  * Called by stack/ with what the wheel handed out; arming is called by everybody.
  *
- * Theory of operation. The node is set to the earliest logical deadline when one is armed, and never
- * moved later: an ACK that pushes the retransmission timer out costs one store. When the node fires
- * too early for every deadline it is set again, to the earliest then. So at most one idle firing per
- * deadline that was moved.
+ * Theory of operation. The node is set to the earliest logical deadline when one is armed, and
+ * never moved later: an ACK that pushes the retransmission timer out costs one store. When the
+ * node fires too early for every deadline it is set again, to the earliest then. So at most one
+ * idle firing per deadline that was moved.
  *
  * Invariant: while any at[] is not W_NEVER the node is set, at or before the least of them.
  */
@@ -85,7 +85,7 @@ static bool rto_fired(struct tcp *tcp, struct tcb *t)
     if (is_hopeless(tcp, t))
         return give_up(tcp, t);
     if (t->rtt.first_rto_ms == 0)
-        t->rtt.first_rto_ms = (is_opening ? t->sndq.sent_ms : tcp_now_ms(tcp)) | 1;
+        t->rtt.first_rto_ms = is_opening ? t->sndq.sent_ms : tcp_stamp_ms(tcp);
     t->st.n_rto++;
     if (is_opening) {
         syn_again(tcp, t);
@@ -107,8 +107,8 @@ static bool rto_fired(struct tcp *tcp, struct tcb *t)
 
 static uint32_t keep_idle_ms(const struct tcp *tcp, const struct tcb *t)
 {
-    return 1000u * (t->opt.keep_idle_s != 0 ? t->opt.keep_idle_s
-                                            : tcp->env->conf.tcp_keepalive_time);
+    return 1000u *
+           (t->opt.keep_idle_s != 0 ? t->opt.keep_idle_s : tcp->env->conf.tcp_keepalive_time);
 }
 
 void tcp_keep_restart(struct tcp *tcp, struct tcb *t)
@@ -163,9 +163,7 @@ static bool one_fired(struct tcp *tcp, struct tcb *t, unsigned which)
     switch (which) {
     case T_RTO: return rto_fired(tcp, t);
     case T_PERSIST: return tcp_out_persist(tcp, t);
-    case T_DELACK:
-        tcp_ack_delay_over(tcp, t);
-        return true;
+    case T_DELACK: tcp_ack_delay_over(tcp, t); return true;
     default: return keep_fired(tcp, t);
     }
 }

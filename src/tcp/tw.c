@@ -17,7 +17,10 @@
 
 enum { TW_BATCH = 256 };
 
-static struct tw_rec *rec_at(const struct tcp *tcp, uint32_t idx) { return pool_at(&tcp->tws, idx); }
+static struct tw_rec *rec_at(const struct tcp *tcp, uint32_t idx)
+{
+    return pool_at(&tcp->tws, idx);
+}
 
 static void arm(struct tcp *tcp)
 {

@@ -208,9 +208,8 @@ void tcp_ack_check(struct tcp *tcp, struct tcb *t, bool had_hole)
     if ((t->flags & (TF_ACK_SCHED | TF_ACK_NOW)) != TF_ACK_SCHED)
         return;
     uint32_t owed = t->rcv.nxt - t->rcv.wup;
-    bool is_second = owed > t->rcv.mss &&
-                     (tcp_rcvq_bytes(t) < w_u32_max(t->opt.rcvlowat, 1) ||
-                      select_window(tcp, t) >= t->rcv.wnd);
+    bool is_second = owed > t->rcv.mss && (tcp_rcvq_bytes(t) < w_u32_max(t->opt.rcvlowat, 1) ||
+                                           select_window(tcp, t) >= t->rcv.wnd);
     /* [RFC 9293 3.8.6.3 SHLD-19, RFC 5681 4.2] every second full segment; at once while there is a
      * hole and when one is filled */
     if (is_second || had_hole || (t->rcv.quick > 0 && !in_pingpong(t)))
@@ -257,14 +256,14 @@ void tcp_drs_segment(struct tcp *tcp, struct tcb *t, const struct seg *s)
             return;
         rtt = w_u32_max((tcp_now_ms(tcp) + t->snd.ts_off - s->h.ts_ecr) * 1000, 1000);
     } else if (t->drs.rtt_at_us == 0) {
-        t->drs.rtt_at_us = now | 1;
+        t->drs.rtt_at_us = now != 0 ? now : 1;
         t->drs.rtt_seq = t->rcv.nxt + t->rcv.wnd;
         return;
     } else if (seq_lt(t->rcv.nxt, t->drs.rtt_seq)) {
         return;
     } else {
         rtt = w_u32_max(now - t->drs.rtt_at_us, 1);
-        t->drs.rtt_at_us = now | 1;
+        t->drs.rtt_at_us = now != 0 ? now : 1;
         t->drs.rtt_seq = t->rcv.nxt + t->rcv.wnd;
     }
     if (rtt > 60u * 1000000)
@@ -285,8 +284,7 @@ static void drs_read(struct tcp *tcp, struct tcb *t)
             /* Twice what was read in a round trip, and as much again as it grew by. */
             uint64_t want = 2 * (uint64_t)copied + 16 * t->rcv.advmss;
             want += 2 * (want * (copied - t->drs.space) / t->drs.space);
-            uint32_t buffer = w_u32_min(buffer_of(tcp, w_u64_min(want, 1u << 30)),
-                                        c->tcp_rmem_max);
+            uint32_t buffer = w_u32_min(buffer_of(tcp, w_u64_min(want, 1u << 30)), c->tcp_rmem_max);
             t->rcv.limit = w_u32_max(t->rcv.limit, buffer);
         }
         t->drs.space = copied;
@@ -303,10 +301,10 @@ void tcp_wnd_after_read(struct tcp *tcp, struct tcb *t, uint32_t n)
     if (n > 0)
         drs_read(tcp, t);
     if ((t->flags & TF_ACK_SCHED) != 0) {
-        bool is_push = (t->flags & TF_PUSHED2) != 0 ||
-                       ((t->flags & TF_PUSHED) != 0 && !in_pingpong(t));
-        is_due = t->rcv.nxt - t->rcv.wup > t->rcv.mss ||
-                 (n > 0 && is_push && tcp_rcvq_bytes(t) == 0);
+        bool is_push =
+            (t->flags & TF_PUSHED2) != 0 || ((t->flags & TF_PUSHED) != 0 && !in_pingpong(t));
+        is_due =
+            t->rcv.nxt - t->rcv.wup > t->rcv.mss || (n > 0 && is_push && tcp_rcvq_bytes(t) == 0);
     }
     if (n > 0 && !is_due && (t->flags & (TF_RCV_SHUT | TF_FIN_RCVD)) == 0) {
         uint32_t cur = tcp_rcv_wnd(t);

@@ -41,7 +41,16 @@ static const char help[] =
     "  weir run -p 8080:80 python3 -m http.server 80\n"
     "  weir run --host-loopback --link 'delay 50ms' curl http://127.0.0.1:8000/\n";
 
-enum run_opt { OPT_NET = 256, OPT_ADDR, OPT_GW, OPT_LOOPBACK, OPT_LINK, OPT_PCAP, OPT_MTU, OPT_REPORT };
+enum run_opt {
+    OPT_NET = 256,
+    OPT_ADDR,
+    OPT_GW,
+    OPT_LOOPBACK,
+    OPT_LINK,
+    OPT_PCAP,
+    OPT_MTU,
+    OPT_REPORT
+};
 
 static const struct option options[] = {
     {"net", required_argument, NULL, OPT_NET},
@@ -119,33 +128,19 @@ static int parse_mtu(struct door_conf *c, const char *text)
 static int parse_option(struct door_conf *c, int option, const char *arg)
 {
     switch (option) {
-    case OPT_NET:
-        c->net = arg;
-        return 0;
-    case OPT_ADDR:
-        return parse_addr(c, arg);
+    case OPT_NET: c->net = arg; return 0;
+    case OPT_ADDR: return parse_addr(c, arg);
     case OPT_GW:
         if (addr_parse(arg, &c->backend.gw) < 0)
             return bad("--gw", arg, "is no address; write one like 192.168.7.1");
         return 0;
-    case 'p':
-        return parse_publish(c, arg);
-    case OPT_LOOPBACK:
-        c->backend.can_host_loopback = true;
-        return 0;
-    case OPT_LINK:
-        c->link = arg;
-        return 0;
-    case OPT_PCAP:
-        c->pcap = arg;
-        return 0;
-    case OPT_MTU:
-        return parse_mtu(c, arg);
-    case OPT_REPORT:
-        c->wants_report = true;
-        return 0;
-    default:
-        return -EINVAL;
+    case 'p': return parse_publish(c, arg);
+    case OPT_LOOPBACK: c->backend.can_host_loopback = true; return 0;
+    case OPT_LINK: c->link = arg; return 0;
+    case OPT_PCAP: c->pcap = arg; return 0;
+    case OPT_MTU: return parse_mtu(c, arg);
+    case OPT_REPORT: c->wants_report = true; return 0;
+    default: return -EINVAL;
     }
 }
 

@@ -27,7 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOOP_DEVS = 4, LOOP_HOOKS = 8, LOOP_BURST = 64, LOOP_EPOLL = 64, LOOP_RX_ROUNDS = 8 };
+enum { LOOP_DEVS = 4, LOOP_HOOKS = 8, LOOP_BURST = 64, LOOP_EPOLL = 64, LOOP_RX_ROUNDS = 8,
+       LOOP_CATCH_UP_ROUNDS = 16 };
 
 struct watcher {
     int fd;
@@ -63,6 +64,8 @@ struct loop {
     struct watcher **by_fd; /* index: descriptor */
     int n_fd;
     struct watcher *dead; /* removed during this iteration's events */
+    struct epoll_event ready[LOOP_EPOLL]; /* the batch being handled; NULL: done */
+    int n_ready;
     bool is_stopped;
     int result;
 };
@@ -300,9 +303,20 @@ static w_ns loop_next_time(struct loop *l)
     return next;
 }
 
+/* Each entry is taken before it is handled: a callback may come here again (loop_catch_up). */
+static void loop_dispatch(struct loop *l, loop_fn except)
+{
+    for (int i = 0; i < l->n_ready; i++) {
+        struct watcher *w = l->ready[i].data.ptr;
+        if (w == NULL || w->is_dead || w->fn == except)
+            continue;
+        l->ready[i].data.ptr = NULL;
+        w->fn(w->arg, w->fd, l->ready[i].events);
+    }
+}
+
 static void loop_sleep(struct loop *l, w_ns until)
 {
-    struct epoll_event ev[LOOP_EPOLL];
     w_ns now = loop_clock();
     struct timespec ts = {0}, *tsp = &ts;
     if (until == WEIR_NEVER) {
@@ -311,14 +325,24 @@ static void loop_sleep(struct loop *l, w_ns until)
         ts.tv_sec = (time_t)((until - now) / W_S);
         ts.tv_nsec = (long)((until - now) % W_S);
     }
-    int n = epoll_pwait2(l->ep, ev, LOOP_EPOLL, tsp, NULL);
+    l->n_ready = epoll_pwait2(l->ep, l->ready, LOOP_EPOLL, tsp, NULL);
     l->now = loop_clock();
-    for (int i = 0; i < n; i++) {
-        struct watcher *w = ev[i].data.ptr;
-        if (w != NULL && !w->is_dead)
-            w->fn(w->arg, w->fd, ev[i].events);
-    }
+    loop_dispatch(l, NULL);
     loop_bury(l);
+}
+
+/* What the callback's own batch still holds, then what has become ready since. Entries of `except`
+ * are level-triggered and come again. The dead are buried when the whole batch is over. */
+void loop_catch_up(struct loop *l, loop_fn except)
+{
+    loop_dispatch(l, except);
+    for (int round = 0; round < LOOP_CATCH_UP_ROUNDS; round++) {
+        l->n_ready = epoll_wait(l->ep, l->ready, LOOP_EPOLL, 0);
+        loop_dispatch(l, except);
+        if (l->n_ready < LOOP_EPOLL)
+            break;
+    }
+    l->n_ready = 0;
 }
 
 void loop_once(struct loop *l, w_ns until)

@@ -33,6 +33,9 @@ int loop_add_dev(struct loop *, struct netdev *, const struct netdev_caps *, con
 int loop_add_fd(struct loop *, int fd, uint32_t events, loop_fn fn, void *arg);
 int loop_mod_fd(struct loop *, int fd, uint32_t events);
 void loop_del_fd(struct loop *, int fd);
+/* Inside a callback: handles the other descriptors that are ready by now, all but those watched with
+ * `except`, so that what happened before this callback's reason is known. */
+void loop_catch_up(struct loop *, loop_fn except);
 /* Called once an iteration, after tick and before transmit. */
 int loop_add_hook(struct loop *, loop_hook, loop_next, void *arg);
 

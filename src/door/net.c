@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Putting a stack on a network: the device that --net names, and what is wrapped around it.
+ *
+ *     stack ── capture ── emulated link ── device
+ *
+ * The capture sees what the stack sends and gets, so before the emulated link on the way out and
+ * after it on the way in: what the link loses is lost in the network.
+ *
+ * Called by door.c. Owns the wrappers' memory, which outlives the loop (devices are closed with
+ * it); calls backend/, dev/, run/, weir.h.
+ */
+#include "door/net.h"
+
+#include "dev/wrap.h"
+#include "stack/stack.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+enum { EMU_SLOTS = 32768 };
+
+struct net {
+    struct backend backend;
+    struct emu_dev emu;
+    struct emu_slot *slots;
+    struct cap_dev cap;
+    struct pcap *pcap;
+    struct net_face face;
+};
+
+static int64_t wall_offset(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t)ts.tv_sec * (int64_t)W_S + ts.tv_nsec - (int64_t)loop_clock();
+}
+
+static void captured(void *ctx, w_ns now, enum cap_dir dir, const struct pkt *p)
+{
+    pcap_write(ctx, now, dir == CAP_RX ? PCAP_RX : PCAP_TX, p, NULL);
+}
+
+/* Wraps *dev as the person asked. 0 or -EINVAL; a device that is wrapped goes with its wrapper. */
+static int net_wrap(struct net *n, const struct door_conf *c, struct netdev **dev, char *err)
+{
+    struct emu_conf ec;
+    struct rng rng;
+    uint64_t seed;
+    if (c->link != NULL) {
+        if (emu_parse(c->link, &ec, err) < 0)
+            return -EINVAL;
+        n->slots = calloc(2 * EMU_SLOTS, sizeof(*n->slots));
+        if (n->slots == NULL || getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed)) {
+            snprintf(err, BACKEND_ERR_TEXT, "no memory for the emulated link");
+            return -ENOMEM;
+        }
+        rng_seed(&rng, seed);
+        emu_dev_init(&n->emu, *dev, &ec, &ec, n->slots, EMU_SLOTS);
+        emu_dev_start(&n->emu, rng, loop_clock());
+        *dev = &n->emu.dev;
+    }
+    if (c->pcap == NULL)
+        return 0;
+    const struct pcap_conf pc = {.wall_offset = wall_offset(),
+                                 .is_l3 = netdev_has(*dev, NETDEV_L3)};
+    n->pcap = pcap_open(c->pcap, &pc, err);
+    if (n->pcap == NULL)
+        return -EINVAL;
+    cap_dev_init(&n->cap, *dev, (struct cap_sink){captured, n->pcap});
+    *dev = &n->cap.dev;
+    return 0;
+}
+
+static struct weir_addr face_addr(const struct addr *a)
+{
+    struct weir_addr w = {.family = addr_is_ip4(a) ? 4 : 6};
+    memcpy(w.ip, a->b, sizeof(w.ip));
+    return w;
+}
+
+/* The interface's address and the way out. */
+static int net_address(struct net *n, struct weir *w, unsigned nif, char *err, size_t n_err)
+{
+    const struct net_face *f = &n->face;
+    const struct weir_addr any = {
+        .family = f->addr.family,
+        .ip = {[10] = f->addr.family == 4 ? 0xff : 0, [11] = f->addr.family == 4 ? 0xff : 0}};
+    if (addr_is_any(&n->backend.addr)) {
+        snprintf(err, n_err, "this network tells no address; give one with --addr ADDRESS/LENGTH");
+        return -EINVAL;
+    }
+    int r = weir_addr_add(w, nif, &f->addr, f->prefix_len);
+    if (r == 0 && !addr_is_any(&n->backend.gw))
+        r = weir_route_add(w, nif, &any, 0, &f->gw);
+    if (r < 0)
+        snprintf(err, n_err, "the stack does not take this address or gateway: %s", strerror(-r));
+    return r;
+}
+
+static int net_attach(struct net *n, struct loop *l, struct netdev *dev, char *err, size_t n_err)
+{
+    int r = netdev_open(dev, stack_mem(loop_weir(l)));
+    if (r == 0)
+        r = loop_add_dev(l, dev, &dev->caps, "net0");
+    if (r < 0) {
+        snprintf(err, n_err, "the network device does not start: %s", strerror(-r));
+        netdev_close(dev);
+        return r;
+    }
+    n->face.mtu = dev->caps.mtu;
+    return net_address(n, loop_weir(l), (unsigned)r, err, n_err);
+}
+
+struct net *net_open(struct loop *l, const struct door_conf *c, char *err, size_t n_err)
+{
+    char why[BACKEND_ERR_TEXT] = "";
+    struct net *n = calloc(1, sizeof(*n));
+    if (n == NULL) {
+        snprintf(err, n_err, "no memory");
+        return NULL;
+    }
+    if (backend_open(c->net != NULL ? c->net : "user", &c->backend, &n->backend, why) < 0)
+        goto refused;
+    n->face.addr = face_addr(&n->backend.addr);
+    n->face.gw = face_addr(&n->backend.gw);
+    n->face.dns = face_addr(&n->backend.dns);
+    n->face.prefix_len = n->backend.prefix_len;
+    struct netdev *dev = n->backend.dev;
+    if (net_wrap(n, c, &dev, why) < 0) {
+        netdev_close(dev);
+        goto refused;
+    }
+    if (net_attach(n, l, dev, err, n_err) == 0)
+        return n;
+    net_free(n);
+    return NULL;
+refused:
+    snprintf(err, n_err, "%s", why);
+    net_free(n);
+    return NULL;
+}
+
+void net_flush(struct net *n)
+{
+    if (n->pcap != NULL)
+        (void)pcap_flush(n->pcap);
+}
+
+void net_free(struct net *n)
+{
+    if (n == NULL)
+        return;
+    if (n->pcap != NULL)
+        (void)pcap_close(n->pcap);
+    free(n->slots);
+    free(n);
+}
+
+const struct net_face *net_face(const struct net *n) { return &n->face; }

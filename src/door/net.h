@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Private to door/: the network a program is put on.
+ */
+#ifndef WEIR_DOOR_NET_H
+#define WEIR_DOOR_NET_H
+
+#include "door/door.h"
+#include "run/loop.h"
+
+struct net;
+
+/* Opens the network conf asks for and attaches it to the loop's stack: address, route, emulated
+ * link, capture. NULL with a sentence in err. It closes with the loop; then net_free(). */
+struct net *net_open(struct loop *, const struct door_conf *, char *err, size_t n_err);
+/* What the capture holds so far, to the file. */
+void net_flush(struct net *);
+/* After loop_free(). NULL is fine. */
+void net_free(struct net *);
+
+struct net_face { /* how the program sees it; addresses all zero: none */
+    struct weir_addr addr, gw, dns;
+    uint32_t prefix_len, mtu;
+};
+const struct net_face *net_face(const struct net *);
+
+#endif

@@ -20,38 +20,6 @@ struct net_ip_host {
 
 enum { NET_OUR = 0x0a000001, NET_PEER = 0x0a000002, NET_FAR = 0xc0000201, NET_GW = 0x0a0000fe };
 
-/* Loopback, 10.0.0.1/24 on t0, a default route by 10.0.0.254; both neighbours known by hand. */
-static inline void host_open_with(struct net_ip_host *h, const struct weir_conf *c)
-{
-    net_open_with(&h->n, c, NIF_UP, 0);
-    neigh_init(&h->neigh, &h->n.env, &h->n.link, &h->n.arena);
-    ip_init(&h->ip, &h->n.env, &h->n.link, &h->neigh, &h->n.arena);
-    struct nif_conf nc = {.name = "lo",
-                          .flags = NIF_UP | NIF_L3 | NIF_LOOPBACK,
-                          .caps = NIF_CAP_TX_CSUM | NIF_CAP_TSO,
-                          .mtu = 65535};
-    int id = link_nif_add(&h->n.link, &nc);
-    assert_true(id > 0);
-    h->lo = link_nif(&h->n.link, (unsigned)id);
-    struct addr lo = addr_ip4(0x7f000001), our = addr_ip4(NET_OUR), peer = addr_ip4(NET_PEER);
-    struct addr gw = addr_ip4(NET_GW);
-    const uint8_t gw_mac[6] = {2, 0, 0, 0, 0, 0xfe};
-    assert_int_equal(ip_addr_add(&h->ip, h->lo, &lo, IP4_PLEN(8), false), 0);
-    assert_int_equal(ip_addr_add(&h->ip, h->n.nif, &our, IP4_PLEN(24), false), 0);
-    struct route r = {.prefix = addr_ip4(0), .plen = IP4_PLEN(0), .gw = gw, .nif = h->n.nif->id};
-    assert_int_equal(ip_route_add(&h->ip, &r), 0);
-    assert_int_equal(neigh_set(&h->neigh, h->n.nif, &peer, net_peer_mac), 0);
-    assert_int_equal(neigh_set(&h->neigh, h->n.nif, &gw, gw_mac), 0);
-    (void)net_flush(&h->n, h->n.nif); /* the announcement */
-}
-
-static inline void host_open(struct net_ip_host *h)
-{
-    struct weir_conf c;
-    net_conf(&c);
-    host_open_with(h, &c);
-}
-
 /* Time passes: all timers up to then run. What ip_timer returns is counted and freed. */
 static inline unsigned host_advance(struct net_ip_host *h, w_ns by)
 {
@@ -74,6 +42,39 @@ static inline unsigned host_advance(struct net_ip_host *h, w_ns by)
     }
     h->n.env.now = end;
     return errors;
+}
+
+/* Loopback, 10.0.0.1/24 on t0, a default route by 10.0.0.254; both neighbours known by hand. */
+static inline void host_open_with(struct net_ip_host *h, const struct weir_conf *c)
+{
+    net_open_with(&h->n, c, NIF_UP, 0);
+    neigh_init(&h->neigh, &h->n.env, &h->n.link, &h->n.arena);
+    ip_init(&h->ip, &h->n.env, &h->n.link, &h->neigh, &h->n.arena);
+    struct nif_conf nc = {.name = "lo",
+                          .flags = NIF_UP | NIF_L3 | NIF_LOOPBACK,
+                          .caps = NIF_CAP_TX_CSUM | NIF_CAP_TSO,
+                          .mtu = 65535};
+    int id = link_nif_add(&h->n.link, &nc);
+    assert_true(id > 0);
+    h->lo = link_nif(&h->n.link, (unsigned)id);
+    struct addr lo = addr_ip4(0x7f000001), our = addr_ip4(NET_OUR), peer = addr_ip4(NET_PEER);
+    struct addr gw = addr_ip4(NET_GW);
+    const uint8_t gw_mac[6] = {2, 0, 0, 0, 0, 0xfe};
+    assert_int_equal(ip_addr_add(&h->ip, h->lo, &lo, IP4_PLEN(8), false), 0);
+    assert_int_equal(ip_addr_add(&h->ip, h->n.nif, &our, IP4_PLEN(24), false), 0);
+    struct route r = {.prefix = addr_ip4(0), .plen = IP4_PLEN(0), .gw = gw, .nif = h->n.nif->id};
+    assert_int_equal(ip_route_add(&h->ip, &r), 0);
+    assert_int_equal(neigh_set(&h->neigh, h->n.nif, &peer, net_peer_mac), 0);
+    assert_int_equal(neigh_set(&h->neigh, h->n.nif, &gw, gw_mac), 0);
+    (void)host_advance(h, 3 * W_S);
+    (void)net_flush(&h->n, h->n.nif); /* the announcements */
+}
+
+static inline void host_open(struct net_ip_host *h)
+{
+    struct weir_conf c;
+    net_conf(&c);
+    host_open_with(h, &c);
 }
 
 static inline void host_close(struct net_ip_host *h)

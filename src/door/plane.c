@@ -32,7 +32,7 @@
 #include <sys/uio.h>
 
 /* A turn: at most this many moves of up to some 100 KiB, then the other plugs have theirs. */
-enum { PUMP_TURNS = 16, PUMP_PIECES = 16 };
+enum { PUMP_TURNS = 16, PUMP_PIECES = 16, PUMP_FIRST = 2 };
 
 /* More than a quarter of a pair's send buffer (212,992 by default), which makes it poll not
  * writable; the room a message may take beyond is the kernel's bookkeeping. */
@@ -82,27 +82,37 @@ void plane_prefill(struct plug *p, int program_end)
         p->prefill += (uint32_t)n;
 }
 
-/* One move: false when there is no more to move now. */
-static bool send_some(struct plug *p, weir_sock s)
+/* What readv made of the space: always committed, even as 0, because the space is the socket's. */
+static void send_done(struct plug *p, weir_sock s, ssize_t r, size_t asked)
 {
-    struct weir_iov v[PUMP_PIECES];
-    int n = weir_send_space(p->door->w, now_of(p), s, v, PUMP_PIECES);
-    if (n <= 0)
-        return false;
-    ssize_t r = readv(p->fd, (const struct iovec *)(const void *)v, n);
-    if (r > 0) {
-        (void)weir_send_commit(p->door->w, now_of(p), s, (size_t)r);
-        if ((size_t)r < pieces_bytes(v, n) && !p->is_hup && !p->is_rdhup)
-            p->can_read = false;
-        return p->can_read;
-    }
+    int err = errno;
+    (void)weir_send_commit(p->door->w, now_of(p), s, r > 0 ? (size_t)r : 0);
+    if (r > 0 && ((size_t)r == asked || p->is_hup || p->is_rdhup))
+        return;
     p->can_read = false;
-    if (r < 0 && errno == EAGAIN)
-        return false;
+    if (r > 0 || (r < 0 && err == EAGAIN))
+        return;
     p->is_read_end = true;
     if (!p->is_hup)
         (void)file_shutdown(p->door->ft, now_of(p), p->file, WEIR_SHUT_WR);
-    return false;
+}
+
+/* Moves until there is no more: most writes are small, so the first move asks for little space.
+ * Returns moves made. */
+static unsigned send_all(struct plug *p, weir_sock s)
+{
+    struct weir_iov v[PUMP_PIECES];
+    unsigned turn = 0, pieces = PUMP_FIRST;
+    while (turn < PUMP_TURNS && p->can_read && !p->is_read_end) {
+        int n = weir_send_space(p->door->w, now_of(p), s, v, pieces);
+        if (n <= 0)
+            break;
+        ssize_t r = readv(p->fd, (const struct iovec *)(const void *)v, n);
+        send_done(p, s, r, pieces_bytes(v, n));
+        pieces = PUMP_PIECES;
+        turn++;
+    }
+    return turn;
 }
 
 /* ---- network → program ---- */
@@ -155,12 +165,9 @@ static void pump_lost(struct plug *p, weir_sock s)
 static void pump_stream(struct plug *p)
 {
     weir_sock s = file_sock(p->door->ft, p->file);
-    unsigned turn = 0;
     prefill_drain(p);
-    while (turn < PUMP_TURNS && p->can_read && !p->is_read_end && send_some(p, s))
-        turn++;
-    bool is_full_turn = turn == PUMP_TURNS;
-    turn = 0;
+    bool is_full_turn = send_all(p, s) == PUMP_TURNS;
+    unsigned turn = 0;
     while (turn < PUMP_TURNS && (p->can_write || p->is_deaf) && !p->is_write_end &&
            receive_some(p, s))
         turn++;

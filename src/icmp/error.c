@@ -41,11 +41,19 @@ static bool global_allowed(struct icmp *ic)
     return true;
 }
 
-/* Destinations that share a slot share its rate: an outsider cannot choose which [RFC 1812
- * 4.3.2.8]. Fragmentation needed is not limited here, as in Linux: a path must learn its MTU. */
-static bool dst_allowed(struct icmp *ic, const struct addr *to, bool is_mtu)
+static bool is_looped(const struct icmp *ic, const struct pkt *p)
 {
-    if (is_mtu || ic->env->conf.icmp_ratelimit == 0)
+    const struct nif *nif = link_nif(ic->ip->link, p->nif);
+    return nif != NULL && (nif->flags & NIF_LOOPBACK) != 0;
+}
+
+/* Destinations that share a slot share its rate: an outsider cannot choose which [RFC 1812
+ * 4.3.2.8]. Two are not limited here, as in Linux: fragmentation needed, because a path must learn
+ * its MTU, and what stays inside this host, where a refused datagram must be known at once. */
+static bool dst_allowed(struct icmp *ic, const struct pkt *p, const struct addr *to)
+{
+    bool is_mtu = p->icmp_type == ICMP4T_DEST_UNREACH && p->icmp_code == ICMP4C_FRAG_NEEDED;
+    if (is_mtu || is_looped(ic, p) || ic->env->conf.icmp_ratelimit == 0)
         return true;
     uint64_t h = hash_sip13(&ic->env->key_misc, to->b, sizeof to->b);
     w_ns *at = &ic->dst_at[h % ICMP_DST_SLOTS];
@@ -67,11 +75,11 @@ static bool is_allowed(const struct icmp *ic, const struct pkt *p, const struct 
     if (to == IP_BROADCAST || to == IP_MULTICAST)
         return false;
     enum ip_kind from = ip_addr_kind(ic->ip, NULL, &h->src);
-    bool is_looped = nif != NULL && (nif->flags & NIF_LOOPBACK) != 0;
-    if (from != IP_REMOTE && !(from == IP_LOCAL && is_looped))
+    bool is_inside = is_looped(ic, p);
+    if (from != IP_REMOTE && !(from == IP_LOCAL && is_inside))
         return false;
     uint8_t first = addr_ip4_bytes(&h->src)[0];
-    if (first == 0 || first >= 224 || (first == 127 && !is_looped))
+    if (first == 0 || first >= 224 || (first == 127 && !is_inside))
         return false;
     if (h->proto != PROTO_ICMP4)
         return true;
@@ -118,8 +126,7 @@ static enum drop error_send(struct icmp *ic, const struct pkt *p)
         return DROP_ICMP_NOT_ALLOWED;
     if (!is_allowed(ic, p, &h))
         return DROP_ICMP_NOT_ALLOWED;
-    bool is_mtu = p->icmp_type == ICMP4T_DEST_UNREACH && p->icmp_code == ICMP4C_FRAG_NEEDED;
-    if (!dst_allowed(ic, &h.src, is_mtu) || !global_allowed(ic)) {
+    if (!dst_allowed(ic, p, &h.src) || !global_allowed(ic)) {
         env_count(ic->env, STAT_IcmpOutRateLimited);
         return DROP_ICMP_RATE;
     }

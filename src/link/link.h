@@ -84,6 +84,7 @@ struct nif {
     uint32_t gso_done;  /* payload bytes of it already handed out */
     uint16_t gso_piece; /* pieces already handed out */
     w_ns gso_retry;     /* out of packets in the middle of a cut: not again before this */
+    w_ns gso_until;     /* … and the rest is dropped when there is none by then; 0: not waiting */
     struct nif_counters n;
     char name[NIF_NAME];
 };

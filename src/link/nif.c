@@ -15,7 +15,7 @@
 
 #include <errno.h>
 
-enum { GSO_RETRY_MS = 1 };
+enum { GSO_RETRY_MS = 1, GSO_PATIENCE_MS = 100 };
 
 void link_init(struct link *l, struct env *env, struct arena *a)
 {
@@ -122,6 +122,23 @@ static struct pkt *next_frame(struct link *l, struct nif *nif)
     return NULL;
 }
 
+/* No packet for the next piece. It may come back from the device in a moment; if it does not, this
+ * whole and what waits behind it may be what keeps memory empty, and has to go. */
+static void gso_wait(struct link *l, struct nif *nif, bool has_moved)
+{
+    w_ns now = l->env->now;
+    if (has_moved || nif->gso_until == 0)
+        nif->gso_until = now + GSO_PATIENCE_MS * W_MS;
+    nif->gso_retry = now + GSO_RETRY_MS * W_MS;
+    if (now < nif->gso_until)
+        return;
+    struct pkt *whole = nif->gso;
+    nif->gso = NULL;
+    nif->gso_until = 0;
+    nif->n.tx_dropped++;
+    (void)env_drop(l->env, whole, DROP_NOMEM);
+}
+
 unsigned link_tx(struct link *l, struct nif *nif, struct pkt **v, unsigned max)
 {
     unsigned n = 0;
@@ -142,7 +159,9 @@ unsigned link_tx(struct link *l, struct nif *nif, struct pkt **v, unsigned max)
         v[n++] = p;
     }
     if (WEIR_UNLIKELY(n < max && nif->gso != NULL))
-        nif->gso_retry = l->env->now + GSO_RETRY_MS * W_MS;
+        gso_wait(l, nif, n != 0);
+    else
+        nif->gso_until = 0;
     return n;
 }
 

@@ -150,6 +150,29 @@ static void gso_waits_for_memory(void **state)
     net_close(&n);
 }
 
+/* If this fails, a super-segment that cannot be cut holds for ever the memory that cutting needs. */
+static void gso_gives_up_when_memory_never_comes(void **state)
+{
+    (void)state;
+    struct net n;
+    struct pkt *hoard[1024], *v[8];
+    unsigned k = 0;
+    net_open(&n);
+    send(&n, tcp_pkt(&n, 0, 4000, 1000, TCPF_ACK));
+    while (pool_free_count(&n.env.mem.pkts) > 0)
+        hoard[k++] = pkt_new(&n.env.mem);
+    for (unsigned i = 0; i < 1000 && n.nif->n.tx_dropped == 0; i++) {
+        assert_int_equal(link_tx(&n.link, n.nif, v, 8), 0);
+        n.env.now += W_MS;
+    }
+    assert_int_equal(n.nif->n.tx_dropped, 1);
+    assert_int_equal(n.env.drops[DROP_NOMEM], 1);
+    assert_int_equal(link_next(&n.link), W_NEVER);
+    while (k > 0)
+        pkt_free(hoard[--k]);
+    net_close(&n);
+}
+
 /* If this fails, a device that cuts and sums by itself gets packets cut or summed already. */
 static void capable_device_gets_the_whole(void **state)
 {
@@ -359,6 +382,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(gso_cuts_a_super_segment_exactly),
     cmocka_unit_test(gso_cuts_64_kilobytes),
     cmocka_unit_test(gso_waits_for_memory),
+        cmocka_unit_test(gso_gives_up_when_memory_never_comes),
     cmocka_unit_test(capable_device_gets_the_whole),
     cmocka_unit_test(unsound_super_segment_is_dropped),
     cmocka_unit_test(udp_checksum_is_never_zero),

@@ -96,6 +96,8 @@ static void syn_seen(struct oracle_flow *f, unsigned side, const struct seg *s)
         return;
     *d = (struct oracle_dir){.iss = s->tcp.seq, .has_syn = true};
     d->syn_wscale = (s->tcp.has & TCPH_WSCALE) != 0 ? s->tcp.wscale : 255;
+    /* A new incarnation of this end has promised nothing yet. */
+    f->dir[1 - side].has_edge_out = f->dir[1 - side].has_edge_in = false;
     if ((s->tcp.flags & TCPF_ACK) == 0)
         f->dir[1 - side] = (struct oracle_dir){0};
 }

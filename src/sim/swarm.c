@@ -13,6 +13,7 @@
  */
 #include "sim/swarm.h"
 
+#include "stack/stack.h"
 #include "wire/show.h"
 
 #include <errno.h>
@@ -253,6 +254,22 @@ static void swarm_stuck(const struct swarm *w, FILE *f)
     }
 }
 
+/* What each host's memory is doing, and its counters. */
+static void swarm_memory(const struct swarm *w, FILE *f)
+{
+    for (unsigned i = 0; f != NULL && i < w->sim->n_host; i++) {
+        const struct pktmem *m = stack_mem(w->sim->host[i].w);
+        const char *name;
+        uint64_t v;
+        fprintf(f, "host %c: %u of %u packets, %u of %u small and %u of %u big blocks in use\n",
+                (char)('A' + i), m->pkts.in_use, m->pkts.cap, m->small_blks.in_use,
+                m->small_blks.cap, m->big_blks.in_use, m->big_blks.cap);
+        for (unsigned k = 0; weir_counter(w->sim->host[i].w, k, &name, &v); k++)
+            if (v != 0)
+                fprintf(f, "  %-32s %llu\n", name, (unsigned long long)v);
+    }
+}
+
 static void swarm_judge(struct swarm *w, struct swarm_result *out)
 {
     out->took = w->sim->now - W_S;
@@ -285,6 +302,7 @@ int swarm_run(uint64_t seed, struct swarm_result *out, FILE *trace)
             swarm_leftovers(w);
         swarm_words(w, out);
         swarm_stuck(w, trace);
+        swarm_memory(w, trace);
         swarm_judge(w, out);
     }
     if (w->sim != NULL)

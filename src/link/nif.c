@@ -123,20 +123,21 @@ static struct pkt *next_frame(struct link *l, struct nif *nif)
 }
 
 /* No packet for the next piece. It may come back from the device in a moment; if it does not, this
- * whole and what waits behind it may be what keeps memory empty, and has to go. */
-static void gso_wait(struct link *l, struct nif *nif, bool has_moved)
+ * whole and what waits behind it may be what keeps memory empty, and has to go: true. */
+static bool gso_gives_up(struct link *l, struct nif *nif, bool has_moved)
 {
     w_ns now = l->env->now;
     if (has_moved || nif->gso_until == 0)
         nif->gso_until = now + GSO_PATIENCE_MS * W_MS;
     nif->gso_retry = now + GSO_RETRY_MS * W_MS;
     if (now < nif->gso_until)
-        return;
+        return false;
     struct pkt *whole = nif->gso;
     nif->gso = NULL;
     nif->gso_until = 0;
     nif->n.tx_dropped++;
     (void)env_drop(l->env, whole, DROP_NOMEM);
+    return true;
 }
 
 unsigned link_tx(struct link *l, struct nif *nif, struct pkt **v, unsigned max)
@@ -148,8 +149,11 @@ unsigned link_tx(struct link *l, struct nif *nif, struct pkt **v, unsigned max)
     }
     while (n < max) {
         struct pkt *p = next_frame(l, nif);
+        if (WEIR_UNLIKELY(p == NULL && nif->gso != NULL) && gso_gives_up(l, nif, n != 0))
+            continue;
         if (p == NULL)
             break;
+        nif->gso_until = 0;
         if (p->csum == CSUM_TODO && (nif->caps & NIF_CAP_TX_CSUM) == 0) {
             link_csum_finish(l, p);
             nif->n.csum_sw++;
@@ -158,10 +162,6 @@ unsigned link_tx(struct link *l, struct nif *nif, struct pkt **v, unsigned max)
         nif->n.tx_bytes += p->len;
         v[n++] = p;
     }
-    if (WEIR_UNLIKELY(n < max && nif->gso != NULL))
-        gso_wait(l, nif, n != 0);
-    else
-        nif->gso_until = 0;
     return n;
 }
 

@@ -117,6 +117,8 @@ static enum drop check_sequence(struct tcp *tcp, struct tcb *t, const struct seg
         return DROP_NONE;
     if (!is_rst) {
         /* [RFC 9293 3.10.7.4 first] */
+        if (s->len != 0 && seq_lt(s->seq, t->rcv.nxt))
+            tcp_data_repeated(tcp, t, s);
         if ((s->h.flags & TCPF_SYN) != 0)
             tcp_challenge(tcp, t);
         else

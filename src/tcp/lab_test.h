@@ -14,6 +14,9 @@
 #ifndef WEIR_TCP_TEST_LAB_H
 #define WEIR_TCP_TEST_LAB_H
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "net.h"
 
 #include "tcp/room.h"

@@ -244,14 +244,15 @@ static void after_send(struct tcp *tcp, struct tcb *t, uint32_t len, bool has_fi
     t->flags &= ~(uint32_t)TF_PROBE0;
 }
 
-static enum drop send_new(struct tcp *tcp, struct tcb *t, uint32_t n)
+static enum drop send_new(struct tcp *tcp, struct tcb *t, uint32_t n, bool is_forced)
 {
     uint32_t len = n;
     bool is_last = t->snd.nxt + n == t->snd.end;
     bool has_fin = is_last && fin_unsent(t);
     uint16_t flags = has_fin ? TCPF_FIN : 0;
     /* [RFC 9293 3.9.1.2 MUST-61] the last segment of what the program wrote is pushed */
-    if (n > 0 && seq_lt(t->snd.nxt, t->snd.push) && seq_geq(t->snd.nxt + n, t->snd.push))
+    bool has_push = seq_lt(t->snd.nxt, t->snd.push) && seq_geq(t->snd.nxt + n, t->snd.push);
+    if (n > 0 && (has_push || is_forced))
         flags |= TCPF_PSH;
     enum drop why = tcp_seg_data(tcp, t, t->snd.nxt, &len, flags);
     if (why != DROP_NONE)
@@ -285,7 +286,7 @@ static enum drop new_data(struct tcp *tcp, struct tcb *t, bool is_more)
     while ((n = how_much(tcp, t, is_more, &cwnd_limited)) > 0) {
         if (t->snd.below >= limit)
             break;
-        why = tcp_sent_has_room(tcp, t) ? send_new(tcp, t, n) : DROP_NOMEM;
+        why = tcp_sent_has_room(tcp, t) ? send_new(tcp, t, n, false) : DROP_NOMEM;
         if (why != DROP_NONE)
             break;
         has_sent = true;
@@ -293,7 +294,7 @@ static enum drop new_data(struct tcp *tcp, struct tcb *t, bool is_more)
     if (why == DROP_NONE && fin_unsent(t) && t->snd.nxt == t->snd.end &&
         seq_lt(t->snd.nxt, t->snd.una + t->snd.wnd) && tcp_sent_has_room(tcp, t)) {
         /* A FIN alone does not wait for cwnd. */
-        why = send_new(tcp, t, 0);
+        why = send_new(tcp, t, 0, false);
         has_sent = why == DROP_NONE || has_sent;
     }
     if (has_sent || cwnd_limited)
@@ -364,8 +365,7 @@ static enum drop send_forced(struct tcp *tcp, struct tcb *t)
     uint32_t n = w_u32_min(w_u32_min(wnd, left), tcp_seg_mss(t));
     if (n == 0 || !tcp_sent_has_room(tcp, t))
         return DROP_NOMEM;
-    t->snd.push = seq_max(t->snd.push, t->snd.nxt + n);
-    return send_new(tcp, t, n);
+    return send_new(tcp, t, n, true);
 }
 
 static bool probes_exhausted(struct tcp *tcp, const struct tcb *t)
@@ -387,6 +387,7 @@ bool tcp_out_persist(struct tcp *tcp, struct tcb *t)
     }
     if (!can_send(t))
         return true;
+    t->snd.push = t->snd.end; /* whatever held it back has had its time */
     if (output_data(tcp, t, false) != DROP_NONE)
         return true; /* refused below again */
     if (t->snd.una != t->snd.nxt || (seq_leq(t->snd.end, t->snd.nxt) && !fin_unsent(t)))

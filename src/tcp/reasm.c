@@ -106,6 +106,14 @@ static void dsack(struct tcp *tcp, struct tcb *t, tcp_seq start, tcp_seq end, en
     tcp_count(tcp, counter);
 }
 
+/* A segment outside the window that repeats what is here: our ACK was lost. */
+void tcp_data_repeated(struct tcp *tcp, struct tcb *t, const struct seg *s)
+{
+    tcp_count(tcp, STAT_DelayedACKLost);
+    tcp_ack_quick(tcp, t, 16);
+    dsack(tcp, t, s->seq, seq_min(s->end, t->rcv.nxt), STAT_TCPDSACKOldSent);
+}
+
 /* ---- out of order ---- */
 
 static void ooo_unlink(struct tcb *t, struct pkt *prev, struct pkt *p)

@@ -210,6 +210,7 @@ void tcp_drs_segment(struct tcp *, struct tcb *, const struct seg *);
 /* ---- reasm.c ---- */
 /* The segment's text and FIN. DROP_NONE: taken, at least in part. */
 enum drop tcp_data_in(struct tcp *, struct tcb *, struct seg *);
+void tcp_data_repeated(struct tcp *, struct tcb *, const struct seg *);
 void tcp_rcvq_append(struct tcp *, struct tcb *, struct pkt *);
 void tcp_rcvq_free(struct tcp *, struct tcb *);
 static inline uint32_t tcp_rcvq_bytes(const struct tcb *t)

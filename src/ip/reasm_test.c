@@ -63,8 +63,8 @@ static void check_whole(const struct pkt *p, uint32_t total)
     assert_true(p->lin >= 8);
 }
 
-/* If this fails, a fragmented datagram never arrives, or arrives with its pieces in the wrong place:
- * every order of arrival of five pieces. */
+/* If this fails, a fragmented datagram never arrives, or arrives with its pieces in the wrong
+ * place: every order of arrival of five pieces. */
 static void every_order_of_five_pieces(void **state)
 {
     (void)state;

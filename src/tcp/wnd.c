@@ -66,6 +66,14 @@ void tcp_wnd_initial(const struct tcp *tcp, const struct tcb *t, uint32_t mss, u
         ++*wscale;
 }
 
+/* What could be offered if steps did not matter. */
+static uint32_t free_window(const struct tcp *tcp, const struct tcb *t)
+{
+    uint32_t queued = tcp_rcvq_bytes(t);
+    uint32_t space = window_of(tcp, t->rcv.limit);
+    return w_u32_min(space > queued ? space - queued : 0, clamp_of(tcp, t));
+}
+
 /* Window worth offering [RFC 9293 3.8.6.2.2]: no small steps, none at all when nearly full. */
 static uint32_t select_window(const struct tcp *tcp, const struct tcb *t)
 {
@@ -307,10 +315,14 @@ void tcp_wnd_after_read(struct tcp *tcp, struct tcb *t, uint32_t n)
             t->rcv.nxt - t->rcv.wup > t->rcv.mss || (n > 0 && is_push && tcp_rcvq_bytes(t) == 0);
     }
     if (n > 0 && !is_due && (t->flags & (TF_RCV_SHUT | TF_FIN_RCVD)) == 0) {
-        uint32_t cur = tcp_rcv_wnd(t);
-        if (2 * (uint64_t)cur <= clamp_of(tcp, t)) {
+        uint32_t cur = tcp_rcv_wnd(t), clamp = clamp_of(tcp, t);
+        if (2 * (uint64_t)cur <= clamp) {
+            /* Linux asks for twice the window; where segments are as large as windows (no scaling,
+             * MTU 65520) its steps can miss that, and a sender that avoids small windows would
+             * wait for its persist timer: half the buffer is always worth telling. */
             uint32_t wnd = select_window(tcp, t);
-            is_due = wnd != 0 && wnd >= 2 * cur;
+            is_due = wnd >= 2 * cur || free_window(tcp, t) >= cur + clamp / 2;
+            is_due = is_due && wnd > cur;
         }
     }
     if (is_due) {

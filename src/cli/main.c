@@ -23,6 +23,7 @@ static const struct cmd cmds[] = {
     {"demo", cmd_demo, "see it work: curl over weir, a lossy link, a textbook example"},
     {"ss", cmd_ss, "show the sockets of programs running on weir"},
     {"pcap", cmd_pcap, "show a capture file, one line a packet"},
+    {"drill", cmd_drill, "run packet scripts against the stack, in virtual time"},
     {"sim", cmd_sim, "run the stack in simulation, one seed or thousands"},
 };
 

@@ -233,9 +233,9 @@ static bool opt_md5(struct parser *p, struct script_pkt *k)
 
 static bool opt_fastopen(struct parser *p, struct script_pkt *k)
 {
-    uint8_t b[2 + WIRE_TCP_COOKIE_MAX] = {TCPO_FASTOPEN};
+    uint8_t b[SCRIPT_OPT_MAX] = {TCPO_FASTOPEN};
     unsigned n = 0;
-    if (!parse_hex(p, b + 2, WIRE_TCP_COOKIE_MAX, &n))
+    if (!parse_hex(p, b + 2, SCRIPT_OPT_MAX - 2, &n))
         return false;
     b[1] = (uint8_t)(n + 2);
     return opt_put(p, k, b, n + 2);
@@ -243,10 +243,10 @@ static bool opt_fastopen(struct parser *p, struct script_pkt *k)
 
 static bool opt_fastopen_exp(struct parser *p, struct script_pkt *k)
 {
-    uint8_t b[4 + WIRE_TCP_COOKIE_MAX] = {TCPO_EXP, 0, TCPO_EXP_FASTOPEN >> 8,
+    uint8_t b[SCRIPT_OPT_MAX] = {TCPO_EXP, 0, TCPO_EXP_FASTOPEN >> 8,
                                           TCPO_EXP_FASTOPEN & 0xff};
     unsigned n = 0;
-    if (!parse_hex(p, b + 4, WIRE_TCP_COOKIE_MAX, &n))
+    if (!parse_hex(p, b + 4, SCRIPT_OPT_MAX - 4, &n))
         return false;
     b[1] = (uint8_t)(n + 4);
     return opt_put(p, k, b, n + 4);
@@ -356,9 +356,8 @@ static bool parse_tcp(struct parser *p, struct script_pkt *k)
     bool has_ack = take_word(p, "ack");
     if (has_ack && !parse_u32(p, &k->ack))
         return false;
-    if (has_ack != ((k->flags & TCPF_ACK) != 0))
-        return parse_fail(p, has_ack ? "expected no ack number without the '.' flag"
-                                     : "expected an ack number, because of the '.' flag");
+    if (has_ack && (k->flags & TCPF_ACK) == 0)
+        return parse_fail(p, "expected no ack number without the '.' flag");
     k->has_win = take_word(p, "win");
     if (k->has_win && !parse_u16(p, &k->win))
         return false;

@@ -118,8 +118,8 @@ static void overlaps_in_every_way(void **state)
     }
 }
 
-/* If this failed ACKs would be late, or twice as many as needed. Quick ACKs first, then every second
- * segment, then the timer. [RFC 9293 3.8.6.3 SHLD-18, SHLD-19, MUST-59; RFC 5681 4.2] */
+/* If this failed ACKs would be late, or twice as many as needed. Quick ACKs first, then every
+ * second segment, then the timer. [RFC 9293 3.8.6.3 SHLD-18, SHLD-19, MUST-59; RFC 5681 4.2] */
 static void delayed_acks(void **state)
 {
     struct lab l;

@@ -45,6 +45,7 @@ void lab_open(struct lab *l, void (*conf)(struct weir_conf *)) { lab_open_at(l, 
 
 void lab_skip(struct lab *l)
 {
+    lab_settle(l);
     for (unsigned i = 0; i < l->n_out; i++)
         pkt_free(l->out[i]);
     l->n_out = 0;

@@ -19,6 +19,7 @@
 
 #include "net.h"
 
+#include "icmp/icmp.h"
 #include "tcp/room.h"
 
 enum { LAB_QUEUE = 4096 };

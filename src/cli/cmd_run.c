@@ -29,7 +29,7 @@ static const char help[] =
     "  --link SPEC           an emulated link, in the words of netem:\n"
     "                        'delay 40ms loss 1% rate 20mbit'\n"
     "  --pcap FILE           write every packet to FILE (pcapng)\n"
-    "  --mtu BYTES           largest IP packet on the user network\n"
+    "  --mtu BYTES           largest IP packet on the user network (65520; with --link 1500)\n"
     "  --report              say at the end what was refused, and the counters\n"
     "  -h, --help            this text\n"
     "\n"

@@ -48,6 +48,7 @@ struct run {
     struct child child;
     int signal_fd;
     sigset_t old_mask;
+    struct sigaction old_pipe;
     struct rlimit old_limit;
     bool has_ended, is_hurried;
     int status; /* as waitpid gave it */
@@ -117,7 +118,6 @@ static void on_child(struct run *r)
         }
         r->status = status;
         r->has_ended = true;
-        loop_stop(r->door.loop, 0);
         return;
     }
 }
@@ -168,6 +168,7 @@ static void door_init(struct run *r, const struct door_conf *c)
     d->notify_fd = -1;
     d->on_notify = on_notify;
     r->signal_fd = -1;
+    (void)sigaction(SIGPIPE, NULL, &r->old_pipe);
     list_init(&d->live);
     list_init(&d->dead);
     list_init(&d->work);
@@ -202,6 +203,16 @@ static int start_stack(struct run *r, const struct door_conf *c, char *err)
 }
 
 /* Everything up to the running program: 0, or the exit status with a sentence in err. */
+static void link_counters(void *arg, FILE *f) { net_counters(arg, f); }
+
+/* For `weir ss`. */
+static void window_open(struct run *r, const char *title)
+{
+    r->ctl = ctl_open(r->door.loop, title);
+    if (r->ctl != NULL)
+        ctl_add_counters(r->ctl, link_counters, r->net);
+}
+
 static int door_start(struct run *r, const struct door_conf *c, char *err)
 {
     struct door *d = &r->door;
@@ -210,14 +221,14 @@ static int door_start(struct run *r, const struct door_conf *c, char *err)
         return status;
     if (start_stack(r, c, err) < 0)
         return DOOR_EXIT_USAGE;
-    const struct child_conf cc = {c->argv, &r->old_mask};
+    const struct child_conf cc = {c->argv, &r->old_pipe, &r->old_mask};
     status = child_start(&cc, &r->child, err, ERR_TEXT);
     if (status != 0)
         return status;
     limits_raise(r);
     d->notify_fd = r->child.notify_fd;
     guests_init(&d->guests, d->notify_fd);
-    r->ctl = ctl_open(d->loop, c->argv[0]);
+    window_open(r, c->argv[0]);
     (void)loop_add_fd(d->loop, d->notify_fd, EPOLLIN, on_notify, r);
     (void)loop_add_fd(d->loop, r->signal_fd, EPOLLIN, on_signal, r);
     (void)loop_add_hook(d->loop, door_hook, door_next, r);
@@ -305,7 +316,7 @@ static void stay_behind(struct run *r, const struct door_conf *c)
     for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++)
         (void)dup2(null, fd);
     ctl_close(r->ctl);
-    r->ctl = ctl_open(r->door.loop, c->argv[0]);
+    window_open(r, c->argv[0]);
     while (!r->door.is_alone && !r->is_hurried)
         loop_once(r->door.loop, WEIR_NEVER);
     door_drain(r);
@@ -364,7 +375,8 @@ int door_run(const struct door_conf *c, int *sig)
         door_free(r);
         return status;
     }
-    (void)loop_run(r->door.loop);
+    while (!r->has_ended)
+        loop_once(r->door.loop, W_NEVER);
     wait_alone(r);
     if (!r->door.is_alone && !r->is_hurried) {
         if (c->wants_report)

@@ -20,7 +20,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { EMU_SLOTS = 32768 };
+enum { EMU_SLOTS = 32768, LINK_MTU = 1500 };
 
 struct net {
     struct backend backend;
@@ -74,6 +74,17 @@ static int net_wrap(struct net *n, const struct door_conf *c, struct netdev **de
     return 0;
 }
 
+void net_counters(struct net *n, FILE *f)
+{
+    for (unsigned i = 0; n->slots != NULL && i < EMU_N_COUNTERS; i++) {
+        uint64_t v = n->emu.tx.count[i] + n->emu.rx.count[i];
+        char name[64];
+        snprintf(name, sizeof(name), "link.%s", emu_counter_text((enum emu_counter)i));
+        if (v != 0)
+            fprintf(f, "%-32s %llu\n", name, (unsigned long long)v);
+    }
+}
+
 static struct weir_addr face_addr(const struct addr *a)
 {
     struct weir_addr w = {.family = addr_is_ip4(a) ? 4 : 6};
@@ -117,12 +128,17 @@ static int net_attach(struct net *n, struct loop *l, struct netdev *dev, char *e
 struct net *net_open(struct loop *l, const struct door_conf *c, char *err, size_t n_err)
 {
     char why[BACKEND_ERR_TEXT] = "";
+    struct backend_conf bc = c->backend;
+    bool is_user = c->net == NULL || strcmp(c->net, "user") == 0;
+    /* A person who asks for a lossy link means packets of the Internet's size, not of 64 KiB. */
+    if (is_user && c->link != NULL && bc.mtu == 0)
+        bc.mtu = LINK_MTU;
     struct net *n = calloc(1, sizeof(*n));
     if (n == NULL) {
         snprintf(err, n_err, "no memory");
         return NULL;
     }
-    if (backend_open(c->net != NULL ? c->net : "user", &c->backend, &n->backend, why) < 0)
+    if (backend_open(c->net != NULL ? c->net : "user", &bc, &n->backend, why) < 0)
         goto refused;
     n->face.addr = face_addr(&n->backend.addr);
     n->face.gw = face_addr(&n->backend.gw);

@@ -29,6 +29,8 @@ struct ctl {
     struct loop *loop;
     int fd;
     char title[64];
+    ctl_counters more;
+    void *more_arg;
     struct sockaddr_un at;
 };
 
@@ -141,6 +143,8 @@ static void counters_print(FILE *f, struct ctl *c)
     for (unsigned i = 0; weir_counter(loop_weir(c->loop), i, &name, &v); i++)
         if (v != 0)
             fprintf(f, "%-32s %llu\n", name, (unsigned long long)v);
+    if (c->more != NULL)
+        c->more(c->more_arg, f);
 }
 
 static void ctl_answer(struct ctl *c, int fd)
@@ -204,6 +208,12 @@ struct ctl *ctl_open(struct loop *loop, const char *title)
         return NULL;
     }
     return c;
+}
+
+void ctl_add_counters(struct ctl *c, ctl_counters fn, void *arg)
+{
+    c->more = fn;
+    c->more_arg = arg;
 }
 
 void ctl_close(struct ctl *c)

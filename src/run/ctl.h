@@ -10,6 +10,7 @@
 
 #include "run/loop.h"
 
+#include <stdio.h>
 #include <sys/types.h>
 
 struct ctl;
@@ -18,6 +19,9 @@ struct ctl;
  * listings. NULL when it cannot be had: the instance then runs unseen. */
 struct ctl *ctl_open(struct loop *, const char *title);
 void ctl_close(struct ctl *);
+/* Someone whose counters are shown after the stack's: fn writes "NAME VALUE" lines. */
+typedef void (*ctl_counters)(void *arg, FILE *);
+void ctl_add_counters(struct ctl *, ctl_counters fn, void *arg);
 
 /* The directory, made if need be, into buf. 0 or -errno. */
 int ctl_dir(char *buf, size_t n);

@@ -181,6 +181,8 @@ int loop_add_dev(struct loop *l, struct netdev *dev, const struct netdev_caps *c
     struct epoll_event ev = {.events = EPOLLIN, .data.ptr = NULL};
     if (fd >= 0 && epoll_ctl(l->ep, EPOLL_CTL_ADD, fd, &ev) < 0)
         return -errno;
+    /* A device may have read the clock since this loop last did; time never goes back. */
+    l->now = loop_clock();
     l->dev[l->n_dev++] = (struct loop_dev){.dev = dev, .nif = (unsigned)nif};
     return nif;
 }

@@ -59,7 +59,7 @@ static int net_wrap(struct net *n, const struct door_conf *c, struct netdev **de
         }
         rng_seed(&rng, seed);
         emu_dev_init(&n->emu, *dev, &ec, &ec, n->slots, EMU_SLOTS);
-        emu_dev_start(&n->emu, rng, loop_clock());
+        emu_dev_start(&n->emu, rng, now);
         *dev = &n->emu.dev;
     }
     if (c->pcap == NULL)

@@ -76,6 +76,7 @@ static _Noreturn void child_main(const struct child_conf *c, int say, int hear)
     if (read(hear, &go, 1) != 1)
         _exit(DOOR_EXIT_CANNOT_RUN);
     (void)close(fd);
+    (void)sigaction(SIGPIPE, c->pipe, NULL);
     (void)sigprocmask(SIG_SETMASK, c->mask, NULL);
     (void)execvp(c->argv[0], c->argv);
     child_fail(say, STEP_EXEC);

@@ -146,7 +146,8 @@ struct child {
 };
 struct child_conf {
     char *const *argv;
-    const sigset_t *mask; /* the program's signal mask */
+    const struct sigaction *pipe; /* the program's SIGPIPE: libraries of ours may ignore it */
+    const sigset_t *mask;         /* the program's signal mask */
 };
 /* Starts argv under the filter: 0; or an exit status (2, 126, 127) with a sentence in err. */
 int child_start(const struct child_conf *, struct child *out, char *err, size_t n_err);

@@ -335,7 +335,7 @@ static enum drop output_data(struct tcp *tcp, struct tcb *t, bool is_more)
     return why;
 }
 
-static void output_ack(struct tcp *tcp, struct tcb *t)
+void tcp_out_ack(struct tcp *tcp, struct tcb *t)
 {
     if ((t->flags & TF_ACK_NOW) == 0 || t->state == TCPS_CLOSED)
         return;
@@ -353,7 +353,7 @@ void tcp_output(struct tcp *tcp, struct tcb *t, bool is_more)
 {
     if (can_send(t))
         (void)output_data(tcp, t, is_more);
-    output_ack(tcp, t);
+    tcp_out_ack(tcp, t);
 }
 
 /* One segment whatever Nagle or the corner of a window says, as the override timeout of RFC 9293

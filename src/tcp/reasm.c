@@ -268,6 +268,7 @@ static enum drop data_ahead(struct tcp *tcp, struct tcb *t, struct seg *s)
         tcp_ack_now(tcp, t);
         return DROP_TCP_OFO_FULL;
     }
+    tcp_out_ack(tcp, t); /* one each: its sender counts them [RFC 5681 3.2] */
     tcp_count(tcp, STAT_TCPOFOQueue);
     t->st.n_ooo++;
     tcp_ack_data_event(tcp, t, s);
@@ -285,6 +286,7 @@ static enum drop trim(struct tcp *tcp, struct tcb *t, struct pkt *p)
 {
     if (seq_leq(p->end_seq, t->rcv.nxt)) {
         /* [RFC 9293 3.10.7.4] old: our ACK was lost */
+        tcp_out_ack(tcp, t); /* what is owed tells of other bytes than the next */
         tcp_count(tcp, STAT_DelayedACKLost);
         dsack(tcp, t, p->seq, p->end_seq, STAT_TCPDSACKOldSent);
         tcp_ack_quick(tcp, t, 16);

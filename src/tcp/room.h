@@ -199,6 +199,8 @@ static inline uint32_t tcp_rcv_wnd(const struct tcb *t)
 }
 void tcp_ack_data_event(struct tcp *, struct tcb *, const struct seg *);
 void tcp_ack_check(struct tcp *, struct tcb *, bool had_hole);
+/* out.c: the ACK that is owed, if one is, now and not at the end of the burst. */
+void tcp_out_ack(struct tcp *, struct tcb *);
 void tcp_ack_now(struct tcp *, struct tcb *);
 void tcp_ack_quick(struct tcp *, struct tcb *, uint32_t max);
 void tcp_ack_sent(struct tcp *, struct tcb *);

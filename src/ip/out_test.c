@@ -81,9 +81,10 @@ static void fragments_fit_together(void **state)
     (void)state;
     struct net_ip_host h;
     static uint8_t b[2000], got[66000];
-    const uint32_t sizes[] = {1481, 1480 + 1480, 4000, 65515};
+    const uint32_t sizes[] = {1481, 1480 + 1480, 4000, 65515, 2000};
     host_open(&h);
-    for (unsigned s = 0; s < 4; s++) {
+    for (unsigned s = 0; s < 5; s++) {
+        h.n.nif->mtu = s < 4 ? 1500 : 1006; /* 986 bytes: not a multiple of eight */
         uint32_t n = sizes[s], at = 0;
         uint16_t id = 0;
         assert_int_equal(out(&h, NET_PEER, n, false, 0), DROP_NONE);

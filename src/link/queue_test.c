@@ -75,6 +75,9 @@ static void departure_times_are_kept(void **state)
     n.env.now = t + 30;
     assert_int_equal(get(&n), 1);
     assert_int_equal(link_next(&n.link), W_NEVER);
+    (void)put(&n, 7, t + 31);
+    assert_int_equal(get(&n), -1);
+    assert_int_equal(link_next(&n.link), t + 31);
     net_close(&n);
 }
 

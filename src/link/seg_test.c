@@ -331,6 +331,30 @@ static void gro_keeps_apart_what_differs(void **state)
     net_close(&n);
 }
 
+/* If this fails, gso_size does not say where one segment ended: a longer one joined, or one came
+ * after a shorter. */
+static void gro_ends_at_a_different_size(void **state)
+{
+    (void)state;
+    struct net n;
+    struct pkt *v[3];
+    net_open(&n);
+    v[0] = received(&n, 0, 100, TCPF_ACK);
+    v[1] = received(&n, 100, 101, TCPF_ACK);
+    assert_int_equal(link_gro(&n.link, n.nif, v, 2), 2);
+    pkt_free(v[0]);
+    pkt_free(v[1]);
+    v[0] = received(&n, 0, 100, TCPF_ACK);
+    v[1] = received(&n, 100, 99, TCPF_ACK);
+    v[2] = received(&n, 199, 100, TCPF_ACK);
+    assert_int_equal(link_gro(&n.link, n.nif, v, 3), 2);
+    assert_int_equal(v[0]->gso_segs, 2);
+    assert_int_equal(v[1]->gso_segs, 0);
+    pkt_free(v[0]);
+    pkt_free(v[1]);
+    net_close(&n);
+}
+
 /* If this fails, a corrupted segment is taken for good because its neighbour was. */
 static void gro_verifies_each_checksum(void **state)
 {
@@ -382,12 +406,13 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(gso_cuts_a_super_segment_exactly),
     cmocka_unit_test(gso_cuts_64_kilobytes),
     cmocka_unit_test(gso_waits_for_memory),
-        cmocka_unit_test(gso_gives_up_when_memory_never_comes),
+    cmocka_unit_test(gso_gives_up_when_memory_never_comes),
     cmocka_unit_test(capable_device_gets_the_whole),
     cmocka_unit_test(unsound_super_segment_is_dropped),
     cmocka_unit_test(udp_checksum_is_never_zero),
     cmocka_unit_test(gro_merges_a_train),
     cmocka_unit_test(gro_keeps_apart_what_differs),
+    cmocka_unit_test(gro_ends_at_a_different_size),
     cmocka_unit_test(gro_verifies_each_checksum),
     cmocka_unit_test(gro_holds_many_flows_apart),
 };

@@ -241,8 +241,8 @@ static void reachability_ages_and_is_confirmed(void **state)
     /* Confirmed again and again it stays reachable without a question. */
     for (int i = 0; i < 20; i++) {
         advance(&f, 10 * W_S);
-        neigh_confirm(&f.neigh, f.n.nif, &peer);
         assert_int_equal(state_of(&f, &peer), NEIGH_REACHABLE);
+        neigh_confirm(&f.neigh, f.n.nif, &peer);
     }
     assert_int_equal(leaves(&f, &a, dst), -1);
     /* Silent when probed: given up. */
@@ -320,8 +320,10 @@ static void arp_flood_finds_nothing_to_fill(void **state)
     (void)out(&f, &peer, 0);
     (void)arp(&f, ARP_REPLY, net_peer_mac, &peer, &our);
     (void)net_flush(&f.n, f.n.nif);
+    struct addr a = {0};
     for (unsigned i = 0; i < 5000; i++) {
-        struct addr a = addr_ip4(0x0a000100 + i), b = addr_ip4(0x0a010000 + i);
+        a = addr_ip4(0x0a000100 + i);
+        struct addr b = addr_ip4(0x0a010000 + i);
         (void)arp(&f, ARP_REPLY, net_peer_mac, &a, &our);
         (void)arp(&f, ARP_REQUEST, net_peer_mac, &a, &b);
     }
@@ -329,7 +331,7 @@ static void arp_flood_finds_nothing_to_fill(void **state)
     assert_int_equal(net_flush(&f.n, f.n.nif), 0);
     unsigned replies = 0;
     for (unsigned i = 0; i < 5000; i++) {
-        struct addr a = addr_ip4(0x0a000100 + i);
+        a = addr_ip4(0x0a000100 + i);
         (void)arp(&f, ARP_REQUEST, net_peer_mac, &a, &our);
         replies += net_flush(&f.n, f.n.nif);
     }
@@ -337,6 +339,14 @@ static void arp_flood_finds_nothing_to_fill(void **state)
     assert_int_equal(f.n.env.drops[DROP_NEIGH_TABLE], 0);
     assert_true(f.neigh.pool.in_use <= 16);
     assert_int_equal(state_of(&f, &peer), NEIGH_REACHABLE);
+    /* Stale by now, but used: it stays, and among the others the latest to ask is known. */
+    advance(&f, 50 * W_S);
+    for (unsigned i = 0; i < 40; i++) {
+        a = addr_ip4(0x0a000100 + i);
+        (void)arp(&f, ARP_REQUEST, net_peer_mac, &a, &our);
+    }
+    assert_int_equal(state_of(&f, &peer), NEIGH_STALE);
+    assert_int_equal(state_of(&f, &a), NEIGH_STALE);
     fix_close(&f);
 }
 

@@ -142,6 +142,7 @@ static void probe_due(struct neigh *n, struct nif *nif, struct neigh_addr *o)
     }
     o->state = NEIGH_ADDR_ANNOUNCING;
     o->is_changed = true;
+    n->has_changed = true;
     o->sent = 0;
     announce(n, nif, o);
 }
@@ -170,6 +171,7 @@ void neigh_conflict(struct neigh *n, struct nif *nif, struct neigh_addr *o)
         wheel_del(&n->env->wheel, &o->timer);
         o->state = NEIGH_ADDR_CONFLICT;
         o->is_changed = true;
+        n->has_changed = true;
         return;
     }
     /* [RFC 5227 2.4 (c)] */
@@ -181,11 +183,14 @@ void neigh_conflict(struct neigh *n, struct nif *nif, struct neigh_addr *o)
 
 const struct neigh_addr *neigh_addr_pop(struct neigh *n)
 {
+    if (WEIR_LIKELY(!n->has_changed))
+        return NULL;
     for (unsigned i = 0; i < NEIGH_ADDRS; i++) {
         if (n->addr[i].is_changed) {
             n->addr[i].is_changed = false;
             return &n->addr[i];
         }
     }
+    n->has_changed = false;
     return NULL;
 }

@@ -123,9 +123,9 @@ static void best_match_gets_it(void **state)
     struct fix f;
     fix_open(&f);
     struct addr peer = at(NET_PEER);
-    struct udp_sock *any = bound(&f, 0, 53, UDP_REUSEADDR);
-    struct udp_sock *local = bound(&f, NET_OUR, 53, UDP_REUSEADDR);
     struct udp_sock *conn = bound(&f, NET_OUR, 53, UDP_REUSEADDR);
+    struct udp_sock *local = bound(&f, NET_OUR, 53, UDP_REUSEADDR);
+    struct udp_sock *any = bound(&f, 0, 53, UDP_REUSEADDR);
     assert_int_equal(udp_connect(&f.udp, conn, &peer, 4000), 0);
     assert_int_equal(in(&f, NET_PEER, 4000, NET_OUR, 53), DROP_NONE);
     assert_int_equal(conn->rxq.n, 1);

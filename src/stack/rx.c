@@ -93,6 +93,8 @@ static bool loopback_pump(struct weir *w)
 {
     struct pkt *v[STACK_BURST];
     struct nif *lo = link_nif(&w->link, w->lo);
+    if (WEIR_LIKELY(!link_tx_pending(&w->link, lo)))
+        return false;
     unsigned n = link_tx(&w->link, lo, v, STACK_BURST);
     for (unsigned i = 0; i < n; i++) {
         struct pkt *p = v[i];

@@ -43,8 +43,10 @@ static void captured(void *ctx, w_ns now, enum cap_dir dir, const struct pkt *p)
     pcap_write(ctx, now, dir == CAP_RX ? PCAP_RX : PCAP_TX, p, NULL);
 }
 
-/* Wraps *dev as the person asked. 0 or -EINVAL; a device that is wrapped goes with its wrapper. */
-static int net_wrap(struct net *n, const struct door_conf *c, struct netdev **dev, char *err)
+/* Wraps *dev as the person asked, from the loop's `now` on: its time never goes back. 0 or -EINVAL; a
+ * device that is wrapped goes with its wrapper. */
+static int net_wrap(struct net *n, const struct door_conf *c, w_ns now, struct netdev **dev,
+                    char *err)
 {
     struct emu_conf ec;
     struct rng rng;
@@ -145,7 +147,7 @@ struct net *net_open(struct loop *l, const struct door_conf *c, char *err, size_
     n->face.dns = face_addr(&n->backend.dns);
     n->face.prefix_len = n->backend.prefix_len;
     struct netdev *dev = n->backend.dev;
-    if (net_wrap(n, c, &dev, why) < 0) {
+    if (net_wrap(n, c, loop_now(l), &dev, why) < 0) {
         netdev_close(dev);
         goto refused;
     }

@@ -4,9 +4,9 @@
  *
  *     receive from every device → tick → hooks → transmit, reap, credit → sleep
  *
- * The sleep ends when a descriptor is ready, or when the stack, a device or a hook wants to be called
- * because of time. Time is read once an iteration and after each sleep; everything in between sees
- * the same `now`.
+ * The sleep ends when a descriptor is ready, or when the stack, a device or a hook wants to be
+ * called because of time. Time is read once an iteration and after each sleep; everything in
+ * between sees the same `now`.
  *
  * Owns: the stack and its memory, the devices, the epoll set, the watchers. One thread.
  *
@@ -27,8 +27,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOOP_DEVS = 4, LOOP_HOOKS = 8, LOOP_BURST = 64, LOOP_EPOLL = 64, LOOP_RX_ROUNDS = 8,
-       LOOP_CATCH_UP_ROUNDS = 16 };
+enum {
+    LOOP_DEVS = 4,
+    LOOP_HOOKS = 8,
+    LOOP_BURST = 64,
+    LOOP_EPOLL = 64,
+    LOOP_RX_ROUNDS = 8,
+    LOOP_CATCH_UP_ROUNDS = 16
+};
 
 struct watcher {
     int fd;
@@ -63,11 +69,9 @@ struct loop {
     unsigned n_hook;
     struct watcher **by_fd; /* index: descriptor */
     int n_fd;
-    struct watcher *dead; /* removed during this iteration's events */
+    struct watcher *dead;                 /* removed during this iteration's events */
     struct epoll_event ready[LOOP_EPOLL]; /* the batch being handled; NULL: done */
     int n_ready;
-    bool is_stopped;
-    int result;
 };
 
 w_ns loop_clock(void)
@@ -77,15 +81,9 @@ w_ns loop_clock(void)
     return (w_ns)ts.tv_sec * W_S + (w_ns)ts.tv_nsec;
 }
 
-w_ns loop_now(const struct loop *l)
-{
-    return l->now;
-}
+w_ns loop_now(const struct loop *l) { return l->now; }
 
-struct weir *loop_weir(struct loop *l)
-{
-    return l->w;
-}
+struct weir *loop_weir(struct loop *l) { return l->w; }
 
 static int loop_stack(struct loop *l, const struct weir_conf *conf, char *err, size_t n_err)
 {
@@ -220,15 +218,7 @@ int loop_add_fd(struct loop *l, int fd, uint32_t events, loop_fn fn, void *arg)
     return 0;
 }
 
-int loop_mod_fd(struct loop *l, int fd, uint32_t events)
-{
-    if (fd >= l->n_fd || l->by_fd[fd] == NULL)
-        return -ENOENT;
-    struct epoll_event ev = {.events = events, .data.ptr = l->by_fd[fd]};
-    return epoll_ctl(l->ep, EPOLL_CTL_MOD, fd, &ev) < 0 ? -errno : 0;
-}
-
-/* The watcher may stand in the batch of events being handled: it is only marked, and buried when the
+/* The watcher may stand in the batch of events being handled: it is marked, and buried when the
  * batch is over. */
 void loop_del_fd(struct loop *l, int fd)
 {
@@ -357,19 +347,5 @@ void loop_once(struct loop *l, w_ns until)
     weir_tick(l->w, l->now);
     for (unsigned i = 0; i < l->n_dev; i++)
         dev_transmit(l, &l->dev[i]);
-    if (!l->is_stopped)
-        loop_sleep(l, w_u64_min(until, loop_next_time(l)));
-}
-
-int loop_run(struct loop *l)
-{
-    while (!l->is_stopped)
-        loop_once(l, WEIR_NEVER);
-    return l->result;
-}
-
-void loop_stop(struct loop *l, int result)
-{
-    l->is_stopped = true;
-    l->result = result;
+    loop_sleep(l, w_u64_min(until, loop_next_time(l)));
 }

@@ -43,8 +43,8 @@ static void captured(void *ctx, w_ns now, enum cap_dir dir, const struct pkt *p)
     pcap_write(ctx, now, dir == CAP_RX ? PCAP_RX : PCAP_TX, p, NULL);
 }
 
-/* Wraps *dev as the person asked, from the loop's `now` on: its time never goes back. 0 or -EINVAL; a
- * device that is wrapped goes with its wrapper. */
+/* Wraps *dev as the person asked, from the loop's `now` on: a link's time never goes back. 0 or
+ * -EINVAL; a device that is wrapped goes with its wrapper. */
 static int net_wrap(struct net *n, const struct door_conf *c, w_ns now, struct netdev **dev,
                     char *err)
 {

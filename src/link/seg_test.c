@@ -150,7 +150,7 @@ static void gso_waits_for_memory(void **state)
     net_close(&n);
 }
 
-/* If this fails, a super-segment that cannot be cut holds for ever the memory that cutting needs. */
+/* If this fails, a super-segment that cannot be cut holds for ever the memory cutting needs. */
 static void gso_gives_up_when_memory_never_comes(void **state)
 {
     (void)state;

@@ -103,8 +103,8 @@ struct pktmem_conf {
 };
 void pktmem_init(struct pktmem *, struct arena *, const struct pktmem_conf *);
 
-/* Whether less than a quarter of the packets or of the blocks is left: then what can be refused is,
- * so that what is needed to make progress (a segment that fills a hole, an ACK) still finds room. */
+/* Whether less than a quarter of the packets or of the blocks is left: then what can be refused
+ * is, so that what is needed to make progress (a segment that fills a hole, an ACK) finds room. */
 static inline bool pktmem_is_low(const struct pktmem *m)
 {
     uint32_t blks = m->small_blks.cap + m->big_blks.cap;

@@ -26,14 +26,13 @@ struct loop *loop_new(const struct weir_conf *, char *err, size_t n_err);
 unsigned loop_free(struct loop *);
 struct weir *loop_weir(struct loop *);
 
-/* Attaches an opened device as an interface (owned by the loop from here): its number, or -errno. */
+/* Attaches an opened device as an interface; the loop owns it from here. Its number, or -errno. */
 int loop_add_dev(struct loop *, struct netdev *, const struct netdev_caps *, const char *name);
 
 /* Calls fn when fd is ready, level-triggered (or EPOLLET in events). 0 or -errno. */
 int loop_add_fd(struct loop *, int fd, uint32_t events, loop_fn fn, void *arg);
-int loop_mod_fd(struct loop *, int fd, uint32_t events);
 void loop_del_fd(struct loop *, int fd);
-/* Inside a callback: handles the other descriptors that are ready by now, all but those watched with
+/* Inside a callback: handles the other descriptors ready by now, all but those watched with
  * `except`, so that what happened before this callback's reason is known. */
 void loop_catch_up(struct loop *, loop_fn except);
 /* Called once an iteration, after tick and before transmit. */
@@ -42,10 +41,7 @@ int loop_add_hook(struct loop *, loop_hook, loop_next, void *arg);
 /* The time of this iteration; loop_clock() reads the clock afresh. */
 w_ns loop_now(const struct loop *);
 w_ns loop_clock(void);
-/* Runs until loop_stop(). Returns what loop_stop was given. */
-int loop_run(struct loop *);
 /* One iteration, sleeping at most until `until`. */
 void loop_once(struct loop *, w_ns until);
-void loop_stop(struct loop *, int result);
 
 #endif

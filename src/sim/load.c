@@ -233,7 +233,7 @@ static bool is_connecting(const struct load_end *e)
     return (bits & (WEIR_CONNECTED | WEIR_ERR | WEIR_HUP)) == 0;
 }
 
-/* On a link that loses every ARP request for three seconds no neighbour is found: the application is
+/* On a link that loses every ARP request for three seconds no neighbour is found: the program is
  * told EHOSTUNREACH, and does what applications do: tries again. */
 static bool client_again(struct load *l, struct xfer *x)
 {

@@ -2,9 +2,9 @@
  *
  * The world's clock: who is next, and what crosses the wire.
  *
- * A step: the clock jumps to the earliest of: an arrival, a host's weir_next(). Then frames whose time
- * has come arrive, one by one; hosts whose time has come tick; whatever that made them send goes onto
- * the wire. Nothing else moves time, so an idle minute costs nothing.
+ * A step: the clock jumps to the earliest of: an arrival, a host's weir_next(). Then frames whose
+ * time has come arrive, one by one; hosts whose time has come tick; whatever that made them send
+ * goes onto the wire. Nothing else moves time, so an idle minute costs nothing.
  *
  * Owns the hosts' memory and the wire's. A frame is copied from the sender's memory to the wire's,
  * and from there to the receiver's: a host that runs out of packets loses frames, its peer does

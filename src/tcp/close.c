@@ -44,7 +44,7 @@ static void queue_fin(struct tcp *tcp, struct tcb *t)
     if ((t->flags & TF_FIN_QUEUED) != 0)
         return;
     switch (t->state) {
-    case TCPS_SYN_RECEIVED: /* sent once the handshake is through */
+    case TCPS_SYN_RECEIVED: break; /* FIN-WAIT-1 once the handshake is through */
     case TCPS_ESTABLISHED: t->state = TCPS_FIN_WAIT_1; break;
     case TCPS_CLOSE_WAIT: t->state = TCPS_LAST_ACK; break;
     default: return;

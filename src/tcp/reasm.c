@@ -212,7 +212,6 @@ static void take_fin(struct tcp *tcp, struct tcb *t)
     t->rcv.pingpong = 0;
     tcp_ack_now(tcp, t);
     switch (t->state) {
-    case TCPS_SYN_RECEIVED:
     case TCPS_ESTABLISHED: t->state = TCPS_CLOSE_WAIT; break;
     case TCPS_FIN_WAIT_1: t->state = TCPS_CLOSING; break;
     default: break; /* FIN-WAIT-2: in.c goes on to TIME-WAIT once this segment is done */

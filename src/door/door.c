@@ -50,7 +50,7 @@ struct run {
     sigset_t old_mask;
     struct sigaction old_pipe;
     struct rlimit old_limit;
-    bool has_ended, is_hurried;
+    bool has_ended, is_draining, is_hurried;
     int status; /* as waitpid gave it */
 };
 
@@ -91,9 +91,47 @@ static void door_hook(void *arg, w_ns now)
     net_flush(((struct run *)arg)->net);
 }
 
+/* What connections still have to do: bytes not acknowledged, and whether a FIN is on its way. */
+struct rest {
+    uint64_t bytes;
+    unsigned n_fin, n_peer;
+};
+
+static struct rest door_rest(struct door *d)
+{
+    enum { SYN_SENT = 2, FIN_WAIT2 = 5, TIME_WAIT = 6, CLOSE = 7, LISTEN = 10 };
+    struct rest rest = {.n_fin = 0};
+    struct weir_sock_info info;
+    uint64_t cursor = 0;
+    while (weir_sock_next(d->w, loop_now(d->loop), &cursor, &info)) {
+        if (info.type != WEIR_STREAM || info.state == SYN_SENT || info.state >= LISTEN ||
+            info.state == TIME_WAIT || info.state == CLOSE)
+            continue;
+        rest.bytes += info.outq;
+        if (info.state == FIN_WAIT2)
+            rest.n_peer++;
+        else
+            rest.n_fin++;
+    }
+    struct list *l = d->live.next;
+    for (; l != &d->live; l = l->next)
+        rest.n_fin += WEIR_CONTAINER(l, struct plug, link)->state == PLUG_OPEN;
+    return rest;
+}
+
+static bool is_all_done(struct door *d)
+{
+    struct rest rest = door_rest(d);
+    return rest.n_fin == 0 && rest.n_peer == 0;
+}
+
+/* When what just arrived was the last that the end waited for, there is nothing to sleep for. */
 static w_ns door_next(void *arg)
 {
-    const struct door *d = &((struct run *)arg)->door;
+    struct run *r = arg;
+    struct door *d = &r->door;
+    if (r->is_draining && is_all_done(d))
+        return 0;
     return list_is_empty(&d->work) ? file_next(d->ft) : 0;
 }
 
@@ -237,34 +275,6 @@ static int door_start(struct run *r, const struct door_conf *c, char *err)
 
 /* ---- end ---- */
 
-/* What connections still have to do: bytes not acknowledged, and whether a FIN is on its way. */
-struct rest {
-    uint64_t bytes;
-    unsigned n_fin, n_peer;
-};
-
-static struct rest door_rest(struct door *d)
-{
-    enum { SYN_SENT = 2, FIN_WAIT2 = 5, TIME_WAIT = 6, CLOSE = 7, LISTEN = 10 };
-    struct rest rest = {.n_fin = 0};
-    struct weir_sock_info info;
-    uint64_t cursor = 0;
-    while (weir_sock_next(d->w, loop_now(d->loop), &cursor, &info)) {
-        if (info.type != WEIR_STREAM || info.state == SYN_SENT || info.state >= LISTEN ||
-            info.state == TIME_WAIT || info.state == CLOSE)
-            continue;
-        rest.bytes += info.outq;
-        if (info.state == FIN_WAIT2)
-            rest.n_peer++;
-        else
-            rest.n_fin++;
-    }
-    struct list *l = d->live.next;
-    for (; l != &d->live; l = l->next)
-        rest.n_fin += WEIR_CONTAINER(l, struct plug, link)->state == PLUG_OPEN;
-    return rest;
-}
-
 /* Delivers what the program wrote. Ends when all is acknowledged and the peers have closed too, or
  * nothing moves any more, or a person is impatient. */
 static void door_drain(struct run *r)
@@ -272,6 +282,7 @@ static void door_drain(struct run *r)
     struct door *d = &r->door;
     struct rest before = {.bytes = UINT64_MAX};
     w_ns quiet_since = loop_clock();
+    r->is_draining = true;
     while (!r->is_hurried) {
         struct rest rest = door_rest(d);
         w_ns now = loop_clock();

@@ -19,24 +19,9 @@
 
 _Static_assert(2 * IP_ADDRS <= IP_ADDR_SLOTS * 3 / 4, "the hash has room");
 
-static unsigned slot_of(const struct addr *a)
-{
-    uint64_t h = (a->d[0] ^ a->d[1]) * 0x9e3779b97f4a7c15u;
-    return (unsigned)(h >> 56) % IP_ADDR_SLOTS;
-}
-
-/* The slot that holds a, or the empty one where the search ended. */
-static const struct ip_addr_slot *slot_find(const struct ip *ip, const struct addr *a)
-{
-    unsigned i = slot_of(a);
-    while (ip->slot[i].kind != IP_REMOTE && !addr_eq(&ip->slot[i].addr, a))
-        i = (i + 1) % IP_ADDR_SLOTS;
-    return &ip->slot[i];
-}
-
 static void slot_put(struct ip *ip, const struct addr *a, enum ip_kind kind, unsigned nif)
 {
-    struct ip_addr_slot *s = &ip->slot[slot_find(ip, a) - ip->slot];
+    struct ip_addr_slot *s = &ip->slot[ip_slot_find(ip, a) - ip->slot];
     if (s->kind != IP_REMOTE)
         return; /* a local address is nobody's broadcast, the first one counts */
     *s = (struct ip_addr_slot){.addr = *a, .kind = (uint8_t)kind, .nif = (uint8_t)nif};
@@ -60,7 +45,7 @@ static void slots_rebuild(struct ip *ip)
 
 enum ip_kind ip_addr_kind(const struct ip *ip, const struct nif *nif, const struct addr *a)
 {
-    const struct ip_addr_slot *s = slot_find(ip, a);
+    const struct ip_addr_slot *s = ip_slot_find(ip, a);
     if (WEIR_LIKELY(s->kind == IP_LOCAL))
         return IP_LOCAL;
     if (s->kind == IP_BROADCAST)
@@ -79,7 +64,7 @@ bool ip_is_local(const struct ip *ip, const struct addr *a)
 
 unsigned ip_addr_nif(const struct ip *ip, const struct addr *a)
 {
-    const struct ip_addr_slot *s = slot_find(ip, a);
+    const struct ip_addr_slot *s = ip_slot_find(ip, a);
     if (s->kind != IP_REMOTE)
         return s->nif;
     return addr_is_loopback(a) ? ip->lo : 0;

@@ -74,8 +74,7 @@ static enum drop ip4_output(struct ip *ip, struct nif *nif, const struct dst *d,
                             const struct ip_meta *m, struct pkt *p)
 {
     bool df = m->df && !d->can_frag;
-    struct wire_ip4 h = {.hlen = WIRE_IP4_HLEN,
-                         .tos = m->tos,
+    struct wire_ip4 h = {.tos = m->tos,
                          .ttl = ttl_of(ip, d, m),
                          .proto = m->proto,
                          .total = (uint16_t)(p->len + WIRE_IP4_HLEN),
@@ -87,7 +86,7 @@ static enum drop ip4_output(struct ip *ip, struct nif *nif, const struct dst *d,
     uint8_t *at = pkt_push(p, WIRE_IP4_HLEN);
     p->l3 = p->off;
     p->ecn = m->tos & ECN_MASK;
-    wire_ip4_build(at, &h, NULL);
+    wire_ip4_put(at, &h);
     if (WEIR_UNLIKELY(wire_len(p) > d->mtu))
         return too_big(ip, nif, d, df, p);
     return neigh_output(ip->neigh, nif, &d->nexthop, p);

@@ -8,6 +8,15 @@
 #include "ip/ip.h"
 
 /* ---- addr.c ---- */
+/* The slot that holds a, or the empty one (kind IP_REMOTE) where the search ended. */
+static inline const struct ip_addr_slot *ip_slot_find(const struct ip *ip, const struct addr *a)
+{
+    uint64_t h = (a->d[0] ^ a->d[1]) * 0x9e3779b97f4a7c15u;
+    unsigned i = (unsigned)(h >> 56) % IP_ADDR_SLOTS;
+    while (ip->slot[i].kind != IP_REMOTE && !addr_eq(&ip->slot[i].addr, a))
+        i = (i + 1) % IP_ADDR_SLOTS;
+    return &ip->slot[i];
+}
 /* A usable address of ours to speak to nexthop from, going out by nif [RFC 1122 3.3.4.3]; NULL: we
  * have none. */
 const struct addr *ip_addr_select(const struct ip *, const struct nif *,

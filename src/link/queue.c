@@ -57,25 +57,23 @@ static struct pkt *heap_take(struct qdisc *q)
     return p;
 }
 
-/* Moves what may leave now to `ready`. */
-static void mature(struct qdisc *q, w_ns now)
+void q_mature(struct qdisc *q, w_ns now)
 {
     while (q->n_later > 0 && q->later[0].when <= now)
         pktq_push(&q->ready, heap_take(q));
 }
 
-enum drop q_push(struct qdisc *q, w_ns now, struct pkt *p)
+enum drop q_push_other(struct qdisc *q, w_ns now, struct pkt *p)
 {
-    if (WEIR_UNLIKELY(q_len(q) >= q->limit)) {
+    if (q_len(q) >= q->limit) {
         q->drops++;
         return DROP_QDISC_FULL;
     }
-    if (WEIR_UNLIKELY(p->when > w_ns_add(now, Q_HORIZON_S * W_S))) {
+    if (p->when > w_ns_add(now, Q_HORIZON_S * W_S)) {
         q->drops++;
         return DROP_QDISC_HORIZON;
     }
-    if (q->n_later > 0)
-        mature(q, now);
+    q_mature(q, now);
     if (p->when <= now)
         pktq_push(&q->ready, p);
     else
@@ -83,13 +81,6 @@ enum drop q_push(struct qdisc *q, w_ns now, struct pkt *p)
     q->enqueued++;
     q->high_water = w_u32_max(q->high_water, q_len(q));
     return DROP_NONE;
-}
-
-struct pkt *q_pop(struct qdisc *q, w_ns now)
-{
-    if (q->n_later > 0)
-        mature(q, now);
-    return pktq_pop(&q->ready);
 }
 
 struct pkt *q_pop_any(struct qdisc *q)

@@ -81,11 +81,20 @@ static void hold(struct neigh *n, struct neigh_entry *e, struct pkt *p)
     pktq_push(&e->held, p);
 }
 
+/* The MAC of a group [RFC 1112 6.4]: 01-00-5e and the low 23 bits. */
+static enum drop send_group(struct neigh *n, struct nif *nif, const struct addr *group,
+                            struct pkt *p)
+{
+    const uint8_t *a = addr_ip4_bytes(group);
+    uint8_t mac[WIRE_MAC] = {0x01, 0x00, 0x5e, a[1] & 0x7f, a[2], a[3]};
+    bool is_broadcast = addr_is_limited_broadcast(group);
+    return send_to(n, nif, is_broadcast ? mac_broadcast : mac, group, p);
+}
+
 /* Not known, or known to have failed: ask, and hold the packet meanwhile. */
 static enum drop resolve(struct neigh *n, struct nif *nif, const struct addr *nexthop,
-                         struct pkt *p)
+                         struct neigh_entry *e, struct pkt *p)
 {
-    struct neigh_entry *e = neigh_find(n, nif, nexthop);
     if (e == NULL)
         e = neigh_new(n, nif, nexthop, true);
     if (e == NULL)
@@ -100,30 +109,31 @@ static enum drop resolve(struct neigh *n, struct nif *nif, const struct addr *ne
     return DROP_NONE;
 }
 
-/* The MAC of a group [RFC 1112 6.4]: 01-00-5e and the low 23 bits. */
-static enum drop send_group(struct neigh *n, struct nif *nif, const struct addr *group,
-                            struct pkt *p)
+/* Anything but a neighbour whose MAC is known and fresh. */
+static enum drop output_other(struct neigh *n, struct nif *nif, const struct addr *nexthop,
+                              struct neigh_entry *e, struct pkt *p)
 {
-    const uint8_t *a = addr_ip4_bytes(group);
-    uint8_t mac[WIRE_MAC] = {0x01, 0x00, 0x5e, a[1] & 0x7f, a[2], a[3]};
-    bool is_broadcast = addr_is_limited_broadcast(group);
-    return send_to(n, nif, is_broadcast ? mac_broadcast : mac, group, p);
+    if ((nif->flags & (NIF_L3 | NIF_NOARP)) != 0)
+        return send_to(n, nif, mac_broadcast, nexthop, p);
+    if (addr_is_multicast(nexthop) || addr_is_limited_broadcast(nexthop))
+        return send_group(n, nif, nexthop, p);
+    if (e == NULL || e->state == NEIGH_INCOMPLETE || e->state == NEIGH_FAILED)
+        return resolve(n, nif, nexthop, e, p);
+    WEIR_ASSERT(e->state == NEIGH_STALE);
+    e->state = NEIGH_DELAY;
+    arm(n, e, n->env->conf.neigh_delay_first_probe_ms);
+    e->used = n->env->now;
+    return send_to(n, nif, e->mac, nexthop, p);
 }
 
 enum drop neigh_output(struct neigh *n, struct nif *nif, const struct addr *nexthop, struct pkt *p)
 {
-    if ((nif->flags & (NIF_L3 | NIF_NOARP)) != 0)
-        return send_to(n, nif, mac_broadcast, nexthop, p);
-    if (WEIR_UNLIKELY(addr_is_multicast(nexthop) || addr_is_limited_broadcast(nexthop)))
-        return send_group(n, nif, nexthop, p);
+    const unsigned sendable =
+        1u << NEIGH_REACHABLE | 1u << NEIGH_DELAY | 1u << NEIGH_PROBE | 1u << NEIGH_PERMANENT;
     struct neigh_entry *e = neigh_find(n, nif, nexthop);
-    if (WEIR_UNLIKELY(e == NULL || e->state == NEIGH_INCOMPLETE || e->state == NEIGH_FAILED))
-        return resolve(n, nif, nexthop, p);
+    if (WEIR_UNLIKELY(e == NULL || (sendable >> e->state & 1) == 0))
+        return output_other(n, nif, nexthop, e, p);
     e->used = n->env->now;
-    if (WEIR_UNLIKELY(e->state == NEIGH_STALE)) {
-        e->state = NEIGH_DELAY;
-        arm(n, e, n->env->conf.neigh_delay_first_probe_ms);
-    }
     return send_to(n, nif, e->mac, nexthop, p);
 }
 

@@ -383,6 +383,11 @@ static void full_table_gives_up_what_is_idle(void **state)
         (void)net_flush(&f.n, f.n.nif);
         assert_int_equal(state_of(&f, &late), NEIGH_REACHABLE);
     }
+    /* Whoever asks for us does not push out those we talked to. */
+    struct addr stranger = host(250);
+    (void)arp(&f, ARP_REQUEST, net_peer_mac, &stranger, &our);
+    assert_int_equal(net_flush(&f.n, f.n.nif), 1);
+    assert_int_equal(state_of(&f, &stranger), NEIGH_NONE);
     fix_close(&f);
 }
 

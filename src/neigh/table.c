@@ -17,17 +17,6 @@
 
 enum { GC_LOOK = 128 };
 
-static uint32_t *bucket_of(const struct neigh *n, unsigned nif, const struct addr *a)
-{
-    uint64_t h = (a->d[1] ^ a->d[0] ^ (uint64_t)nif << 32 ^ n->key) * 0x9e3779b97f4a7c15u;
-    return &n->bucket[(h >> 40) & n->bucket_mask];
-}
-
-static struct neigh_entry *entry_at(const struct neigh *n, uint32_t idx)
-{
-    return pool_at(&n->pool, idx);
-}
-
 void neigh_init(struct neigh *n, struct env *env, struct link *link, struct arena *a)
 {
     uint32_t cap = env->conf.n_neigh, buckets = 8;
@@ -39,23 +28,12 @@ void neigh_init(struct neigh *n, struct env *env, struct link *link, struct aren
     n->key = env->key_misc.k0;
 }
 
-struct neigh_entry *neigh_find(const struct neigh *n, const struct nif *nif, const struct addr *a)
-{
-    for (uint32_t i = *bucket_of(n, nif->id, a); i != 0;) {
-        struct neigh_entry *e = entry_at(n, i);
-        if (e->nif == nif->id && addr_eq(&e->addr, a))
-            return e;
-        i = e->chain;
-    }
-    return NULL;
-}
-
 void neigh_remove(struct neigh *n, struct neigh_entry *e, enum drop why)
 {
-    uint32_t idx = neigh_index(n, e), *at = bucket_of(n, e->nif, &e->addr);
+    uint32_t idx = neigh_index(n, e), *at = neigh_bucket(n, e->nif, &e->addr);
     while (*at != idx) {
         WEIR_ASSERT(*at != 0);
-        at = &entry_at(n, *at)->chain;
+        at = &neigh_at(n, *at)->chain;
     }
     *at = e->chain;
     wheel_del(&n->env->wheel, &e->timer);
@@ -93,7 +71,7 @@ static void make_room(struct neigh *n, bool is_needed)
         n->clock_hand = n->clock_hand % n->pool.cap + 1;
         if (!pool_is_live(&n->pool, n->clock_hand))
             continue;
-        struct neigh_entry *e = entry_at(n, n->clock_hand);
+        struct neigh_entry *e = neigh_at(n, n->clock_hand);
         unsigned rank = spare_rank(n, e, is_needed);
         bool is_older = best != NULL && rank == best_rank && e->used < best->used;
         if (rank > best_rank || (rank > 0 && is_older)) {
@@ -113,8 +91,8 @@ struct neigh_entry *neigh_new(struct neigh *n, const struct nif *nif, const stru
     uint32_t idx = pool_take(&n->pool);
     if (idx == 0)
         return NULL;
-    struct neigh_entry *e = entry_at(n, idx);
-    uint32_t *bucket = bucket_of(n, nif->id, a);
+    struct neigh_entry *e = neigh_at(n, idx);
+    uint32_t *bucket = neigh_bucket(n, nif->id, a);
     e->addr = *a;
     e->nif = nif->id;
     e->chain = *bucket;
@@ -149,8 +127,8 @@ int neigh_del(struct neigh *n, struct nif *nif, const struct addr *a)
 void neigh_flush(struct neigh *n, const struct nif *nif)
 {
     for (uint32_t i = 1; i <= n->pool.cap; i++) {
-        if (pool_is_live(&n->pool, i) && entry_at(n, i)->nif == nif->id)
-            neigh_remove(n, entry_at(n, i), DROP_NONE);
+        if (pool_is_live(&n->pool, i) && neigh_at(n, i)->nif == nif->id)
+            neigh_remove(n, neigh_at(n, i), DROP_NONE);
     }
 }
 
@@ -158,7 +136,7 @@ const struct neigh_entry *neigh_iter(const struct neigh *n, uint32_t after)
 {
     for (uint32_t i = after + 1; i <= n->pool.cap; i++) {
         if (pool_is_live(&n->pool, i))
-            return entry_at(n, i);
+            return neigh_at(n, i);
     }
     return NULL;
 }

@@ -10,8 +10,29 @@
 /* timer.obj of an own address's timer is its slot with this bit; of an entry's, its index. */
 #define NEIGH_OBJ_OWN 0x80000000u
 
+static inline struct neigh_entry *neigh_at(const struct neigh *n, uint32_t idx)
+{
+    return (struct neigh_entry *)pool_at(&n->pool, idx);
+}
+static inline uint32_t *neigh_bucket(const struct neigh *n, unsigned nif, const struct addr *a)
+{
+    uint64_t h = (a->d[1] ^ a->d[0] ^ (uint64_t)nif << 8 ^ n->key) * 0x9e3779b97f4a7c15u;
+    return &n->bucket[(h >> 40) & n->bucket_mask];
+}
+/* NULL: not known. */
+static inline struct neigh_entry *neigh_find(const struct neigh *n, const struct nif *nif,
+                                             const struct addr *a)
+{
+    for (uint32_t i = *neigh_bucket(n, nif->id, a); i != 0;) {
+        struct neigh_entry *e = neigh_at(n, i);
+        if (addr_eq(&e->addr, a) && e->nif == nif->id)
+            return e;
+        i = e->chain;
+    }
+    return NULL;
+}
+
 /* ---- table.c ---- */
-struct neigh_entry *neigh_find(const struct neigh *, const struct nif *, const struct addr *);
 /* A new entry in NEIGH_NONE, in the place of an unused one if need be. is_needed: we want to send
  * to it, so any entry not in use gives way; otherwise (somebody asked for us) only one never used.
  * NULL: no room. */

@@ -70,6 +70,44 @@ static inline uint16_t wire_ip4_total(const uint8_t *p) { return w_be16(p + 2); 
 static inline uint8_t wire_ip4_ttl(const uint8_t *p) { return p[8]; }
 static inline uint8_t wire_ip4_proto(const uint8_t *p) { return p[9]; }
 
+/* Whether the 20 bytes at p are a header without options, of no fragment, with a right checksum:
+ * the common case in one look. Lengths and addresses are not judged. */
+static inline bool wire_ip4_is_plain(const uint8_t *p)
+{
+    uint64_t a, b;
+    uint32_t c;
+    memcpy(&a, p, 8);
+    memcpy(&b, p + 8, 8);
+    memcpy(&c, p + 16, 4);
+    uint64_t sum = (a & 0xffffffff) + (a >> 32) + (b & 0xffffffff) + (b >> 32) + c;
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return p[0] == 0x45 && (w_be16(p + 6) & 0x3fff) == 0 && (uint16_t)sum == 0xffff;
+}
+/* wire_ip4_build for a header without options and of no fragment, inline. h->hlen and frag_off are
+ * not looked at. */
+static inline void wire_ip4_put(uint8_t *at, const struct wire_ip4 *h)
+{
+    uint32_t w[5];
+    at[0] = 0x45;
+    at[1] = h->tos;
+    w_put16(at + 2, h->total);
+    w_put16(at + 4, h->id);
+    w_put16(at + 6, h->flags);
+    at[8] = h->ttl;
+    at[9] = h->proto;
+    w_put16(at + 10, 0);
+    memcpy(at + 12, addr_ip4_bytes(&h->src), 4);
+    memcpy(at + 16, addr_ip4_bytes(&h->dst), 4);
+    memcpy(w, at, sizeof w);
+    uint64_t sum = (uint64_t)w[0] + w[1] + w[2] + w[3] + w[4];
+    sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    uint16_t csum = (uint16_t) ~((sum & 0xffff) + (sum >> 16));
+    memcpy(at + 10, &csum, 2);
+}
+
 /* ---- options [RFC 791 3.1, RFC 1122 3.2.1.8, RFC 7126] ------------------------------------ */
 
 enum wire_ip4_opt_type {

@@ -23,7 +23,7 @@ struct cc_ack {
     w_ns now;
     uint64_t delivered;      /* of the whole connection, this ACK included */
     uint64_t rate_Bps;       /* delivery rate sample, 0: none */
-    uint32_t acked;          /* newly acknowledged, cumulatively */
+    uint32_t acked;          /* newly known to have arrived, by an ACK that moved snd.una */
     uint32_t sacked;         /* newly acknowledged, selectively */
     uint32_t lost;           /* newly marked lost */
     uint32_t inflight_prior; /* before this ACK */

@@ -65,23 +65,23 @@ static void drop_acked(struct tcp *tcp, struct tcb *t, tcp_seq una)
     tcp_seq upto = seq_min(una, t->snd.end);
     if (!seq_gt(upto, t->sndq.seq))
         return;
-    bool was_writable = tcp_sndq_is_writable(t);
+    bool was_writable = tcp_sndq_is_writable(tcp, t);
     tcp_sndq_drop(tcp, t, upto);
-    if (!was_writable && tcp_sndq_is_writable(t))
+    if (!was_writable && tcp_sndq_is_writable(tcp, t))
         tcp_event(tcp, t, TCP_EV_OUT);
 }
 
 static void advance(struct tcp *tcp, struct tcb *t, const struct seg *s, struct ack_work *w)
 {
-    w->cc.acked = s->ack - t->snd.una;
-    if (w->cc.acked == 0)
+    w->acked = s->ack - t->snd.una;
+    if (w->acked == 0)
         return;
     tcp_sent_ack(tcp, t, s->ack, w);
     t->snd.una = s->ack;
     t->snd.n_rto = 0;
     t->rtt.first_rto_ms = 0;
-    t->st.bytes_acked += w->cc.acked;
-    uint32_t segs = (w->cc.acked + t->snd.mss - 1) / t->snd.mss;
+    t->st.bytes_acked += w->acked;
+    uint32_t segs = (w->acked + t->snd.mss - 1) / t->snd.mss;
     t->st.delivered += segs;
     env_count_n(tcp->env, STAT_TCPDelivered, segs);
     drop_acked(tcp, t, s->ack);
@@ -101,7 +101,7 @@ static void round_trip(struct tcp *tcp, struct tcb *t, const struct seg *s, stru
     if (w->newest_sent_at != 0) {
         us = (uint32_t)w_u64_min((tcp->env->now - w->newest_sent_at) / W_US, UINT32_MAX);
         us = w_u32_max(us, 1);
-    } else if (w->cc.acked != 0 && (t->flags & TF_TS) != 0 && (s->h.has & TCPH_TS) != 0 &&
+    } else if (w->acked != 0 && (t->flags & TF_TS) != 0 && (s->h.has & TCPH_TS) != 0 &&
                s->h.ts_ecr != 0) {
         uint32_t ms = tcp_now_ms(tcp) + t->snd.ts_off - s->h.ts_ecr;
         if (ms < 300000)
@@ -118,7 +118,7 @@ static void round_trip(struct tcp *tcp, struct tcb *t, const struct seg *s, stru
 static bool is_duplicate(const struct tcb *t, const struct seg *s, const struct ack_work *w,
                          bool wnd_changed)
 {
-    if (w->cc.acked != 0 || t->snd.una == t->snd.nxt)
+    if (w->acked != 0 || t->snd.una == t->snd.nxt)
         return false;
     if ((t->flags & TF_SACK) != 0)
         return w->new_sack;
@@ -130,7 +130,7 @@ static void deadlines(struct tcp *tcp, struct tcb *t, const struct ack_work *w)
     if (t->snd.una == t->snd.nxt) {
         tcp_disarm(t, T_RTO); /* [RFC 6298 5.2] */
         t->snd.backoff = t->snd.wnd == 0 ? t->snd.backoff : 0;
-    } else if (w->cc.acked != 0) {
+    } else if (w->acked != 0) {
         tcp_arm_rto(tcp, t); /* [RFC 6298 5.3] */
     }
     if (t->snd.wnd != 0 && (t->flags & TF_PROBE0) != 0) {

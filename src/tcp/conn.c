@@ -30,7 +30,6 @@ struct tcb *tcp_tcb_new(struct tcp *tcp)
     t->flow.proto = PROTO_TCP;
     t->rcv.limit = c->tcp_rmem_default;
     t->sndq.limit = c->tcp_wmem_default;
-    t->opt.notsent_lowat = c->tcp_notsent_lowat;
     t->opt.rcvlowat = 1;
     t->opt.linger_s = -1;
     t->snd.mss = t->rcv.mss = 536; /* [RFC 9293 3.7.1 MUST-15] */

@@ -78,7 +78,7 @@ static uint32_t poll_closed(const struct tcb *t)
     return was_open ? bits | TCP_EV_IN | TCP_EV_RDHUP : bits;
 }
 
-static uint32_t poll_data(const struct tcb *t)
+static uint32_t poll_data(const struct tcp *tcp, const struct tcb *t)
 {
     uint32_t bits = 0;
     bool is_eof = (t->flags & (TF_FIN_RCVD | TF_RCV_SHUT)) != 0;
@@ -89,7 +89,7 @@ static uint32_t poll_data(const struct tcb *t)
         bits |= TCP_EV_HUP;
     if (is_readable(t))
         bits |= TCP_EV_IN;
-    if (is_shut || tcp_sndq_is_writable(t))
+    if (is_shut || tcp_sndq_is_writable(tcp, t))
         bits |= TCP_EV_OUT;
     if ((t->flags & TF_URG_BYTE) != 0)
         bits |= TCP_EV_PRI;
@@ -100,7 +100,6 @@ static uint32_t poll_data(const struct tcb *t)
 
 uint32_t tcp_poll(const struct tcp *tcp, const struct tcb *t)
 {
-    (void)tcp;
     uint32_t bits = (t->flags & TF_CONNECTED) != 0 ? TCP_EV_CONNECTED : 0u;
     switch (t->state) {
     case TCPS_LISTEN: return t->lsn.n_accept != 0 ? TCP_EV_IN | TCP_EV_ACCEPT : 0;
@@ -109,7 +108,7 @@ uint32_t tcp_poll(const struct tcp *tcp, const struct tcb *t)
     case TCPS_SYN_RECEIVED: return t->err != 0 ? TCP_EV_ERR : 0;
     default: break;
     }
-    return bits | poll_data(t) | (t->err != 0 ? TCP_EV_ERR : 0u);
+    return bits | poll_data(tcp, t) | (t->err != 0 ? TCP_EV_ERR : 0u);
 }
 
 int tcp_take_error(struct tcb *t)

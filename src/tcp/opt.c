@@ -36,7 +36,7 @@ static const struct {
     {TOPT_WINDOW_CLAMP, 0, 1 << 30},
     {TOPT_QUICKACK, INT32_MIN, INT32_MAX},
     {TOPT_USER_TIMEOUT_MS, 0, INT32_MAX},
-    {TOPT_NOTSENT_LOWAT, 0, UINT32_MAX},
+    {TOPT_NOTSENT_LOWAT, INT32_MIN, UINT32_MAX}, /* unsigned in Linux, however it comes */
     {TOPT_LINGER_S, -1, 32767},
     {TOPT_SNDBUF, 4608, 1 << 30},
     {TOPT_RCVBUF, 2304, 1 << 30},
@@ -67,8 +67,11 @@ static int set_flag(struct tcp *tcp, struct tcb *t, uint32_t flag, bool is_on)
         tcp_keep_restart(tcp, t);
     bool lets_go = (flag == TF_NODELAY && is_on) || (flag == TF_CORK && !is_on);
     if (lets_go && is_running(t)) {
-        t->snd.push = t->snd.end;
+        /* TCP_NODELAY lets go what is there even of a corked socket. */
+        uint32_t cork = t->flags & TF_CORK;
+        t->flags &= ~cork;
         tcp_output(tcp, t, false);
+        t->flags |= cork;
     }
     return 0;
 }
@@ -111,7 +114,7 @@ static int set_value(struct tcp *tcp, struct tcb *t, int name, int64_t v)
     case TOPT_WINDOW_CLAMP: t->opt.window_clamp = (uint32_t)v; break;
     case TOPT_QUICKACK: set_quickack(tcp, t, v); break;
     case TOPT_USER_TIMEOUT_MS: t->opt.user_timeout_ms = (uint32_t)v; break;
-    case TOPT_NOTSENT_LOWAT: t->opt.notsent_lowat = v == 0 ? UINT32_MAX : (uint32_t)v; break;
+    case TOPT_NOTSENT_LOWAT: t->opt.notsent_lowat = (uint32_t)v; break;
     case TOPT_LINGER_S: t->opt.linger_s = (int16_t)v; break;
     case TOPT_SNDBUF:
         t->sndq.limit = (uint32_t)v;
@@ -169,7 +172,7 @@ int tcp_opt_get(const struct tcp *tcp, const struct tcb *t, int name, int64_t *v
     case TOPT_WINDOW_CLAMP: *v = t->opt.window_clamp; break;
     case TOPT_QUICKACK: *v = t->rcv.pingpong == 0; break;
     case TOPT_USER_TIMEOUT_MS: *v = t->opt.user_timeout_ms; break;
-    case TOPT_NOTSENT_LOWAT: *v = t->opt.notsent_lowat; break;
+    case TOPT_NOTSENT_LOWAT: *v = (int32_t)t->opt.notsent_lowat; break;
     case TOPT_LINGER_S: *v = t->opt.linger_s; break;
     case TOPT_SNDBUF: *v = t->sndq.limit; break;
     case TOPT_RCVBUF: *v = t->rcv.limit; break;

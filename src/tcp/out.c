@@ -92,13 +92,36 @@ static bool fin_unsent(const struct tcb *t)
 }
 
 /* Largest payload of one packet: whole segments up to what the path takes as one. */
-static uint32_t train_max(const struct tcp *tcp, const struct tcb *t, uint32_t mss)
+static uint32_t path_max(const struct tcp *tcp, const struct tcb *t, uint32_t mss)
 {
     if (tcp->env->conf.tcp_gso == 0)
         return mss;
     uint32_t max = ip_gso_max(tcp->ip, &t->dst);
     uint32_t hdr = 40 + WIRE_TCP_HLEN_MAX; /* of IP and TCP at most */
     return max > hdr + mss ? (max - hdr) / mss * mss : mss;
+}
+
+/* Payload of one packet now: a millisecond's worth at twice the present rate, as large as possible
+ * on short paths, at least tcp_min_tso_segs. A train much longer than that would be a burst for
+ * the network and a silence for the peer. */
+static uint32_t train_max(const struct tcp *tcp, const struct tcb *t, uint32_t mss)
+{
+    uint32_t max = path_max(tcp, t, mss), least = tcp->env->conf.tcp_min_tso_segs * mss;
+    uint32_t shift = t->rtt.min_us >> 9, srtt = t->rtt.srtt8_us >> 3;
+    if (shift == 0 || srtt == 0 || max <= least)
+        return max;
+    uint64_t bytes = 2 * (uint64_t)t->cc.cwnd * 1000 / srtt;
+    if (shift < 32)
+        bytes += 65536u >> shift;
+    return w_u32_max((uint32_t)w_u64_min(bytes, max) / mss * mss, least);
+}
+
+uint32_t tcp_out_goal(const struct tcp *tcp, const struct tcb *t)
+{
+    uint32_t mss = tcp_seg_mss(t), max = path_max(tcp, t, mss);
+    uint32_t half = t->snd.wnd_max > 536 ? t->snd.wnd_max / 2 : t->snd.wnd_max;
+    max = w_u32_min(max, half);
+    return max > mss ? max / mss * mss : mss;
 }
 
 /* [RFC 9293 3.7.4 SHLD-7] as Minshall refined it: a small segment waits while another small one is
@@ -112,13 +135,15 @@ static bool nagle_holds(const struct tcb *t, bool is_more)
     return seq_gt(t->snd.sml, t->snd.una) && seq_leq(t->snd.sml, t->snd.nxt);
 }
 
-/* What cwnd leaves, in bytes; a connection with nothing in flight may always send one segment. */
+/* What cwnd leaves for one packet, in bytes: never more than half of it, so that there are two on
+ * their way; a connection with nothing in flight may always send one segment. */
 static uint32_t cwnd_room(const struct tcb *t, uint32_t mss)
 {
     uint32_t pipe = tcp_pipe(t);
     if (pipe == 0 && t->cc.cwnd < mss)
         return mss;
-    return t->cc.cwnd > pipe ? t->cc.cwnd - pipe : 0;
+    uint32_t half = w_u32_max(t->cc.cwnd / 2 / mss, 1) * mss;
+    return t->cc.cwnd > pipe ? w_u32_min(t->cc.cwnd - pipe, half) : 0;
 }
 
 /* ---- retransmission ---- */
@@ -179,8 +204,9 @@ static enum drop repeat_lost(struct tcp *tcp, struct tcb *t)
 
 /* ---- new data ---- */
 
-/* [RFC 5681 4.1] Idle for longer than an RTO: what cwnd says is no longer known. */
-static void restart_after_idle(struct tcp *tcp, struct tcb *t)
+/* [RFC 5681 4.1] The program writes after nothing was sent for longer than an RTO: what cwnd says
+ * is no longer known. */
+void tcp_out_after_idle(struct tcp *tcp, struct tcb *t)
 {
     const struct weir_conf *c = &tcp->env->conf;
     uint32_t idle_ms = tcp_now_ms(tcp) - t->sndq.sent_ms;
@@ -280,8 +306,6 @@ static enum drop new_data(struct tcp *tcp, struct tcb *t, bool is_more)
     bool cwnd_limited = false, has_sent = false;
     enum drop why = DROP_NONE;
     uint32_t limit = tcp->env->conf.tcp_limit_output_bytes;
-    if (seq_gt(t->snd.end, t->snd.nxt))
-        restart_after_idle(tcp, t);
     uint32_t n;
     while ((n = how_much(tcp, t, is_more, &cwnd_limited)) > 0) {
         if (t->snd.below >= limit)

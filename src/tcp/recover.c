@@ -31,10 +31,11 @@ static void reno_dup(struct tcb *t)
 }
 
 /* [RFC 6582 3.2 step 3] The ACK moved: what it covers beyond the hole had been counted. */
-static void reno_advance(struct tcb *t, uint32_t acked)
+static void reno_advance(struct tcb *t, struct ack_work *w)
 {
-    uint32_t beyond = acked > t->snd.mss ? acked - t->snd.mss : 0;
-    t->snd.sacked -= w_u32_min(t->snd.sacked, beyond);
+    uint32_t beyond = w->acked > t->snd.mss ? w->acked - t->snd.mss : 0;
+    w->was_sacked = w_u32_min(t->snd.sacked, beyond);
+    t->snd.sacked -= w->was_sacked;
     if (t->snd.una == t->snd.nxt)
         t->snd.sacked = 0;
 }
@@ -81,25 +82,27 @@ static void in_recovery(struct tcp *tcp, struct tcb *t, struct ack_work *w)
     if (has_sack(t)) {
         if (w->new_sack)
             tcp_sent_mark_sack_lost(tcp, t);
-        if (w->cc.acked != 0 && t->snd.rtx == 0 && t->snd.lost == 0)
+        if (w->acked != 0 && t->snd.rtx == 0 && t->snd.lost == 0)
             tcp_sent_mark_head_lost(tcp, t); /* as a partial ACK says: the next hole */
-    } else if (w->cc.acked != 0) {
+    } else if (w->acked != 0) {
         tcp_sent_mark_head_lost(tcp, t); /* [RFC 6582 3.2 (5)] partial ACK */
     }
 }
 
 static void grow(struct tcb *t, struct ack_work *w)
 {
-    if (w->cc.acked != 0)
+    /* [RFC 6675 5, RFC 5681 3.1] What SACK or duplicates told of before has had its effect. */
+    w->cc.acked = w->acked + w->cc.sacked - w_u32_min(w->was_sacked, w->acked);
+    if (w->acked != 0)
         cc_on_ack(&t->cc, &w->cc);
 }
 
 void tcp_recover_ack(struct tcp *tcp, struct tcb *t, struct ack_work *w)
 {
-    if (w->cc.acked != 0) {
+    if (w->acked != 0) {
         t->snd.dupacks = 0;
         if (!has_sack(t))
-            reno_advance(t, w->cc.acked);
+            reno_advance(t, w);
     } else if (w->is_dup) {
         if (t->snd.dupacks < UINT8_MAX)
             t->snd.dupacks++;

@@ -23,7 +23,8 @@ struct ack_work {
     struct cc_ack cc;
     tcp_seq prior_una;
     uint32_t lost_prior;
-    uint32_t acked_segs; /* for counters */
+    uint32_t acked;      /* snd.una moved by this much */
+    uint32_t was_sacked; /* of it, known to have arrived before */
     bool is_dup;         /* duplicate ACK [RFC 5681 2], or one with new SACK information */
     bool new_sack, has_dsack;
     bool rtx_acked;      /* some acknowledged range had been retransmitted */
@@ -120,7 +121,8 @@ void tcp_sndq_drop(struct tcp *, struct tcb *, tcp_seq upto);
 uint32_t tcp_sndq_attach(struct tcb *, tcp_seq seq, uint32_t n, struct pkt *p);
 void tcp_sndq_free(struct tcp *, struct tcb *);
 static inline uint32_t tcp_sndq_bytes(const struct tcb *t) { return t->snd.end - t->sndq.seq; }
-bool tcp_sndq_is_writable(const struct tcb *);
+bool tcp_sndq_has_room(const struct tcp *, const struct tcb *);
+bool tcp_sndq_is_writable(const struct tcp *, const struct tcb *);
 void tcp_sndq_grow(struct tcp *, struct tcb *);
 
 /* ---- sent.c: what is in flight ---- */
@@ -183,6 +185,11 @@ uint32_t tcp_seg_mss(const struct tcb *);
 void tcp_out_mark(struct tcp *, struct tcb *);
 /* Sends what may be sent: retransmissions, data, ACK. is_more: hold a last small piece. */
 void tcp_output(struct tcp *, struct tcb *, bool is_more);
+/* Before the first bytes of a write are queued. */
+void tcp_out_after_idle(struct tcp *, struct tcb *);
+/* A train of this many bytes is what a program's writes are gathered to: whole segments, at most
+ * half the peer's largest window. */
+uint32_t tcp_out_goal(const struct tcp *, const struct tcb *);
 /* T_PERSIST fired. False: t is gone. */
 bool tcp_out_persist(struct tcp *, struct tcb *);
 void tcp_out_remove(struct tcp *, struct tcb *);

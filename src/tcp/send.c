@@ -58,6 +58,17 @@ static int64_t after_write(struct tcp *tcp, struct tcb *t, uint32_t n, unsigned 
     return n;
 }
 
+/* How much of a write may be taken now: what fills the train being gathered, then, if the buffer is
+ * not full, another. So a write can go beyond SO_SNDBUF by less than a train, as in Linux. */
+static uint32_t next_piece(const struct tcp *tcp, const struct tcb *t)
+{
+    uint32_t goal = tcp_out_goal(tcp, t);
+    uint32_t unsent = seq_ahead(t->snd.end, t->snd.nxt);
+    if (unsent != 0 && unsent % goal != 0 && unsent < goal)
+        return goal - unsent;
+    return tcp_sndq_has_room(tcp, t) ? goal : 0;
+}
+
 int64_t tcp_send(struct tcp *tcp, struct tcb *t, const void *bytes, size_t n, unsigned flags)
 {
     int err = send_state(t);
@@ -65,14 +76,22 @@ int64_t tcp_send(struct tcp *tcp, struct tcb *t, const void *bytes, size_t n, un
         return err;
     if (n == 0)
         return 0;
-    uint32_t used = tcp_sndq_bytes(t);
-    if (used >= t->sndq.limit)
-        return -EAGAIN;
-    uint32_t room = t->sndq.limit - used;
-    uint32_t want = n < room ? (uint32_t)n : room;
-    uint32_t done = tcp_sndq_append(tcp, t, bytes, want);
+    if (tcp_sndq_bytes(t) == 0)
+        tcp_out_after_idle(tcp, t);
+    uint32_t done = 0, want = n < UINT32_MAX / 2 ? (uint32_t)n : UINT32_MAX / 2;
+    while (done < want) {
+        uint32_t piece = w_u32_min(next_piece(tcp, t), want - done);
+        if (piece == 0)
+            break;
+        uint32_t k = tcp_sndq_append(tcp, t, (const uint8_t *)bytes + done, piece);
+        done += k;
+        if (k < piece)
+            break;
+        if (done < want)
+            tcp_output(tcp, t, true); /* what is full may go while the rest is copied */
+    }
     if (done == 0)
-        return no_memory(tcp, t);
+        return tcp_sndq_has_room(tcp, t) ? no_memory(tcp, t) : -EAGAIN;
     /* Only the whole of a write asks for a push, or ends urgent data. */
     if (done < n)
         flags &= ~(unsigned)TCP_MSG_OOB;
@@ -92,6 +111,8 @@ int tcp_send_space(struct tcp *tcp, struct tcb *t, struct tcp_iov *v, unsigned m
 
 int64_t tcp_send_commit(struct tcp *tcp, struct tcb *t, size_t n, unsigned flags)
 {
+    if (tcp_sndq_bytes(t) == 0)
+        tcp_out_after_idle(tcp, t);
     tcp_sndq_commit(tcp, t, (uint32_t)n);
     return n == 0 ? 0 : after_write(tcp, t, (uint32_t)n, flags);
 }

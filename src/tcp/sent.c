@@ -146,6 +146,8 @@ void tcp_sent_ack(struct tcp *tcp, struct tcb *t, tcp_seq una, struct ack_work *
     struct sent_rec *r = tcp_sent_at(tcp, t->snd.rec_head);
     while (r != NULL && seq_lt(r->start, una)) {
         account(r, w);
+        if ((r->flags & SENT_SACKED) != 0)
+            w->was_sacked += seq_min(r->end, una) - r->start;
         if (seq_gt(r->end, una)) {
             sums(t, r, r->start - una);
             r->start = una;

@@ -193,13 +193,20 @@ uint32_t tcp_sndq_attach(struct tcb *t, tcp_seq seq, uint32_t n, struct pkt *p)
 
 /* As Linux: writable while two thirds of the buffer suffice for what is queued, so that a waiting
  * writer is woken for a useful amount. */
-bool tcp_sndq_is_writable(const struct tcb *t)
+bool tcp_sndq_is_writable(const struct tcp *tcp, const struct tcb *t)
 {
     uint32_t used = tcp_sndq_bytes(t);
-    uint32_t unsent = seq_ahead(t->snd.end, t->snd.nxt);
-    if (unsent >= t->opt.notsent_lowat && unsent != 0)
+    if (!tcp_sndq_has_room(tcp, t))
         return false;
-    return used < t->sndq.limit && t->sndq.limit - used >= used / 2;
+    return t->sndq.limit - used >= used / 2;
+}
+
+bool tcp_sndq_has_room(const struct tcp *tcp, const struct tcb *t)
+{
+    uint32_t lowat =
+        t->opt.notsent_lowat != 0 ? t->opt.notsent_lowat : tcp->env->conf.tcp_notsent_lowat;
+    uint32_t unsent = seq_ahead(t->snd.end, t->snd.nxt);
+    return tcp_sndq_bytes(t) < t->sndq.limit && (unsent < lowat || unsent == 0);
 }
 
 /* Room for two windows, counted with Linux's cost of a segment, so that an ACK's worth of data is

@@ -141,7 +141,7 @@ static void options_keep_what_they_are_told(void **state)
         {TOPT_TOS, 0x10, 256},
         {TOPT_TTL, 5, 256},
         {TOPT_LINGER_S, 5, -2},
-        {TOPT_NOTSENT_LOWAT, 5, -1},
+        {TOPT_NOTSENT_LOWAT, 5, 0},
     };
     struct lab l;
     (void)state;

@@ -3,7 +3,7 @@
  * Addresses: a program's sockaddr to and from weir's, and the few destinations that mean another.
  *
  * Two mappings, both here and nowhere else. With --host-loopback the host's 127.0.0.1 and ::1 are
- * behind the network's gateway, so a destination on the loopback goes there. Without it, a resolver
+ * behind the network's gateway, so a destination on the loopback goes there. A resolver
  * that /etc/resolv.conf names on the loopback (systemd-resolved, dnsmasq) would be weir's own,
  * where nobody listens: port 53 of such an address goes to the network's own resolver, if it has
  * one. The program is told the address it asked for, by getpeername and as the source of answers.
@@ -121,10 +121,10 @@ void name_map(struct door *d, struct plug *p, struct weir_addr *a)
     const struct weir_addr *to = NULL;
     if (!addr_is_loopback(&ip))
         return;
-    if (d->conf->backend.can_host_loopback)
-        to = &d->gw;
-    else if (a->port == PORT_DNS && is_resolver(d, a))
+    if (a->port == PORT_DNS && is_resolver(d, a))
         to = &d->dns;
+    else if (d->conf->backend.can_host_loopback)
+        to = &d->gw;
     if (to == NULL || !is_known(to))
         return;
     p->asked = *a;

@@ -3,9 +3,10 @@
  * One TCP over the real rooms below it, fed segments, time and calls made of bytes; every invariant
  * of its connections is asserted after each step (tcb_check), and at the end every pool is full.
  *
- * Each step takes an opcode and a few operands. Sequence and acknowledgement numbers of segments are
- * small offsets from what the connection expects, so that most of them matter; flags, windows and
- * options are as they come. Segments go to a listener's port and to a connection opened from here.
+ * Each step takes an opcode and a few operands. Sequence and acknowledgement numbers of segments
+ * are small offsets from what the connection expects, so that most of them matter; flags, windows
+ * and options are as they come. Segments go to a listener's port and to a connection opened from
+ * here.
  */
 #include "fuzz.h"
 

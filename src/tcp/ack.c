@@ -127,9 +127,9 @@ static bool is_duplicate(const struct tcb *t, const struct seg *s, const struct 
 
 static void deadlines(struct tcp *tcp, struct tcb *t, const struct ack_work *w)
 {
+    /* The doubled timeout stays until a sample computes it afresh [RFC 6298 5.7, Karn]. */
     if (t->snd.una == t->snd.nxt) {
         tcp_disarm(t, T_RTO); /* [RFC 6298 5.2] */
-        t->snd.backoff = t->snd.wnd == 0 ? t->snd.backoff : 0;
     } else if (w->acked != 0) {
         tcp_arm_rto(tcp, t); /* [RFC 6298 5.3] */
     }

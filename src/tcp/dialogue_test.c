@@ -236,7 +236,8 @@ static void half_open_answers(void **state)
     lab_out(&l, "S. 0:0(0) ack 1 <mss 1460>");
     lab_in(&l, ". 1:1(0) ack 2 win 1000"); /* of what was never sent */
     lab_out(&l, "R 2:2(0)");
-    lab_in(&l, "R 7:7(0)"); /* inside the window, not exact */
+    lab_in(&l, "R 7:7(0)"); /* inside the window, not exact: [RFC 5961 3.2] */
+    lab_out(&l, ". 1:1(0) ack 1");
     assert_int_equal(l.tcp.syns.in_use, 1);
     lab_in(&l, "R 1:1(0)");
     assert_int_equal(l.tcp.syns.in_use, 0);
@@ -354,7 +355,7 @@ static void close_with_unread_data_resets(void **state)
     lab_settle(&l);
     lab_out(&l, "F. 1:1(0) ack 1");
     lab_in(&l, "P. 1:11(10) ack 2 win 5000"); /* after close */
-    lab_out(&l, "R. 2:2(0) ack 1");
+    lab_out(&l, "R 2:2(0)");
     lab_close(&l);
 }
 

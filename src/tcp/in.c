@@ -259,13 +259,22 @@ static enum drop take_text(struct tcp *tcp, struct tcb *t, struct seg *s)
     }
     if (is_unwanted(t, s)) {
         tcp_count(tcp, STAT_TCPAbortOnData);
-        (void)tcp_reset_out(tcp, t, 0);
+        tcp_seg_rst_reply(tcp, &t->flow, s); /* [RFC 9293 3.10.7.1] the reset that it will believe */
+        (void)tcp_done(tcp, t, 0);
         return DROP_TCP_RCV_SHUT;
     }
     enum drop why = tcp_data_in(tcp, t, s);
     if (t->state == TCPS_FIN_WAIT_2 && (t->flags & TF_FIN_RCVD) != 0)
         (void)tcp_to_time_wait(tcp, t);
     return why;
+}
+
+/* [RFC 9293 3.5 figure 7, MUST-10] Both opened at once: the SYN-ACK repeats a SYN we have, and its ACK
+ * completes the handshake. */
+static bool is_simultaneous(const struct tcb *t, const struct seg *s)
+{
+    return t->state == TCPS_SYN_RECEIVED && (s->h.flags & TCPF_ACK) != 0 &&
+           s->end == s->seq + 1 && s->end == t->rcv.nxt && s->ack == t->snd.nxt;
 }
 
 enum drop tcp_in_sync(struct tcp *tcp, struct tcb *t, struct seg *s)
@@ -277,11 +286,13 @@ enum drop tcp_in_sync(struct tcp *tcp, struct tcb *t, struct seg *s)
         return why;
     if ((s->h.flags & TCPF_RST) != 0)
         return take_rst(tcp, t, s, &is_gone);
-    if ((s->h.flags & TCPF_SYN) != 0) {
+    if ((s->h.flags & TCPF_SYN) != 0 && !is_simultaneous(t, s)) {
         tcp_count(tcp, STAT_TCPSYNChallenge);
         tcp_challenge(tcp, t); /* [RFC 5961 4.2] */
         return DROP_TCP_SYN_CHALLENGE;
     }
+    if ((s->h.flags & TCPF_SYN) != 0)
+        tcp_ack_now(tcp, t); /* it may not know yet that we have its SYN */
     if ((s->h.flags & TCPF_ACK) == 0)
         return DROP_TCP_NO_ACK;
     if (t->state == TCPS_SYN_RECEIVED)

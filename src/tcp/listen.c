@@ -294,21 +294,25 @@ enum drop tcp_in_half_open(struct tcp *tcp, struct syn_rec *r, struct seg *s, ui
         (r->opts & SYN_TS) != 0 && (s->h.has & TCPH_TS) != 0 && ts_lt(s->h.ts_val, r->ts_recent);
     if (is_old && (flags & TCPF_RST) == 0) {
         tcp_count(tcp, STAT_PAWSEstab);
-        (void)tcp_seg_syn_ack(tcp, r);
+        (void)tcp_seg_half_ack(tcp, r);
         return DROP_TCP_PAWS;
     }
     /* The window of a SYN-ACK is never more than 65535. */
     bool is_inside = s->end == nxt || seq_between(s->seq, nxt, nxt + 0xffff) ||
                      seq_between(s->end - 1, nxt, nxt + 0xffff);
     if ((flags & TCPF_RST) != 0) {
-        if (s->seq != nxt) /* [RFC 5961 3.2] */
-            return DROP_TCP_RST_INEXACT;
+        if (s->seq != nxt) {
+            /* [RFC 5961 3.2] inside the window: let it say so again, exactly */
+            if (is_inside && tcp_challenge_allowed(tcp))
+                (void)tcp_seg_half_ack(tcp, r);
+            return is_inside ? DROP_TCP_RST_INEXACT : DROP_TCP_RST_WINDOW;
+        }
         tcp_syn_rec_drop(tcp, r);
         return DROP_TCP_RST;
     }
     if (!is_inside || (flags & TCPF_SYN) != 0) {
         if (tcp_challenge_allowed(tcp))
-            (void)tcp_seg_syn_ack(tcp, r);
+            (void)tcp_seg_half_ack(tcp, r);
         return is_inside ? DROP_TCP_SYN_CHALLENGE : DROP_TCP_SEQ;
     }
     if ((flags & TCPF_ACK) == 0)

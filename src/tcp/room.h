@@ -177,6 +177,8 @@ void tcp_seg_rst(struct tcp *, struct tcb *);
 /* Without a tcb. */
 void tcp_seg_rst_reply(struct tcp *, const struct flow *, const struct seg *);
 enum drop tcp_seg_syn_ack(struct tcp *, struct syn_rec *);
+/* A bare ACK from SYN-RECEIVED. */
+enum drop tcp_seg_half_ack(struct tcp *, const struct syn_rec *);
 void tcp_seg_tw_ack(struct tcp *, const struct tw_rec *);
 /* Payload of a full segment now, SACK option counted. */
 uint32_t tcp_seg_mss(const struct tcb *);

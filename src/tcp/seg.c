@@ -326,6 +326,33 @@ enum drop tcp_seg_syn_ack(struct tcp *tcp, struct syn_rec *r)
     return send_stateless(tcp, &r->flow, &h);
 }
 
+/* [RFC 9293 3.10.7.4 first] <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> to what is not acceptable. */
+enum drop tcp_seg_half_ack(struct tcp *tcp, const struct syn_rec *r)
+{
+    const struct tcb *l = tcp_at(tcp, r->lsn);
+    struct dst d = {.nif = 0};
+    uint32_t wnd, ts_off;
+    tcp_seq iss;
+    uint8_t wscale;
+    if (ip_route(tcp->ip, &r->flow.remote, &r->flow.local, &d) != 0)
+        return DROP_IP_NO_ROUTE;
+    bool has_ts = (r->opts & SYN_TS) != 0;
+    uint32_t mss = tcp_advmss(tcp, l, &d, &r->flow) - (has_ts ? WIRE_TCP_TS_LEN : 0u);
+    tcp_wnd_initial(tcp, l, mss, &wnd, &wscale);
+    tcp_isn(tcp, &r->flow, &iss, &ts_off);
+    wnd = w_u32_min(wnd, 0xffff) >> ((r->opts & SYN_WSCALE) != 0 ? wscale : 0);
+    struct wire_tcp h = {
+        .seq = r->iss + 1,
+        .ack = r->irs + 1,
+        .flags = TCPF_ACK,
+        .wnd = (uint16_t)wnd,
+        .has = has_ts ? TCPH_TS : 0,
+        .ts_val = tcp_now_ms(tcp) + ts_off,
+        .ts_ecr = r->ts_recent,
+    };
+    return send_stateless(tcp, &r->flow, &h);
+}
+
 void tcp_seg_tw_ack(struct tcp *tcp, const struct tw_rec *r)
 {
     uint32_t ts_off;

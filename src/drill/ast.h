@@ -31,22 +31,22 @@ enum echo_kind { ECHO_NONE, ECHO_TCP, ECHO_UDP, ECHO_RAW };
 
 struct script_pkt {
     bool is_out;
-    bool is_any_opts;   /* <...>: whatever options there are */
-    bool is_bad_csum;   /* inbound: a wrong transport checksum */
+    bool is_any_opts; /* <...>: whatever options there are */
+    bool is_bad_csum; /* inbound: a wrong transport checksum */
     bool has_win, has_label, has_ports, has_csum_err;
-    uint8_t proto;      /* PROTO_TCP, PROTO_UDP, PROTO_ICMP4, PROTO_ICMP6 */
+    uint8_t proto; /* PROTO_TCP, PROTO_UDP, PROTO_ICMP4, PROTO_ICMP6 */
     uint8_t tos_check, tos;
-    int16_t ttl;        /* -1: not said */
+    int16_t ttl; /* -1: not said */
     uint32_t label;
     uint16_t sport, dport;
-    uint32_t len;       /* payload bytes of TCP, UDP, ICMP echo */
+    uint32_t len; /* payload bytes of TCP, UDP, ICMP echo */
     /* TCP */
     uint16_t flags, win, urg;
     uint32_t seq, ack;
     uint8_t n_opt, opt[SCRIPT_OPT_MAX]; /* option bytes, numbers as in the script */
     /* ICMP */
     uint8_t icmp_type, icmp_code;
-    uint8_t echo;       /* enum echo_kind: what the message quotes */
+    uint8_t echo; /* enum echo_kind: what the message quotes */
     bool has_mtu, has_id;
     uint32_t mtu, id;
     uint32_t echo_seq, echo_len;
@@ -75,11 +75,11 @@ struct expr {
 
 struct script_call {
     const char *name;
-    bool is_blocking;   /* had "...TIME" */
+    bool is_blocking; /* had "...TIME" */
     int64_t end_us;
     struct expr *args;
     struct expr *result;
-    const char *err;    /* errno's name, or NULL */
+    const char *err; /* errno's name, or NULL */
 };
 
 /* ---- events ---- */
@@ -109,10 +109,10 @@ enum ip_mode { IP_UNSET, IP_V4, IP_V6, IP_MAPPED };
 struct script_opts {
     enum ip_mode ip;
     int64_t tolerance_us;
-    int64_t tolerance_ppm;  /* of the time since the last event; the larger tolerance counts */
+    int64_t tolerance_ppm; /* of the time since the last event; the larger tolerance counts */
     uint32_t mtu;
-    int64_t ts_tick_us;     /* 0: timestamp values are not checked */
-    bool is_ts_scaled;      /* --tcp_ts_ecr_scaled */
+    int64_t ts_tick_us; /* 0: timestamp values are not checked */
+    bool is_ts_scaled;  /* --tcp_ts_ecr_scaled */
     bool is_strict_segments;
     const char *local_ip, *remote_ip; /* NULL: the default */
     uint16_t bind_port, connect_port;
@@ -122,11 +122,11 @@ struct script {
     const char *path;
     struct mem mem;
     struct script_opts opts;
-    const char *init;        /* shell text before the first event, or NULL */
+    const char *init; /* shell text before the first event, or NULL */
     unsigned init_line;
     struct event *events;
     unsigned n_events;
-    const char *skip;        /* why this script cannot be run, or NULL */
+    const char *skip; /* why this script cannot be run, or NULL */
     unsigned skip_line;
 };
 

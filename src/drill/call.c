@@ -8,8 +8,8 @@
  *
  * A call without "...TIME" must be answered at once. A call with it may be answered at once too,
  * but its time must be right: `+0...0 read(...)`. The calls themselves are in call_sock.c,
- * call_opt.c, call_io.c and call_poll.c, one table each; descriptors are the script's numbers, which the run
- * maps to files of the file table.
+ * call_opt.c, call_io.c and call_poll.c, one table each; descriptors are the script's numbers,
+ * which the run maps to files of the file table.
  *
  * A result of ENOPROTOOPT or EOPNOTSUPP that the script does not expect means that the stack says
  * it does not have the thing: the script is skipped and says why, it does not fail.
@@ -129,7 +129,8 @@ static bool check_result(struct run *r, const struct pending *x)
 /* "...TIME" counts from where the event's own time counts from. */
 static int64_t end_us(const struct run *r, const struct event *ev)
 {
-    return ev->when.kind == WHEN_ABS ? ev->call->end_us : r->due_us - ev->when.us + ev->call->end_us;
+    return ev->when.kind == WHEN_ABS ? ev->call->end_us
+                                     : r->due_us - ev->when.us + ev->call->end_us;
 }
 
 static void pending_free(struct pending *x)
@@ -157,9 +158,10 @@ static bool call_end(struct run *r, struct pending *x)
     const struct event *ev = r->ev;
     r->ev = x->ev;
     char got[128];
+    bool is_ok = x->def->finish == NULL || x->def->finish(r, x);
     show_result(x->result, got, sizeof(got));
     run_trace(r, "%s(…) = %s", x->ev->call->name, got);
-    bool is_ok = (x->def->finish == NULL || x->def->finish(r, x)) && check_result(r, x);
+    is_ok = is_ok && check_result(r, x);
     int64_t off = x->ev->call->is_blocking ? run_now_us(r) - x->end_us : 0;
     if (is_ok && (off < 0 ? -off : off) > run_tolerance_us(r))
         is_ok = run_fail(r, "%s returned %.6f s too %s", x->ev->call->name,

@@ -77,7 +77,8 @@ static bool take_io(struct run *r, struct pending *x, enum io_shape shape)
     else
         is_ok = iov_len(r, arg_field(x->arg[1], "msg_iov"), &n);
     unsigned flags_at = shape == IO_BUF ? 3 : shape == IO_MSG ? 2 : RUN_ARGS;
-    if (!is_ok || (x->n_arg > flags_at && !arg_int(r, x->arg[flags_at], &flags)))
+    bool has_flags = flags_at < RUN_ARGS && x->n_arg > flags_at;
+    if (!is_ok || (has_flags && !arg_int(r, x->arg[flags_at], &flags)))
         return false;
     x->flags = (unsigned)flags;
     x->fc.flags = x->flags;
@@ -204,7 +205,8 @@ static enum call_status begin_pipe(struct run *r, struct pending *x)
     for (unsigned i = 0; i < RUN_FDS && made < 2; i++)
         if (r->fds[i].kind == FD_FREE) {
             r->fds[i] = (struct fd){.kind = made == 0 ? FD_PIPE_IN : FD_PIPE_OUT,
-                                    .num = (int)num[made], .pipe_peer = (int)num[0]};
+                                    .num = (int)num[made],
+                                    .pipe_peer = (int)num[0]};
             made++;
         }
     return call_answer(x, made == 2 ? 0 : -EMFILE);
@@ -250,9 +252,9 @@ static bool finish_splice(struct run *r, struct pending *x)
     struct fd *out = fd_of(r, to);
     int64_t from = 0;
     bool is_in = out != NULL && out->kind == FD_PIPE_OUT;
-    struct fd *pipe = is_in                               ? fd_of(r, out->pipe_peer)
+    struct fd *pipe = is_in                          ? fd_of(r, out->pipe_peer)
                       : arg_int(r, x->arg[0], &from) ? fd_of(r, from)
-                                                          : NULL;
+                                                     : NULL;
     if (x->result <= 0 || pipe == NULL)
         return true;
     pipe->pipe_n = is_in ? pipe->pipe_n + (size_t)x->result : pipe->pipe_n - (size_t)x->result;

@@ -34,7 +34,8 @@ static bool put_pair(struct run *r, const struct expr *e, const char *const name
 /* The bytes of a value; *n is how many. */
 static bool put_value(struct run *r, const struct expr *e, uint8_t out[VALUE_MAX], size_t *n)
 {
-    static const char *const linger[] = {"onoff", "linger"}, *const timeval[] = {"tv_sec", "tv_usec"};
+    static const char *const linger[] = {"onoff", "linger"}, *const timeval[] = {"tv_sec",
+                                                                                 "tv_usec"};
     *n = 0;
     if (e->kind == EX_STRING) {
         *n = strlen(e->text) < VALUE_MAX ? strlen(e->text) : VALUE_MAX;
@@ -62,8 +63,8 @@ static bool put_value(struct run *r, const struct expr *e, uint8_t out[VALUE_MAX
 static bool take_option(struct run *r, struct pending *x, int64_t *level, int64_t *name,
                         int64_t *len)
 {
-    return arg_fd(r, x, 0, FD_SOCK) && arg_int(r, x->arg[1], level) && arg_int(r, x->arg[2], name) &&
-           arg_int(r, x->arg[4], len);
+    return arg_fd(r, x, 0, FD_SOCK) && arg_int(r, x->arg[1], level) &&
+           arg_int(r, x->arg[2], name) && arg_int(r, x->arg[4], len);
 }
 
 static enum call_status begin_setsockopt(struct run *r, struct pending *x)
@@ -156,8 +157,8 @@ static bool finish_ioctl(struct run *r, struct pending *x)
         return true;
     if (!arg_int(r, x->arg[2], &want))
         return false;
-    return want == x->fc.result || run_fail(r, "ioctl gave %" PRId64 " instead of %" PRId64,
-                                            x->fc.result, want);
+    return want == x->fc.result ||
+           run_fail(r, "ioctl gave %" PRId64 " instead of %" PRId64, x->fc.result, want);
 }
 
 const struct call_def calls_opt[] = {

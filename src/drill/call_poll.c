@@ -85,8 +85,9 @@ static bool finish_poll(struct run *r, struct pending *x)
         if (!arg_int(r, revents, &want) || !poll_item(r, e, &f, &bits))
             return false;
         if (bits != (uint32_t)want)
-            return run_fail(r, "poll gave revents 0x%" PRIx32 " instead of 0x%" PRIx64
-                               " for descriptor %d", bits, (uint64_t)want, f != NULL ? f->num : -1);
+            return run_fail(
+                r, "poll gave revents 0x%" PRIx32 " instead of 0x%" PRIx64 " for descriptor %d",
+                bits, (uint64_t)want, f != NULL ? f->num : -1);
     }
     return true;
 }
@@ -140,8 +141,11 @@ static enum call_status begin_epoll_ctl(struct run *r, struct pending *x)
     }
     if (!take_event(r, x->arg[3], &events, &data))
         return CALL_BAD;
-    *w = (struct watch){.is_used = true, .fd = (int)num, .events = (uint32_t)events,
-                        .data = (uint64_t)data, .has_edge = true};
+    *w = (struct watch){.is_used = true,
+                        .fd = (int)num,
+                        .events = (uint32_t)events,
+                        .data = (uint64_t)data,
+                        .has_edge = true};
     file_set_user(host_files(r->host), f->file, f);
     return call_answer(x, 0);
 }
@@ -153,7 +157,8 @@ static void take_edges(struct run *r)
     for (struct fd *f = file_event_pop(host_files(r->host), &bits); f != NULL;
          f = file_event_pop(host_files(r->host), &bits))
         for (unsigned i = 0; i < RUN_FDS; i++) {
-            struct watch *w = r->fds[i].kind == FD_EPOLL ? watch_of(&r->fds[i], f->num, false) : NULL;
+            struct watch *w =
+                r->fds[i].kind == FD_EPOLL ? watch_of(&r->fds[i], f->num, false) : NULL;
             if (w != NULL)
                 w->has_edge = true;
         }
@@ -208,8 +213,9 @@ static bool finish_epoll_wait(struct run *r, struct pending *x)
         if (!take_event(r, e, &events, &data))
             return false;
         if (bits != (uint32_t)events || (uint64_t)data != w->data)
-            return run_fail(r, "epoll_wait gave events 0x%" PRIx32 " of %" PRIu64
-                               " instead of 0x%" PRIx64 " of %" PRId64,
+            return run_fail(r,
+                            "epoll_wait gave events 0x%" PRIx32 " of %" PRIu64
+                            " instead of 0x%" PRIx64 " of %" PRId64,
                             bits, w->data, (uint64_t)events, data);
         e = x->arg[1]->kind == EX_LIST ? e->next : NULL;
     }

@@ -19,7 +19,8 @@
 static bool addr_text(struct run *r, const struct expr *e, struct weir_addr *out)
 {
     struct addr a;
-    const char *text = e->kind == EX_WORD && e->has_args && e->kids != NULL ? e->kids->text : e->text;
+    const char *text =
+        e->kind == EX_WORD && e->has_args && e->kids != NULL ? e->kids->text : e->text;
     if (text == NULL || addr_parse(text, &a) != 0)
         return run_fail(r, "an IP address was expected");
     memcpy(out->ip, a.b, sizeof(out->ip));
@@ -192,8 +193,8 @@ static enum call_status begin_shutdown(struct run *r, struct pending *x)
     int64_t how = 0;
     if (!arg_fd(r, x, 0, FD_SOCK) || !arg_int(r, x->arg[1], &how))
         return CALL_BAD;
-    return call_answer(x, file_shutdown(host_files(r->host), host_clock(r->host), x->fd->file,
-                                        (int)how));
+    return call_answer(
+        x, file_shutdown(host_files(r->host), host_clock(r->host), x->fd->file, (int)how));
 }
 
 const struct call_def calls_sock[] = {

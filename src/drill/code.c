@@ -24,27 +24,69 @@
 
 enum { STACK = 32, NAME_MAX_LEN = 31 };
 
-#define F(name) {"tcpi_" #name, offsetof(struct weir_tcp_info, name),                              \
-                 sizeof(((struct weir_tcp_info *)0)->name)}
+#define F(name)                                                                                    \
+    {                                                                                              \
+        "tcpi_" #name, offsetof(struct weir_tcp_info, name),                                       \
+            sizeof(((struct weir_tcp_info *)0)->name)                                              \
+    }
 
 static const struct {
     const char *name;
     size_t at, n;
 } fields[] = {
-    F(state), F(ca_state), F(retransmits), F(probes), F(backoff), F(options), F(rto), F(ato),
-    F(snd_mss), F(rcv_mss), F(unacked), F(sacked), F(lost), F(retrans), F(fackets),
-    F(last_data_sent), F(last_ack_sent), F(last_data_recv), F(last_ack_recv), F(pmtu),
-    F(rcv_ssthresh), F(rtt), F(rttvar), F(snd_ssthresh), F(snd_cwnd), F(advmss), F(reordering),
-    F(rcv_rtt), F(rcv_space), F(total_retrans), F(pacing_rate), F(max_pacing_rate), F(bytes_acked),
-    F(bytes_received), F(segs_out), F(segs_in), F(notsent_bytes), F(min_rtt), F(data_segs_in),
-    F(data_segs_out), F(delivery_rate), F(busy_time), F(rwnd_limited), F(sndbuf_limited),
-    F(delivered), F(delivered_ce), F(bytes_sent), F(bytes_retrans), F(dsack_dups), F(reord_seen),
-    F(rcv_ooopack), F(snd_wnd), F(rcv_wnd), F(rehash),
+    F(state),         F(ca_state),
+    F(retransmits),   F(probes),
+    F(backoff),       F(options),
+    F(rto),           F(ato),
+    F(snd_mss),       F(rcv_mss),
+    F(unacked),       F(sacked),
+    F(lost),          F(retrans),
+    F(fackets),       F(last_data_sent),
+    F(last_ack_sent), F(last_data_recv),
+    F(last_ack_recv), F(pmtu),
+    F(rcv_ssthresh),  F(rtt),
+    F(rttvar),        F(snd_ssthresh),
+    F(snd_cwnd),      F(advmss),
+    F(reordering),    F(rcv_rtt),
+    F(rcv_space),     F(total_retrans),
+    F(pacing_rate),   F(max_pacing_rate),
+    F(bytes_acked),   F(bytes_received),
+    F(segs_out),      F(segs_in),
+    F(notsent_bytes), F(min_rtt),
+    F(data_segs_in),  F(data_segs_out),
+    F(delivery_rate), F(busy_time),
+    F(rwnd_limited),  F(sndbuf_limited),
+    F(delivered),     F(delivered_ce),
+    F(bytes_sent),    F(bytes_retrans),
+    F(dsack_dups),    F(reord_seen),
+    F(rcv_ooopack),   F(snd_wnd),
+    F(rcv_wnd),       F(rehash),
 };
 
 enum op {
-    OP_OPEN, OP_OR, OP_AND, OP_NOT, OP_EQ, OP_NE, OP_LE, OP_GE, OP_LT, OP_GT, OP_BOR, OP_BXOR,
-    OP_BAND, OP_SHL, OP_SHR, OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_MOD, OP_NEG, OP_POS, OP_INV,
+    OP_OPEN,
+    OP_OR,
+    OP_AND,
+    OP_NOT,
+    OP_EQ,
+    OP_NE,
+    OP_LE,
+    OP_GE,
+    OP_LT,
+    OP_GT,
+    OP_BOR,
+    OP_BXOR,
+    OP_BAND,
+    OP_SHL,
+    OP_SHR,
+    OP_ADD,
+    OP_SUB,
+    OP_MUL,
+    OP_DIV,
+    OP_MOD,
+    OP_NEG,
+    OP_POS,
+    OP_INV,
 };
 
 /* Longest spellings first, so that "<=" is not "<". */
@@ -53,10 +95,10 @@ static const struct {
     enum op op;
     uint8_t rank;
 } binary[] = {
-    {"or", OP_OR, 1},   {"and", OP_AND, 2}, {"==", OP_EQ, 4}, {"!=", OP_NE, 4}, {"<=", OP_LE, 4},
-    {">=", OP_GE, 4},   {"<<", OP_SHL, 8},  {">>", OP_SHR, 8}, {"//", OP_DIV, 10}, {"<", OP_LT, 4},
-    {">", OP_GT, 4},    {"|", OP_BOR, 5},   {"^", OP_BXOR, 6}, {"&", OP_BAND, 7}, {"+", OP_ADD, 9},
-    {"-", OP_SUB, 9},   {"*", OP_MUL, 10},  {"/", OP_DIV, 10}, {"%", OP_MOD, 10},
+    {"or", OP_OR, 1}, {"and", OP_AND, 2}, {"==", OP_EQ, 4},  {"!=", OP_NE, 4},   {"<=", OP_LE, 4},
+    {">=", OP_GE, 4}, {"<<", OP_SHL, 8},  {">>", OP_SHR, 8}, {"//", OP_DIV, 10}, {"<", OP_LT, 4},
+    {">", OP_GT, 4},  {"|", OP_BOR, 5},   {"^", OP_BXOR, 6}, {"&", OP_BAND, 7},  {"+", OP_ADD, 9},
+    {"-", OP_SUB, 9}, {"*", OP_MUL, 10},  {"/", OP_DIV, 10}, {"%", OP_MOD, 10},
 };
 
 /* A value; a comparison remembers its right side, for a < b < c. */
@@ -92,8 +134,8 @@ static bool info_value(struct run *r, size_t i, int64_t *out)
     memset(&info, 0, sizeof(info));
     if (r->info_fd == NULL || r->info_fd->kind != FD_SOCK)
         return run_fail(r, "there is no socket to ask for %s", fields[i].name);
-    int e = file_getsockopt(host_files(r->host), host_clock(r->host), r->info_fd->file, 6, 11, &info,
-                            &n);
+    int e = file_getsockopt(host_files(r->host), host_clock(r->host), r->info_fd->file, 6, 11,
+                            &info, &n);
     if (e < 0)
         return run_fail(r, "TCP_INFO: %s", strerror(-e));
     uint64_t v = 0;

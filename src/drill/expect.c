@@ -81,9 +81,9 @@ static void say_due(const struct run *r, char *buf, size_t cap)
 
 /* What one expectation has found so far. */
 struct found {
-    struct script_pkt k;  /* in script's numbers; merged */
+    struct script_pkt k; /* in script's numbers; merged */
     int64_t first_us, last_us;
-    uint32_t piece;       /* payload of the first segment */
+    uint32_t piece; /* payload of the first segment */
     unsigned n;
     bool is_payload_ok;
 };
@@ -134,9 +134,10 @@ static bool take_piece(struct run *r, struct conn *c, const struct script_pkt *w
     if (packet_read(s->bytes, s->n, &p) < 0)
         return false;
     bool is_payload_ok = packet_to_script(&p, c, want, &k);
-    bool continues = f->n == 0 || (k.seq == f->k.seq + f->k.len && k.len != 0 && k.len <= f->piece &&
-                                   f->k.len % f->piece == 0 && k.ack == f->k.ack &&
-                                   (k.flags & ~FROM_LAST) == (f->k.flags & ~FROM_LAST));
+    bool continues =
+        f->n == 0 || (k.seq == f->k.seq + f->k.len && k.len != 0 && k.len <= f->piece &&
+                      f->k.len % f->piece == 0 && k.ack == f->k.ack &&
+                      (k.flags & ~FROM_LAST) == (f->k.flags & ~FROM_LAST));
     if (!continues)
         return false;
     if (f->n++ == 0) {

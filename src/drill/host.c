@@ -134,7 +134,7 @@ void host_settle(struct host *h)
             return;
         weir_tick(h->w, h->now);
     }
-    WEIR_ASSERT(!"the stack comes to rest");
+    WEIR_NEVER_HERE("the stack comes to rest");
 }
 
 struct file_call *host_answer(struct host *h)
@@ -190,11 +190,6 @@ void host_take(struct host *h, struct sent_pkt *p)
 int host_set(struct host *h, const char *name, const char *value)
 {
     return weir_set(h->w, name, value);
-}
-
-uint64_t host_counter(const struct host *h, const char *name)
-{
-    return weir_counter_named(h->w, name);
 }
 
 int64_t host_inq(struct host *h, int file) { return weir_inq(h->w, file_sock(h->files, file)); }

@@ -44,7 +44,8 @@ w_ns host_now(const struct host *);
 bool host_run(struct host *, w_ns until, bool stops);
 /* A packet arrives now. False: the stack had no memory for it. */
 bool host_inject(struct host *, const uint8_t *bytes, size_t n);
-/* What the calls made now have caused: packets, answered calls. After every call of host_files(). */
+/* What the calls made now have caused: packets, answered calls. After every call made on
+ * host_files(). */
 void host_settle(struct host *);
 
 /* The packets not yet taken, oldest first; unlink with host_take, which frees it. */
@@ -61,6 +62,5 @@ int64_t host_outq(struct host *, int file);
 uint32_t host_poll(struct host *, int file);
 /* A setting by name and text, while running: 0, -ENOENT, -EINVAL, -ERANGE. */
 int host_set(struct host *, const char *name, const char *value);
-uint64_t host_counter(const struct host *, const char *name);
 
 #endif

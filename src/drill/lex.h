@@ -9,9 +9,9 @@
 
 enum tok_kind {
     TOK_END,
-    TOK_INT,    /* num */
-    TOK_HEX,    /* num */
-    TOK_FLOAT,  /* num: millionths */
+    TOK_INT,   /* num */
+    TOK_HEX,   /* num */
+    TOK_FLOAT, /* num: millionths */
     TOK_WORD,
     TOK_STRING, /* s, n: between the quotes */
     TOK_SHELL,  /* between backquotes */
@@ -20,8 +20,8 @@ enum tok_kind {
     TOK_DOTS,   /* ... */
     TOK_IP4,
     TOK_IP6,
-    TOK_CHAR,   /* any other single character: s[0] */
-    TOK_BAD,    /* s: what is wrong, n its length */
+    TOK_CHAR, /* any other single character: s[0] */
+    TOK_BAD,  /* s: what is wrong, n its length */
 };
 
 struct tok {

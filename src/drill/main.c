@@ -32,14 +32,14 @@ static const char help[] =
     "Runs packet scripts (the language of packetdrill, see docs/drill.md) against the stack, in\n"
     "virtual time: packets in, packets expected, system calls, assertions over tcp_info.\n"
     "\n"
-    "  -v, --verbose          every event with its virtual time (one script after the other)\n"
+    "  -v, --verbose          every event with its virtual time, one script after the other\n"
     "  -6, --ipv6             IPv6, for scripts that do not choose with --ip_version\n"
-    "      --lenient          packets that a script never mentions may be left over, as in packetdrill\n"
+    "      --lenient          packets a script never mentions may be left over, as in packetdrill\n"
     "  -j, --jobs N           worker processes (default: one per core; 0: none, for a debugger)\n"
     "  -h, --help             this text\n"
     "\n"
-    "Prints a paragraph for each script that failed, and \"N passed, N failed\". Exit status: 0 all\n"
-    "passed, 1 a script failed, 2 wrong usage or not a script.\n";
+    "Prints a paragraph for each script that failed, and \"N passed, N failed\".\n"
+    "Exit status: 0 all passed, 1 a script failed, 2 wrong usage or not a script.\n";
 
 enum slot_state { SLOT_WAITING, SLOT_RUNNING, SLOT_DONE };
 
@@ -268,12 +268,10 @@ static bool parse_jobs(const char *text, unsigned *jobs)
 /* 0: go on; 1: help was asked for; 2: wrong. */
 static int parse_args(struct batch *b, int argc, char **argv)
 {
-    static const struct option longs[] = {{"verbose", no_argument, NULL, 'v'},
-                                          {"ipv6", no_argument, NULL, '6'},
-                                          {"lenient", no_argument, NULL, 'l'},
-                                          {"jobs", required_argument, NULL, 'j'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
+    static const struct option longs[] = {
+        {"verbose", no_argument, NULL, 'v'}, {"ipv6", no_argument, NULL, '6'},
+        {"lenient", no_argument, NULL, 'l'}, {"jobs", required_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},    {0}};
     optind = 1;
     for (int c = 0; (c = getopt_long(argc, argv, "v6j:h", longs, NULL)) != -1;) {
         if (c == 'v') {
@@ -302,7 +300,9 @@ int drill_main(int argc, char **argv)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     struct batch b = {.conf = {.ip_version = 4},
-                      .jobs = cores < 1 ? 1 : cores > JOBS_MAX ? JOBS_MAX : (unsigned)cores};
+                      .jobs = cores < 1          ? 1
+                              : cores > JOBS_MAX ? JOBS_MAX
+                                                 : (unsigned)cores};
     int status = parse_args(&b, argc, argv);
     if (status == 0) {
         b.jobs = b.conf.trace != NULL && b.jobs > 1 ? 1 : b.jobs;

@@ -5,7 +5,8 @@
  * A script is a tree of a few hundred nodes whose lives all end together, so a chain of chunks is
  * all the management it needs. Chunks are 16 KiB, or as large as one request. Owned by the script;
  * called by the parser. Pointers stay valid until mem_free. Everything is zeroed, and every piece
- * is aligned for any type. Without memory the program ends: it is a command, and its input is small.
+ * is aligned for any type. Without memory the program ends: it is a command, and its input is
+ * small.
  */
 #include "drill/ast.h"
 

@@ -124,14 +124,19 @@ static void learn_inbound(const struct script_pkt *k, struct conn *c)
     c->remote_isn = k->seq;
 }
 
-static size_t put_tcp(uint8_t *at, const struct script_pkt *script, struct conn *c, bool is_ts_scaled)
+static size_t put_tcp(uint8_t *at, const struct script_pkt *script, struct conn *c,
+                      bool is_ts_scaled)
 {
     struct script_pkt k = *script;
     learn_inbound(&k, c);
     tcp_to_live(&k, c, is_ts_scaled);
     struct wire_tcp h = {.sport = k.has_ports && k.sport ? k.sport : c->rport,
                          .dport = k.has_ports && k.dport ? k.dport : c->lport,
-                         .seq = k.seq, .ack = k.ack, .flags = k.flags, .wnd = k.win, .urg = k.urg};
+                         .seq = k.seq,
+                         .ack = k.ack,
+                         .flags = k.flags,
+                         .wnd = k.win,
+                         .urg = k.urg};
     size_t hlen = WIRE_TCP_HLEN + k.n_opt;
     wire_tcp_build(at, &h);
     memcpy(at + WIRE_TCP_HLEN, k.opt, k.n_opt);
@@ -168,13 +173,23 @@ static void put_ip(uint8_t *at, const struct ip_frame *f, size_t n)
 {
     uint8_t ttl = f->ttl < 0 ? 255 : (uint8_t)f->ttl;
     if (addr_is_ip4(f->src)) {
-        struct wire_ip4 h = {.hlen = WIRE_IP4_HLEN, .tos = f->tos, .ttl = ttl, .proto = f->proto,
-                             .total = (uint16_t)(WIRE_IP4_HLEN + n), .flags = IP4_DF,
-                             .src = *f->src, .dst = *f->dst};
+        struct wire_ip4 h = {.hlen = WIRE_IP4_HLEN,
+                             .tos = f->tos,
+                             .ttl = ttl,
+                             .proto = f->proto,
+                             .total = (uint16_t)(WIRE_IP4_HLEN + n),
+                             .flags = IP4_DF,
+                             .src = *f->src,
+                             .dst = *f->dst};
         wire_ip4_build(at, &h, NULL);
     } else {
-        struct wire_ip6 h = {.tclass = f->tos, .next = f->proto, .hlim = ttl, .label = f->label,
-                             .plen = (uint16_t)n, .src = *f->src, .dst = *f->dst};
+        struct wire_ip6 h = {.tclass = f->tos,
+                             .next = f->proto,
+                             .hlim = ttl,
+                             .label = f->label,
+                             .plen = (uint16_t)n,
+                             .src = *f->src,
+                             .dst = *f->dst};
         wire_ip6_build(at, &h);
     }
 }
@@ -182,7 +197,9 @@ static void put_ip(uint8_t *at, const struct ip_frame *f, size_t n)
 /* The datagram an ICMP error quotes: one that this host sent. */
 static size_t put_echo(uint8_t *at, const struct script_pkt *k, struct conn *c)
 {
-    struct ip_frame f = {.src = &c->local, .dst = &c->remote, .ttl = 64,
+    struct ip_frame f = {.src = &c->local,
+                         .dst = &c->remote,
+                         .ttl = 64,
                          .proto = k->echo == ECHO_UDP ? PROTO_UDP : PROTO_TCP};
     size_t hlen = ip_hlen(&f);
     uint8_t *l4 = at + hlen;
@@ -234,8 +251,12 @@ static void put_csum(uint8_t *l4, size_t n, const struct ip_frame *f, bool is_ba
 
 size_t packet_build(const struct script_pkt *k, struct conn *c, bool is_ts_scaled, uint8_t *out)
 {
-    struct ip_frame f = {.src = &c->remote, .dst = &c->local, .proto = k->proto, .tos = k->tos,
-                         .ttl = k->ttl, .label = k->label};
+    struct ip_frame f = {.src = &c->remote,
+                         .dst = &c->local,
+                         .proto = k->proto,
+                         .tos = k->tos,
+                         .ttl = k->ttl,
+                         .label = k->label};
     size_t hlen = ip_hlen(&f), n = 0;
     uint8_t *l4 = out + hlen;
     if (k->proto == PROTO_TCP)
@@ -373,7 +394,8 @@ static bool ts_of(const struct script_pkt *k, uint32_t *val)
 }
 
 /* What an outbound segment teaches: our initial sequence number, our timestamp clock. */
-static void learn_outbound(const struct script_pkt *live, struct conn *c, const struct script_pkt *want)
+static void learn_outbound(const struct script_pkt *live, struct conn *c,
+                           const struct script_pkt *want)
 {
     bool is_syn = (live->flags & TCPF_SYN) != 0, has_ack = (live->flags & TCPF_ACK) != 0;
     bool is_rst = (live->flags & TCPF_RST) != 0;

@@ -17,12 +17,12 @@ enum { CONN_TS = 64, PKT_BYTES_MAX = 65535 + 40, PKT_TEXT = 512 };
 
 struct conn {
     struct conn *next;
-    int fd;                  /* script's descriptor, -1: none yet */
+    int fd; /* script's descriptor, -1: none yet */
     uint8_t proto;
-    bool is_connecting;      /* the local port is not known yet: the first packet out tells */
+    bool is_connecting; /* the local port is not known yet: the first packet out tells */
     struct addr local, remote;
     uint16_t lport, rport;
-    /* sequence numbers: live = script + isn; a SYN of ours: live = script - script_isn + local_isn */
+    /* sequence numbers: live = script + isn; our SYN: live = script - script_isn + local_isn */
     bool has_local_isn, has_remote_isn, is_synced;
     uint32_t local_isn, script_isn, remote_isn;
     uint32_t new_remote_isn; /* of a SYN that came on a synchronized connection */
@@ -35,14 +35,14 @@ struct conn {
     uint32_t first_script_ts, first_live_ts;
     /* flow labels: the script's and the live one of the last packet that had one */
     uint32_t script_label, live_label;
-    bool is_urgent;          /* urgent data came: what is read is not what lies in the stream */
+    bool is_urgent; /* urgent data came: what is read is not what lies in the stream */
 };
 
 /* A packet off the wire: the fields, in live numbers, and where it came from. */
 struct live_pkt {
     struct script_pkt k;
     struct addr src, dst;
-    const uint8_t *payload;  /* k.len bytes, in the caller's memory */
+    const uint8_t *payload; /* k.len bytes, in the caller's memory */
     struct addr echo_src, echo_dst;
 };
 
@@ -60,7 +60,8 @@ size_t packet_build(const struct script_pkt *, struct conn *, bool is_ts_scaled,
 /* Reads what came out. 0, or -EINVAL when it is no packet of a kind we know. */
 WEIR_MUST_CHECK int packet_read(const uint8_t *bytes, size_t n, struct live_pkt *);
 /* Learns from an outbound packet that is to answer `want`, then writes it in the script's numbers
- * into *out, payload checked (false: it is not the stream's bytes). want NULL: nothing is learnt. */
+ * into *out, payload checked (false: it is not the stream's bytes). want NULL: nothing is learnt.
+ * */
 bool packet_to_script(const struct live_pkt *, struct conn *, const struct script_pkt *want,
                       struct script_pkt *out);
 /* One line in the script's notation. */

@@ -248,8 +248,8 @@ static bool parse_option(struct parser *p)
 {
     struct tok name = p->tok;
     size_t i = 0;
-    while (i < WEIR_COUNT(options) && (strlen(options[i].name) != name.n ||
-                                       memcmp(options[i].name, name.s, name.n) != 0))
+    while (i < WEIR_COUNT(options) &&
+           (strlen(options[i].name) != name.n || memcmp(options[i].name, name.s, name.n) != 0))
         i++;
     if (i == WEIR_COUNT(options))
         return parse_fail(p, "expected an option weir drill knows");
@@ -282,7 +282,8 @@ static bool parse_when(struct parser *p, struct when *w)
         return false;
     if (!parse_seconds(p, &w->end_us))
         return false;
-    return w->end_us >= w->us || parse_fail(p, "expected a range that does not end before it begins");
+    return w->end_us >= w->us ||
+           parse_fail(p, "expected a range that does not end before it begins");
 }
 
 static bool parse_action(struct parser *p, struct event *e)
@@ -347,8 +348,8 @@ int script_parse(struct script *s, const char *path, const char *text, size_t n,
 {
     struct parser p = {.script = s, .err = err};
     *s = (struct script){.path = path};
-    s->opts = (struct script_opts){.ip = ip, .tolerance_us = 4000, .bind_port = 8080,
-                                   .connect_port = 8080};
+    s->opts = (struct script_opts){
+        .ip = ip, .tolerance_us = 4000, .bind_port = 8080, .connect_port = 8080};
     err->text[0] = '\0';
     lex_init(&p.lex, text, n);
     return parse_script(&p) ? 0 : -EINVAL;

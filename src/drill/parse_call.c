@@ -3,12 +3,13 @@
  * The parser's part for system calls.
  *
  *     call = [... SECONDS] NAME ( args ) = result [ERRNO] [( note )]
- *     expr = ... | NUMBER | "text"[...] | NAME [( args )] [= expr] | [ args ] | { args } | expr "|" expr
+ *     expr = ... | NUMBER | "text"[...] | NAME [( args )] [= expr] | [ args ] | { args } | expr "|"
+ * expr
  *
  * One shape serves every structure of the language: {fd=4, events=POLLIN}, {..., 100},
- * {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("1.2.3.4")}, {msg_iov(1)=[...]}. What a
- * call makes of it is the call's business (call_*.c); an argument that makes no sense is found when
- * the event runs.
+ * {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("1.2.3.4")}, {msg_iov(1)=[...]}. What
+ * a call makes of it is the call's business (call_*.c); an argument that makes no sense is found
+ * when the event runs.
  *
  * The expression parser keeps its own stack of open brackets, EXPR_DEPTH deep, instead of calling
  * itself. Invariant: `place` is where the next operand goes, `slot` is the expression a '|' would
@@ -92,9 +93,9 @@ static void expr_or(struct expr_parser *x)
 {
     struct expr *first = *x->slot;
     if (first->kind != EX_OR) {
-        struct expr *or = expr_new(x->p, EX_OR);
+        struct expr * or = expr_new(x->p, EX_OR);
         or->kids = first;
-        *x->slot = or;
+        *x->slot = or ;
     }
     x->place = &(*x->slot)->kids;
     while (*x->place != NULL)
@@ -154,7 +155,8 @@ static bool parse_expr(struct parser *p, char closer, struct expr **out)
     if (closer != '\0' && !expr_open(&x, closer))
         return false;
     while (!is_done) {
-        bool is_empty = x.wants_operand && x.depth > 0 && x.place == &x.stack[x.depth - 1].last->kids;
+        bool is_empty =
+            x.wants_operand && x.depth > 0 && x.place == &x.stack[x.depth - 1].last->kids;
         if (is_empty && tok_is_char(&p->tok, x.stack[x.depth - 1].closer))
             expr_close(&x);
         else if (!(x.wants_operand ? expr_operand(&x) : expr_after(&x, &is_done)))

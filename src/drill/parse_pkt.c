@@ -65,7 +65,8 @@ static bool parse_seq(struct parser *p, uint32_t *seq, uint32_t *len)
     uint32_t end = 0;
     if (!parse_u32(p, seq) || !parse_char(p, ':') || !parse_u32(p, &end) || !parse_len(p, len))
         return false;
-    return end == *seq + *len || parse_fail(p, "expected START:END(LENGTH) with END - START = LENGTH");
+    return end == *seq + *len ||
+           parse_fail(p, "expected START:END(LENGTH) with END - START = LENGTH");
 }
 
 /* ---- ip ---- */
@@ -131,7 +132,8 @@ static bool opt_put(struct parser *p, struct script_pkt *k, const void *bytes, s
 }
 
 /* An option of kind, whole length n and a value of n - 2 bytes. */
-static bool opt_number(struct parser *p, struct script_pkt *k, unsigned kind, unsigned n, uint32_t v)
+static bool opt_number(struct parser *p, struct script_pkt *k, unsigned kind, unsigned n,
+                       uint32_t v)
 {
     uint8_t b[8] = {(uint8_t)kind, (uint8_t)n};
     for (unsigned i = 2; i < n; i++)
@@ -153,8 +155,9 @@ static bool parse_hex(struct parser *p, uint8_t *out, unsigned max, unsigned *n)
     if (!is_hex)
         return parse_fail(p, "expected an even number of hexadecimal digits, %u at most", max * 2);
     for (size_t i = 0; i < len; i++) {
-        unsigned d = isdigit((unsigned char)s[i]) ? (unsigned)(s[i] - '0')
-                                                  : (unsigned)(tolower((unsigned char)s[i]) - 'a' + 10);
+        unsigned d = isdigit((unsigned char)s[i])
+                         ? (unsigned)(s[i] - '0')
+                         : (unsigned)(tolower((unsigned char)s[i]) - 'a' + 10);
         out[i / 2] = (uint8_t)(i % 2 == 0 ? d << 4 : out[i / 2] | d);
     }
     *n = (unsigned)(len / 2);
@@ -243,8 +246,7 @@ static bool opt_fastopen(struct parser *p, struct script_pkt *k)
 
 static bool opt_fastopen_exp(struct parser *p, struct script_pkt *k)
 {
-    uint8_t b[SCRIPT_OPT_MAX] = {TCPO_EXP, 0, TCPO_EXP_FASTOPEN >> 8,
-                                          TCPO_EXP_FASTOPEN & 0xff};
+    uint8_t b[SCRIPT_OPT_MAX] = {TCPO_EXP, 0, TCPO_EXP_FASTOPEN >> 8, TCPO_EXP_FASTOPEN & 0xff};
     unsigned n = 0;
     if (!parse_hex(p, b + 4, SCRIPT_OPT_MAX - 4, &n))
         return false;
@@ -281,10 +283,12 @@ static bool parse_tcp_option(struct parser *p, struct script_pkt *k)
     static const struct {
         const char *name;
         bool (*parse)(struct parser *, struct script_pkt *);
-    } kinds[] = {{"mss", opt_mss},       {"wscale", opt_wscale}, {"nop", opt_nop},
-                 {"eol", opt_eol},       {"sackOK", opt_sack_ok}, {"sack", opt_sack},
-                 {"TS", opt_ts},         {"md5", opt_md5},       {"FO", opt_fastopen},
-                 {"FOEXP", opt_fastopen_exp}, {"ECN", opt_accecn}, {"raw", opt_raw}};
+    } kinds[] = {{"mss", opt_mss},        {"wscale", opt_wscale},
+                 {"nop", opt_nop},        {"eol", opt_eol},
+                 {"sackOK", opt_sack_ok}, {"sack", opt_sack},
+                 {"TS", opt_ts},          {"md5", opt_md5},
+                 {"FO", opt_fastopen},    {"FOEXP", opt_fastopen_exp},
+                 {"ECN", opt_accecn},     {"raw", opt_raw}};
     for (size_t i = 0; i < WEIR_COUNT(kinds); i++)
         if (take_word(p, kinds[i].name))
             return kinds[i].parse(p, k);
@@ -373,28 +377,44 @@ struct icmp_name {
     uint8_t number;
 };
 
-static const struct icmp_name icmp4_types[] = {{"echo_reply", 0},        {"unreachable", 3},
-                                               {"source_quench", 4},     {"redirect", 5},
-                                               {"echo_request", 8},      {"time_exceeded", 11},
+static const struct icmp_name icmp4_types[] = {{"echo_reply", 0},         {"unreachable", 3},
+                                               {"source_quench", 4},      {"redirect", 5},
+                                               {"echo_request", 8},       {"time_exceeded", 11},
                                                {"parameter_problem", 12}, {"timestamp_request", 13},
-                                               {"timestamp_reply", 14},  {NULL, 0}};
-static const struct icmp_name icmp6_types[] = {{"unreachable", 1},       {"packet_too_big", 2},
-                                               {"time_exceeded", 3},     {"parameter_problem", 4},
-                                               {"echo_request", 128},    {"echo_reply", 129},
+                                               {"timestamp_reply", 14},   {NULL, 0}};
+static const struct icmp_name icmp6_types[] = {{"unreachable", 1},
+                                               {"packet_too_big", 2},
+                                               {"time_exceeded", 3},
+                                               {"parameter_problem", 4},
+                                               {"echo_request", 128},
+                                               {"echo_reply", 129},
                                                {NULL, 0}};
-static const struct icmp_name icmp4_codes[] = {
-    {"net_unreachable", 0},      {"host_unreachable", 1},     {"protocol_unreachable", 2},
-    {"port_unreachable", 3},     {"frag_needed", 4},          {"source_route_failed", 5},
-    {"net_unknown", 6},          {"host_unknown", 7},         {"source_host_isolated", 8},
-    {"net_prohibited", 9},       {"host_prohibited", 10},     {"net_unreachable_for_tos", 11},
-    {"host_unreachable_for_tos", 12}, {"packet_filtered", 13}, {"precedence_violation", 14},
-    {"precedence_cutoff", 15},   {"ttl_exceeded", 0},         {"reassembly_time_exceeded", 1},
-    {NULL, 0}};
+static const struct icmp_name icmp4_codes[] = {{"net_unreachable", 0},
+                                               {"host_unreachable", 1},
+                                               {"protocol_unreachable", 2},
+                                               {"port_unreachable", 3},
+                                               {"frag_needed", 4},
+                                               {"source_route_failed", 5},
+                                               {"net_unknown", 6},
+                                               {"host_unknown", 7},
+                                               {"source_host_isolated", 8},
+                                               {"net_prohibited", 9},
+                                               {"host_prohibited", 10},
+                                               {"net_unreachable_for_tos", 11},
+                                               {"host_unreachable_for_tos", 12},
+                                               {"packet_filtered", 13},
+                                               {"precedence_violation", 14},
+                                               {"precedence_cutoff", 15},
+                                               {"ttl_exceeded", 0},
+                                               {"reassembly_time_exceeded", 1},
+                                               {NULL, 0}};
 static const struct icmp_name icmp6_codes[] = {
-    {"net_unreachable", 0},     {"no_route", 0},          {"admin_prohibited", 1},
-    {"not_neighbour", 2},       {"address_unreachable", 3}, {"port_unreachable", 4},
-    {"exceeded_hop_limit", 0},  {"exceeded_frag_time", 1}, {"header_field", 0},
-    {"unknown_next_header", 1}, {"unknown_option", 2},    {NULL, 0}};
+    {"net_unreachable", 0},     {"no_route", 0},
+    {"admin_prohibited", 1},    {"not_neighbour", 2},
+    {"address_unreachable", 3}, {"port_unreachable", 4},
+    {"exceeded_hop_limit", 0},  {"exceeded_frag_time", 1},
+    {"header_field", 0},        {"unknown_next_header", 1},
+    {"unknown_option", 2},      {NULL, 0}};
 
 static bool take_icmp_name(struct parser *p, const struct icmp_name *v, uint8_t *out)
 {

@@ -2,12 +2,12 @@
  *
  * The run of a script: its events one after the other, in virtual time.
  *
- * Theory of operation. An event has a time: absolute, relative to when the event before it happened,
- * or none (*). Before an inbound packet, a call, a shell line or a code block, the host runs up to
- * that time; an outbound packet is looked for (expect.c) and its time is checked. A call that blocks
- * is begun at its time and stays pending; whatever happens next may answer it, and its answer must
- * come at the time after the "...". Only one call can be pending, as packetdrill has one thread for
- * them: the next call waits for it.
+ * Theory of operation. An event has a time: absolute, relative to when the event before it
+ * happened, or none (*). Before an inbound packet, a call, a shell line or a code block, the host
+ * runs up to that time; an outbound packet is looked for (expect.c) and its time is checked. A call
+ * that blocks is begun at its time and stays pending; whatever happens next may answer it, and its
+ * answer must come at the time after the "...". Only one call can be pending, as packetdrill has
+ * one thread for them: the next call waits for it.
  *
  * Nothing here depends on the real clock or on anything outside the script, so a script that fails
  * fails always, in the same way.
@@ -175,7 +175,9 @@ static bool run_begin(struct run *r)
     hc.remote = r->remote;
     r->host = host_new(&hc, &why);
     r->bytes = malloc(PKT_BYTES_MAX);
-    return (r->host != NULL && r->bytes != NULL) || run_fail(r, "%s", why != NULL ? why : "no memory");
+    if (r->host == NULL && is_6)
+        return run_skip(r, "the stack has no IPv6 (%s)", why);
+    return (r->host != NULL && r->bytes != NULL) || run_fail(r, "%s", why);
 }
 
 static void run_end(struct run *r)

@@ -21,21 +21,21 @@ struct watch {
     int fd;
     uint32_t events;
     uint64_t data;
-    bool has_edge;             /* EPOLLET: something happened since it was last reported */
+    bool has_edge; /* EPOLLET: something happened since it was last reported */
 };
 
 /* What a descriptor of the script stands for. */
 struct fd {
     enum fd_kind kind;
-    int num;                /* the script's number */
-    int file;               /* FD_SOCK */
+    int num;  /* the script's number */
+    int file; /* FD_SOCK */
     int family, type;
     bool is_nonblock, is_listening;
-    uint16_t lport;         /* as bound, 0: not */
+    uint16_t lport; /* as bound, 0: not */
     struct conn *conn;
     uint32_t send_off, recv_off; /* bytes of the stream so far */
-    size_t pipe_n;          /* FD_PIPE_IN: bytes in it */
-    int pipe_peer;          /* FD_PIPE_OUT: script's number of the reading end */
+    size_t pipe_n;               /* FD_PIPE_IN: bytes in it */
+    int pipe_peer;               /* FD_PIPE_OUT: script's number of the reading end */
     struct watch watch[EPOLL_WATCHES];
 };
 
@@ -50,9 +50,9 @@ struct pending {
     uint8_t *buf;
     size_t n;
     unsigned flags;
-    w_ns deadline;          /* of a poll or epoll_wait, on host_now()'s clock */
-    int64_t end_us;         /* when it must return, if its event has "...TIME" */
-    int64_t result;         /* ≥ 0 or -errno */
+    w_ns deadline;  /* of a poll or epoll_wait, on host_now()'s clock */
+    int64_t end_us; /* when it must return, if its event has "...TIME" */
+    int64_t result; /* ≥ 0 or -errno */
 };
 
 struct var {
@@ -67,16 +67,16 @@ struct run {
     struct host *host;
     struct addr local, remote;
     const struct event *ev;
-    int64_t last_us;        /* when the last event was due, script time */
+    int64_t last_us;            /* when the last event was due, script time */
     int64_t due_us, due_end_us; /* of the present event */
-    struct conn *conns, *cur; /* cur: the one packets without ports belong to */
+    struct conn *conns, *cur;   /* cur: the one packets without ports belong to */
     uint16_t next_port;
     struct fd fds[RUN_FDS];
-    struct fd *info_fd;     /* the socket %{ }% asks about */
+    struct fd *info_fd;      /* the socket %{ }% asks about */
     struct pending *pending; /* the call that has not returned yet */
     struct var vars[RUN_VARS];
     unsigned n_vars;
-    uint8_t *bytes;         /* PKT_BYTES_MAX, for a packet being built */
+    uint8_t *bytes; /* PKT_BYTES_MAX, for a packet being built */
 };
 
 /* ---- run.c ---- */
@@ -111,7 +111,7 @@ enum call_status { CALL_DONE, CALL_PARKED, CALL_BAD };
 struct call_def {
     const char *name;
     unsigned min_args, max_args;
-    /* Begins the call: CALL_DONE with x->result, CALL_PARKED, or CALL_BAD after run_fail/run_skip. */
+    /* Begins the call: CALL_DONE with x->result, CALL_PARKED, CALL_BAD after run_fail/run_skip. */
     enum call_status (*begin)(struct run *, struct pending *);
     /* After the result is known: what else the script says must hold. NULL: nothing. */
     bool (*finish)(struct run *, struct pending *);
@@ -137,7 +137,6 @@ bool call_buffer(struct run *, struct pending *, int64_t n);
 /* Submits x->fc; the answer, or that it waits. */
 enum call_status call_submit(struct run *, struct pending *);
 enum call_status call_answer(struct pending *, int64_t result);
-
 
 bool call_begin(struct run *, const struct event *);
 /* After anything happened: answers the pending call if it can be. */

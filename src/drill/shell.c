@@ -6,7 +6,8 @@
  *
  *     sysctl -q NAME=VALUE ...                   the setting of this name (Linux's)
  *     .../set_sysctls.py /proc/sys/A/B=VALUE ... the same
- *     .../defaults.sh                            the list of settings packetdrill's scripts start from
+ *     .../defaults.sh                            the list of settings packetdrill's scripts start
+ * from
  *     /tmp/sysctl_restore_*, ip tcp_metrics flush, nstat > /dev/null, true    nothing
  *
  * Settings of Linux that are about something weir does not have (tcp_fack, pacing ratios) are
@@ -41,9 +42,10 @@ static const struct {
 };
 
 static const char *const ignored[] = {
-    "tcp_fack", "tcp_ecn_option", "tcp_pacing_ss_ratio", "tcp_pacing_ca_ratio", "tcp_fastopen_key",
-    "tcp_no_metrics_save", "tcp_low_latency", "tcp_thin_linear_timeouts", "ip_early_demux",
-    "tcp_early_demux", "tcp_comp_sack_nr", "tcp_comp_sack_delay_ns", "tcp_plb_enabled",
+    "tcp_fack",         "tcp_ecn_option",      "tcp_pacing_ss_ratio", "tcp_pacing_ca_ratio",
+    "tcp_fastopen_key", "tcp_no_metrics_save", "tcp_low_latency",     "tcp_thin_linear_timeouts",
+    "ip_early_demux",   "tcp_early_demux",     "tcp_comp_sack_nr",    "tcp_comp_sack_delay_ns",
+    "tcp_plb_enabled",
 };
 
 /* What .../common/defaults.sh of the public scripts sets. */
@@ -178,7 +180,8 @@ static const char *split(const char *s, struct words *w)
     w->n = 0;
     for (; *s != '\0'; s++) {
         bool is_end = quote == '\0' && (*s == '\n' || *s == ';' || *s == '#');
-        bool is_space = quote == '\0' && (isspace((unsigned char)*s) || (*s == '\\' && s[1] == '\n'));
+        bool is_space =
+            quote == '\0' && (isspace((unsigned char)*s) || (*s == '\\' && s[1] == '\n'));
         if (is_end)
             break;
         if ((quote == '\0' && (*s == '"' || *s == '\'')) || (quote != '\0' && *s == quote)) {

@@ -142,7 +142,8 @@ static void show_tcp(struct text *t, const struct script_pkt *k)
 
 static void show_icmp(struct text *t, const struct script_pkt *k)
 {
-    say(t, "icmp%s type %u code %u", k->proto == PROTO_ICMP6 ? "6" : "", k->icmp_type, k->icmp_code);
+    say(t, "icmp%s type %u code %u", k->proto == PROTO_ICMP6 ? "6" : "", k->icmp_type,
+        k->icmp_code);
     if (k->has_mtu)
         say(t, " mtu %" PRIu32, k->mtu);
     if (k->has_id)
@@ -199,7 +200,8 @@ static void match_label(struct text *t, const struct script_pkt *want, const str
         say(t, "%sno flow label", t->n != 0 ? ", " : "");
     bool is_same = want->label == c->script_label;
     if (c->script_label != 0 && is_same != (got->label == c->live_label))
-        say(t, "%sflow label %s", t->n != 0 ? ", " : "", is_same ? "has changed" : "has not changed");
+        say(t, "%sflow label %s", t->n != 0 ? ", " : "",
+            is_same ? "has changed" : "has not changed");
     c->script_label = want->label;
     c->live_label = got->label;
 }

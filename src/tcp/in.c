@@ -259,7 +259,7 @@ static enum drop take_text(struct tcp *tcp, struct tcb *t, struct seg *s)
     }
     if (is_unwanted(t, s)) {
         tcp_count(tcp, STAT_TCPAbortOnData);
-        tcp_seg_rst_reply(tcp, &t->flow, s); /* [RFC 9293 3.10.7.1] the reset that it will believe */
+        tcp_seg_rst_reply(tcp, &t->flow, s); /* [RFC 9293 3.10.7.1] one that will be believed */
         (void)tcp_done(tcp, t, 0);
         return DROP_TCP_RCV_SHUT;
     }
@@ -269,8 +269,8 @@ static enum drop take_text(struct tcp *tcp, struct tcb *t, struct seg *s)
     return why;
 }
 
-/* [RFC 9293 3.5 figure 7, MUST-10] Both opened at once: the SYN-ACK repeats a SYN we have, and its ACK
- * completes the handshake. */
+/* [RFC 9293 3.5 figure 7, MUST-10] Both opened at once: the SYN-ACK repeats a SYN we have, and its
+ * ACK completes the handshake. */
 static bool is_simultaneous(const struct tcb *t, const struct seg *s)
 {
     return t->state == TCPS_SYN_RECEIVED && (s->h.flags & TCPF_ACK) != 0 &&

@@ -47,21 +47,36 @@ bool guest_is_waiting(const struct guests *g, const struct ask *a)
     return ioctl(g->notify_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &a->id) == 0;
 }
 
-/* The process a thread belongs to; 0 when it is gone. */
-static pid_t guest_process(pid_t tid)
+/* The number after `key` in a file of /proc; -1 when there is none. */
+static long proc_number(const char *path, const char *key, int base)
 {
-    char path[48], text[512];
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+    char text[512];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return 0;
+        return -1;
     ssize_t n = read(fd, text, sizeof(text) - 1);
     (void)close(fd);
     if (n <= 0)
-        return 0;
+        return -1;
     text[n] = 0;
-    const char *at = strstr(text, "\nTgid:");
-    return at == NULL ? 0 : (pid_t)strtol(at + 6, NULL, 10);
+    const char *at = strstr(text, key);
+    return at == NULL ? -1 : strtol(at + strlen(key), NULL, base);
+}
+
+/* The process a thread belongs to; -1 when it is gone. */
+static pid_t guest_process(pid_t tid)
+{
+    char path[48];
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+    return (pid_t)proc_number(path, "\nTgid:", 10);
+}
+
+bool guest_is_cloexec(pid_t tid, int num)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", (int)tid, num);
+    long flags = proc_number(path, "flags:", 8);
+    return flags >= 0 && (flags & O_CLOEXEC) != 0;
 }
 
 /* A new pidfd; *can_keep says whether it still means this thread next time. */

@@ -42,6 +42,9 @@ bool guest_is_waiting(const struct guests *, const struct ask *);
  * -EPERM when the kernel does not let us look into that process (not dumpable). */
 int guest_fd(struct guests *, pid_t tid, int num);
 
+/* Whether descriptor `num` of the thread closes on exec; false when that cannot be seen. */
+bool guest_is_cloexec(pid_t tid, int num);
+
 /* Exactly n bytes from or to the thread's memory: 0, -EFAULT, -EPERM as above, or -ESRCH when the
  * thread is gone or (looked at before writing) waits no more. n = 0 touches nothing. */
 int guest_read(const struct ask *, uint64_t at, void *to, size_t n);

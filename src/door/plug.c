@@ -295,7 +295,7 @@ static bool poke_anywhere(struct door *d, const struct plug *p)
 void plug_break(struct door *d, struct plug *p, int err)
 {
     p->err = err;
-    if (p->type == WEIR_STREAM && p->fd >= 0 && !has_unread(p) &&
+    if (p->type == WEIR_STREAM && p->fd >= 0 && !p->is_hup && !has_unread(p) &&
         !poke_at(d, p, p->seen_tid, p->seen_fd) && !poke_anywhere(d, p))
         d->n_resets_untold++;
     plug_kill(d, p);
@@ -311,13 +311,12 @@ int plug_revive(struct door *d, const struct ask *a, struct plug *p, int copy)
     if (r < 0)
         goto no_pair;
     (void)fcntl(ends[1], F_SETFL, fcntl(copy, F_GETFL));
-    bool is_cloexec =
-        false; /* dup3's flag is the descriptor's own; it cannot be seen from outside */
-    r = ask_replace_fd(d, a, ends[1], ask_fd(a), is_cloexec);
+    r = ask_replace_fd(d, a, ends[1], ask_fd(a), guest_is_cloexec(a->tid, ask_fd(a)));
     if (r < 0)
         goto no_room;
     table_remove(d, p);
     p->cookie = cookie_of(ends[1]);
+    (void)dup3(ends[1], copy, O_CLOEXEC);
     (void)close(ends[1]);
     p->fd = ends[0];
     p->file = file;
@@ -325,7 +324,7 @@ int plug_revive(struct door *d, const struct ask *a, struct plug *p, int copy)
     p->err = 0;
     p->prefill = 0;
     p->is_read_end = p->is_write_end = p->is_deaf = p->is_connect_untold = false;
-    p->is_hup = p->is_failing = false;
+    p->is_hup = p->is_rdhup = p->is_failing = false;
     d->n_dead--;
     list_remove(&p->link);
     list_push_back(&d->live, &p->link);

@@ -181,7 +181,8 @@ struct plug *plug_of(struct door *, const struct ask *, int *copy);
 void plug_kill(struct door *, struct plug *);
 /* Makes the program's end report a reset, then as plug_kill. `err` is what SO_ERROR says. */
 void plug_break(struct door *, struct plug *, int err);
-/* Gives a DEAD plug's program end (number num of the asking thread) a new life. 0 or -errno. */
+/* Gives a DEAD plug a new pair, in the descriptor that the call is about (its copies elsewhere stay
+ * dead), and in `copy`. 0 or -errno. */
 int plug_revive(struct door *, const struct ask *, struct plug *, int copy);
 /* Frees everything. */
 void plugs_free(struct door *);

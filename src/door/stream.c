@@ -117,7 +117,7 @@ static int64_t connect_again(struct door *d, struct hand *h)
     if (p->state != PLUG_DEAD)
         return p->state == PLUG_CONNECTING && hand_is_nonblock(h) ? -EALREADY : 0;
     p->is_connect_untold = false;
-    int err = p->err;
+    int err = p->err != 0 ? p->err : was_untold ? ECONNABORTED : 0;
     p->err = 0;
     return err != 0 ? -err : plug_revive(d, h->ask, p, h->copy);
 }
@@ -129,6 +129,10 @@ int64_t stream_connect(struct door *d, struct hand *h)
     int r = name_read(h->ask, p, h->ask->arg[1], h->ask->arg[2], &to);
     if (r < 0)
         return r;
+    if (p->type == WEIR_STREAM && to.family == 0) {
+        report_refusal(d, "connect to no address (AF_UNSPEC)", p->type, p->state);
+        return -EOPNOTSUPP;
+    }
     if (p->type == WEIR_STREAM) {
         int64_t again = connect_again(d, h);
         if (again == ANSWER_LATER)

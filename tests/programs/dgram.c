@@ -68,6 +68,25 @@ static void connected(void)
     close(z);
 }
 
+static void disconnected(void)
+{
+    struct sockaddr_in a, b, c;
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
+    socklen_t n = sizeof(c);
+    char buf[8];
+    int x = check_bound(SOCK_DGRAM, &a), y = check_bound(SOCK_DGRAM, &b);
+    CHECK(connect(x, (struct sockaddr *)&b, sizeof(b)) == 0);
+    CHECK(getpeername(x, (struct sockaddr *)&c, &n) == 0 && is_from(&c, &b));
+    CHECK(connect(x, &none, sizeof(none)) == 0);
+    CHECK(getpeername(x, (struct sockaddr *)&c, &n) == -1 && errno == ENOTCONN);
+    int z = check_bound(SOCK_DGRAM, &c);
+    CHECK(sendto(x, "new", 3, 0, (struct sockaddr *)&c, sizeof(c)) == 3 && is_readable(z));
+    CHECK(recv(z, buf, sizeof(buf), 0) == 3);
+    close(x);
+    close(y);
+    close(z);
+}
+
 static void mixed_reads(void)
 {
     struct sockaddr_in a, b, c, from;
@@ -199,6 +218,7 @@ static void errors(void)
 static const struct test tests[] = {
     {"sendto and recvfrom, MSG_PEEK, MSG_TRUNC", addressed},
     {"connected: read, write, empty datagrams, strangers", connected},
+    {"disconnected: sends to anybody again", disconnected},
     {"plain reads mixed with recvfrom keep the right sources", mixed_reads},
     {"a refused datagram: ECONNREFUSED", refused},
     {"sendmsg and recvmsg", messages},

@@ -118,6 +118,20 @@ static void connect_refused_nonblocking(void)
         CHECK(so_error(fd) == ECONNREFUSED);
         CHECK(so_error(fd) == 0);
     }
+    /* The same descriptor may try again. */
+    int l = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+    CHECK(setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0);
+    CHECK(bind(l, (struct sockaddr *)&sin, sizeof(sin)) == 0 && listen(l, 1) == 0);
+    /* Linux tells of the failure once more, to whoever calls connect next. */
+    CHECK(connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1 && errno == ECONNABORTED);
+    CHECK(connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1 && errno == EINPROGRESS);
+    CHECK(wait_for(fd, POLLOUT) == POLLOUT && so_error(fd) == 0);
+    CHECK((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+    int c = accept(l, NULL, NULL);
+    char b = 0;
+    CHECK(c >= 0 && write(fd, "2", 1) == 1 && read(c, &b, 1) == 1 && b == '2');
+    close(c);
+    close(l);
     close(fd);
 }
 

@@ -70,6 +70,7 @@ def until(condition, seconds=PATIENCE):
 
 # ---- files -----------------------------------------------------------------------------------
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup's children would not end by it
 DIR = tempfile.mkdtemp(prefix="interop-")
 os.chmod(DIR, 0o755)  # ordinary users look in
 atexit.register(lambda: shutil.rmtree(DIR, ignore_errors=True))

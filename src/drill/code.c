@@ -397,11 +397,13 @@ static bool run_assert(struct run *r, const char *s)
     if (*at != ',')
         return run_fail(r, "the assertion does not hold:%.*s", n, from);
     /* What follows the comma is often the number one would like to know. */
-    const char *msg = at + 1 + strspn(at + 1, " \t");
-    bool is_name = (isalpha((unsigned char)*msg) || *msg == '(') && evaluate(r, &msg, &shown);
+    const char *msg = at + 1 + strspn(at + 1, " \t"), *end = msg;
+    bool is_name = (isalpha((unsigned char)*msg) || *msg == '(') && evaluate(r, &end, &shown);
+    while (end > msg && isspace((unsigned char)end[-1]))
+        end--;
     if (is_name)
         return run_fail(r, "the assertion does not hold:%.*s (%.*s is %" PRId64 ")", n, from,
-                        (int)(msg - at - 1), at + 1, shown);
+                        (int)(end - msg), msg, shown);
     r->result->status = DRILL_PASSED; /* the message could not be evaluated: that is no reason */
     return run_fail(r, "the assertion does not hold:%.*s", n, from);
 }

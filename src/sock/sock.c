@@ -54,7 +54,6 @@ static struct sock *sock_new(struct socks *ss, int family, int type)
     struct sock *s = pool_at(&ss->pool, idx);
     s->family = (uint8_t)family;
     s->type = (uint8_t)type;
-    s->gen = pool_gen(&ss->pool, idx);
     s->pmtudisc = 1; /* IP_PMTUDISC_WANT */
     s->rcvlowat = 1;
     return s;

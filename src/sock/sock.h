@@ -42,7 +42,6 @@ struct sock {
     uint8_t pmtudisc, priority;
     uint32_t mark;
     struct addr local; /* bound address, any(): all */
-    uint32_t gen;
     uint32_t rcvlowat;
 };
 _Static_assert(sizeof(struct sock) <= 64, "a socket is one line");

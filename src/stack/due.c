@@ -41,12 +41,6 @@ void weir_tick(struct weir *w, weir_ns now)
     stack_settle(w);
 }
 
-/* Bytes behind the transport header of a packet to be sent. */
-static uint32_t payload_of(const struct pkt *p)
-{
-    return p->owner == 0 ? 0 : p->len - (uint32_t)(p->pay - p->off);
-}
-
 unsigned weir_tx(struct weir *w, weir_ns now, unsigned nif, struct pkt **v, unsigned max)
 {
     stack_enter(w, now);
@@ -54,7 +48,7 @@ unsigned weir_tx(struct weir *w, weir_ns now, unsigned nif, struct pkt **v, unsi
     WEIR_ASSERT(out != NULL);
     unsigned n = link_tx(&w->link, out, v, max);
     for (unsigned i = 0; i < n; i++)
-        v[i]->truesize = payload_of(v[i]);
+        v[i]->truesize = stack_payload(v[i]);
     return n;
 }
 

@@ -99,7 +99,7 @@ static bool loopback_pump(struct weir *w)
     for (unsigned i = 0; i < n; i++) {
         struct pkt *p = v[i];
         if (p->owner != 0)
-            tcp_sent(&w->tcp, p->owner, p->len - (uint32_t)(p->pay - p->off));
+            tcp_sent(&w->tcp, p->owner, stack_payload(p));
         p->owner = 0;
         p->when = w->env.now;
         p->csum = p->csum == CSUM_TODO ? CSUM_GOOD : p->csum;

@@ -39,6 +39,11 @@ static inline void stack_enter(struct weir *w, w_ns now)
     if (now > w->env.now)
         w->env.now = now;
 }
+/* Bytes behind the transport header of a packet to be sent, which its owner gets credit for. */
+static inline uint32_t stack_payload(const struct pkt *p)
+{
+    return p->owner == 0 ? 0 : p->len - (uint32_t)(p->pay - p->off);
+}
 /* The packet memory devices receive into. */
 struct pktmem *stack_mem(struct weir *);
 

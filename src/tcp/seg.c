@@ -295,33 +295,38 @@ void tcp_seg_rst_reply(struct tcp *tcp, const struct flow *f, const struct seg *
         tcp_count(tcp, STAT_TcpOutRsts);
 }
 
-enum drop tcp_seg_syn_ack(struct tcp *tcp, struct syn_rec *r)
+/* What both answers of a half-open connection have in common: its acknowledgement, its timestamp,
+ * the window and scale its child will have. h->mss is filled, and sent only with its bit. */
+static enum drop half_open_header(struct tcp *tcp, const struct syn_rec *r, struct wire_tcp *h)
 {
     const struct tcb *l = tcp_at(tcp, r->lsn);
     struct dst d = {.nif = 0};
     uint32_t wnd, ts_off;
     tcp_seq iss;
-    uint8_t wscale;
     if (ip_route(tcp->ip, &r->flow.remote, &r->flow.local, &d) != 0)
         return DROP_IP_NO_ROUTE;
+    bool has_ts = (r->opts & SYN_TS) != 0;
     uint32_t mss = tcp_advmss(tcp, l, &d, &r->flow);
-    uint32_t room = mss - ((r->opts & SYN_TS) != 0 ? WIRE_TCP_TS_LEN : 0u);
-    tcp_wnd_initial(tcp, l, room, &wnd, &wscale);
+    *h = (struct wire_tcp){.ack = r->irs + 1, .mss = (uint16_t)mss, .ts_ecr = r->ts_recent};
+    tcp_wnd_initial(tcp, l, mss - (has_ts ? WIRE_TCP_TS_LEN : 0u), &wnd, &h->wscale);
     tcp_isn(tcp, &r->flow, &iss, &ts_off);
-    struct wire_tcp h = {
-        .seq = r->iss,
-        .ack = r->irs + 1,
-        .flags = TCPF_SYN | TCPF_ACK,
-        .wnd = (uint16_t)w_u32_min(wnd, 0xffff),
-        .has = TCPH_MSS,
-        .mss = (uint16_t)mss,
-        .wscale = wscale,
-        .ts_val = tcp_now_ms(tcp) + ts_off,
-        .ts_ecr = r->ts_recent,
-    };
+    h->wnd = (uint16_t)w_u32_min(wnd, 0xffff);
+    h->has = has_ts ? TCPH_TS : 0;
+    h->ts_val = tcp_now_ms(tcp) + ts_off;
+    return DROP_NONE;
+}
+
+enum drop tcp_seg_syn_ack(struct tcp *tcp, struct syn_rec *r)
+{
+    struct wire_tcp h;
+    enum drop why = half_open_header(tcp, r, &h);
+    if (why != DROP_NONE)
+        return why;
+    h.seq = r->iss;
+    h.flags = TCPF_SYN | TCPF_ACK;
+    h.has |= TCPH_MSS;
     h.has |= (r->opts & SYN_SACK) != 0 ? TCPH_SACK_OK : 0;
     h.has |= (r->opts & SYN_WSCALE) != 0 ? TCPH_WSCALE : 0;
-    h.has |= (r->opts & SYN_TS) != 0 ? TCPH_TS : 0;
     r->sent_us = tcp_now_us(tcp);
     return send_stateless(tcp, &r->flow, &h);
 }
@@ -329,27 +334,13 @@ enum drop tcp_seg_syn_ack(struct tcp *tcp, struct syn_rec *r)
 /* [RFC 9293 3.10.7.4 first] <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> to what is not acceptable. */
 enum drop tcp_seg_half_ack(struct tcp *tcp, const struct syn_rec *r)
 {
-    const struct tcb *l = tcp_at(tcp, r->lsn);
-    struct dst d = {.nif = 0};
-    uint32_t wnd, ts_off;
-    tcp_seq iss;
-    uint8_t wscale;
-    if (ip_route(tcp->ip, &r->flow.remote, &r->flow.local, &d) != 0)
-        return DROP_IP_NO_ROUTE;
-    bool has_ts = (r->opts & SYN_TS) != 0;
-    uint32_t mss = tcp_advmss(tcp, l, &d, &r->flow) - (has_ts ? WIRE_TCP_TS_LEN : 0u);
-    tcp_wnd_initial(tcp, l, mss, &wnd, &wscale);
-    tcp_isn(tcp, &r->flow, &iss, &ts_off);
-    wnd = w_u32_min(wnd, 0xffff) >> ((r->opts & SYN_WSCALE) != 0 ? wscale : 0);
-    struct wire_tcp h = {
-        .seq = r->iss + 1,
-        .ack = r->irs + 1,
-        .flags = TCPF_ACK,
-        .wnd = (uint16_t)wnd,
-        .has = has_ts ? TCPH_TS : 0,
-        .ts_val = tcp_now_ms(tcp) + ts_off,
-        .ts_ecr = r->ts_recent,
-    };
+    struct wire_tcp h;
+    enum drop why = half_open_header(tcp, r, &h);
+    if (why != DROP_NONE)
+        return why;
+    h.seq = r->iss + 1;
+    h.flags = TCPF_ACK;
+    h.wnd = (uint16_t)(h.wnd >> ((r->opts & SYN_WSCALE) != 0 ? h.wscale : 0));
     return send_stateless(tcp, &r->flow, &h);
 }
 

@@ -112,6 +112,12 @@ static int64_t answer_native(struct door *d, const struct ask *a)
     return r;
 }
 
+/* A second connect() or bind() is refused; unless it is the first one, made again. */
+static bool is_refused_twin(const struct ask *a, int64_t r)
+{
+    return (a->nr == SYS_connect && r == -EISCONN) || (a->nr == SYS_bind && r == -EINVAL);
+}
+
 void answer(struct door *d, const struct ask *a)
 {
     wait_drop_thread(d, a->tid);
@@ -120,6 +126,8 @@ void answer(struct door *d, const struct ask *a)
     int64_t r = a->is_foreign ? answer_foreign(d, a) : answer_native(d, a);
     if (r == ANSWER_KERNEL)
         ask_continue(d, a);
+    else if (is_refused_twin(a, r) && ask_answered_again(d, a))
+        return;
     else if (r != ANSWER_LATER && r != -ESRCH) /* ESRCH: it waits no more, and will ask again */
         (void)ask_answer(d, a, r);
 }

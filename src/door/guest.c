@@ -79,6 +79,66 @@ bool guest_is_cloexec(pid_t tid, int num)
     return flags >= 0 && (flags & O_CLOEXEC) != 0;
 }
 
+/* ---- signals ---- */
+
+enum {
+    GUEST_PAGE = 4096,
+    FRAME_PAGES = 4, /* the registers of the widest vector units lie between: 11 KiB with AMX */
+};
+
+/* The stack pointer of a thread that waits in a call; 0 when it cannot be seen. The line in /proc:
+ * number, six arguments, stack pointer, instruction pointer. */
+static uint64_t guest_stack_pointer(pid_t tid)
+{
+    char path[48], text[256];
+    unsigned long long sp = 0;
+    snprintf(path, sizeof(path), "/proc/%d/syscall", (int)tid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    if (fd >= 0)
+        (void)close(fd);
+    text[n > 0 ? n : 0] = 0;
+    return sscanf(text, "%*s %*s %*s %*s %*s %*s %*s %llx", &sp) == 1 ? sp : 0;
+}
+
+/* w: rax rcx rsp rip, as struct sigcontext has them. A call that starts again will have its number
+ * in rax and begin at the two bytes of `syscall`; one that returned has EINTR there. */
+static bool is_frame_of(const uint64_t w[4], const struct ask *a, uint64_t sp)
+{
+    enum { RAX, RCX, RSP, RIP, SYSCALL_BYTES = 2 };
+    bool is_restart = w[RIP] == a->ip - SYSCALL_BYTES && w[RAX] == (uint64_t)a->nr;
+    bool is_return = w[RIP] == a->ip && w[RAX] == (uint64_t)-EINTR;
+    return w[RSP] == sp && (is_restart || is_return);
+}
+
+/* The thread's memory below sp into `stack`, which ends where sp is: from the top down, page by page,
+ * because the stack may end soon. The bytes read. */
+static size_t read_below(pid_t tid, uint64_t sp, uint8_t *stack, size_t size)
+{
+    struct iovec ours[FRAME_PAGES], theirs[FRAME_PAGES];
+    size_t n = sp % GUEST_PAGE, below = 0;
+    for (unsigned i = 0; i < FRAME_PAGES; i++, n = GUEST_PAGE) {
+        below += n;
+        ours[i] = (struct iovec){stack + size - below, n};
+        theirs[i] = (struct iovec){(void *)(uintptr_t)(sp - below), n};
+    }
+    ssize_t r = process_vm_readv(tid, ours, FRAME_PAGES, theirs, FRAME_PAGES, 0);
+    return r < 0 ? 0 : (size_t)r;
+}
+
+bool guest_was_interrupted(const struct ask *a)
+{
+    enum { WORDS = FRAME_PAGES * GUEST_PAGE / 8 };
+    uint64_t stack[WORDS], sp = guest_stack_pointer(a->tid);
+    if (sp < sizeof(stack) || sp % sizeof(stack[0]) != 0)
+        return false;
+    size_t n = read_below(a->tid, sp, (uint8_t *)stack, sizeof(stack)) / sizeof(stack[0]);
+    for (size_t i = WORDS - n; i + 4 <= WORDS; i++)
+        if (is_frame_of(&stack[i], a, sp))
+            return true;
+    return false;
+}
+
 /* A new pidfd; *can_keep says whether it still means this thread next time. */
 static int guest_pidfd_open(pid_t tid, bool *can_keep)
 {

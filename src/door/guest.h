@@ -16,6 +16,7 @@ struct ask {
     int nr;          /* SYS_… of x86-64 */
     bool is_foreign; /* made by the i386 entry: nr and arg are i386's */
     uint64_t arg[6];
+    uint64_t ip; /* the instruction after the call's */
 };
 
 static inline int ask_fd(const struct ask *a) { return (int)(uint32_t)a->arg[0]; }
@@ -37,6 +38,11 @@ void guests_free(struct guests *);
 
 /* The thread still waits in this very call: what was read from its memory was its own. */
 bool guest_is_waiting(const struct guests *, const struct ask *);
+
+/* A signal took the thread out of this call before the answer reached it, and the call was made
+ * again: the frame of the signal still lies below the thread's stack pointer. False when that cannot
+ * be seen (the handler ran on another stack). */
+bool guest_was_interrupted(const struct ask *);
 
 /* A copy of descriptor `num` of the thread, close-on-exec, the caller's to close; or -EBADF, or
  * -EPERM when the kernel does not let us look into that process (not dumpable). */

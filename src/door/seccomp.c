@@ -11,8 +11,11 @@
  * with a handler comes. In the last case the call vanishes and the kernel returns EINTR or restarts
  * the call as SA_RESTART says: that is what makes a blocked accept interruptible, so the filter is
  * installed without WAIT_KILLABLE_RECV. What it costs: an answer may find nobody. ask_answer keeps
- * such an answer as a memo, and gives it again if the thread's next call is the same: bind() is not
- * done twice, a datagram is not sent twice.
+ * each thread's last answer as a memo, and gives it again if the thread's next call is the same:
+ * bind() is not done twice, a datagram is not sent twice. Mostly the kernel says that nobody was
+ * there; but a thread that a signal has just woken may still take leave of the call after the
+ * kernel has accepted its answer. Such a call would fail now (connect: EISCONN), so a call that
+ * fails right after its twin succeeded is looked at closer: ask_answered_again.
  *
  * Called by door.c and answer.c. Owns the notification descriptor's protocol and the memos.
  * See seccomp_unotify(2).
@@ -185,20 +188,36 @@ no_pipe:
 
 static bool is_same_ask(const struct ask *a, const struct ask *b)
 {
-    return a->tid == b->tid && a->nr == b->nr && memcmp(a->arg, b->arg, sizeof(a->arg)) == 0;
+    return a->tid == b->tid && a->nr == b->nr && a->ip == b->ip &&
+           memcmp(a->arg, b->arg, sizeof(a->arg)) == 0;
+}
+
+static struct memo *memo_of(struct door *d, pid_t tid)
+{
+    return &d->memo[(unsigned)tid % MEMO_SLOTS];
 }
 
 /* True: the call was answered from the memo. A different call makes the memo void. */
 static bool memo_replay(struct door *d, const struct ask *a)
 {
-    struct memo *m = &d->memo[(unsigned)a->tid % MEMO_SLOTS];
+    struct memo *m = memo_of(d, a->tid);
     if (m->ask.tid != a->tid)
         return false;
-    struct memo copy = *m;
-    m->ask.tid = 0;
-    if (!is_same_ask(&copy.ask, a))
+    if (!is_same_ask(&m->ask, a))
+        m->ask.tid = 0;
+    else if (m->is_lost)
+        (void)ask_answer(d, a, m->val);
+    else
         return false;
-    (void)ask_answer(d, a, copy.error != 0 ? copy.error : copy.val);
+    return m->ask.tid != 0;
+}
+
+bool ask_answered_again(struct door *d, const struct ask *a)
+{
+    struct memo *m = memo_of(d, a->tid);
+    if (!is_same_ask(&m->ask, a) || m->val < 0 || !guest_was_interrupted(a))
+        return false;
+    (void)ask_answer(d, a, m->val);
     return true;
 }
 
@@ -219,6 +238,7 @@ static int ask_take(struct door *d, struct ask *a)
                       .nr = n.data.nr,
                       .is_foreign = n.data.arch != AUDIT_ARCH_X86_64};
     memcpy(a->arg, n.data.args, sizeof(a->arg));
+    a->ip = n.data.instruction_pointer;
     d->n_asks++;
     return 1;
 }
@@ -239,10 +259,9 @@ bool ask_answer(struct door *d, const struct ask *a, int64_t val)
         r.error = (int32_t)val;
     else
         r.val = val;
-    if (ioctl(d->notify_fd, SECCOMP_IOCTL_NOTIF_SEND, &r) == 0)
-        return true;
-    d->memo[(unsigned)a->tid % MEMO_SLOTS] = (struct memo){*a, r.val, r.error};
-    return false;
+    bool is_lost = ioctl(d->notify_fd, SECCOMP_IOCTL_NOTIF_SEND, &r) != 0;
+    *memo_of(d, a->tid) = (struct memo){*a, val, is_lost};
+    return !is_lost;
 }
 
 void ask_continue(struct door *d, const struct ask *a)
@@ -258,7 +277,8 @@ static int add_fd(struct door *d, struct seccomp_notif_addfd *add)
     do
         r = ioctl(d->notify_fd, SECCOMP_IOCTL_NOTIF_ADDFD, add);
     while (r < 0 && errno == EINTR);
-    return r < 0 ? -errno : r;
+    /* ESRCH: it left while the descriptor was on its way. */
+    return r >= 0 ? r : errno == ESRCH ? -ENOENT : -errno;
 }
 
 int ask_answer_fd(struct door *d, const struct ask *a, int fd, bool is_cloexec)

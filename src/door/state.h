@@ -97,11 +97,11 @@ struct wait {
 enum { WAIT_BUCKETS = 256, MEMO_SLOTS = 64, DEAD_MAX = 4096 };
 enum { DOOR_SCRATCH = 1 << 17, IOV_MOST = 1024 };
 
-/* An answer that found nobody because a signal came first: given again if the call restarts. */
+/* The last answer to a thread: given again if a signal came before it, and the call restarts. */
 struct memo {
     struct ask ask;
     int64_t val;
-    int32_t error;
+    bool is_lost; /* the kernel said that it found nobody */
 };
 
 /* Something asked for that weir does not do, counted for --report. */
@@ -153,6 +153,9 @@ struct child_conf {
 int child_start(const struct child_conf *, struct child *out, char *err, size_t n_err);
 /* The next call into *a: 1, 0 none waits now, -ENOTCONN no task is left that could call. */
 int ask_next(struct door *, struct ask *a);
+/* True: a was answered once more as it had been, because a signal took that answer away although the
+ * kernel had accepted it. For calls that would now fail, or wait for what they had got. */
+bool ask_answered_again(struct door *, const struct ask *a);
 /* Answers: val ≥ 0 or -errno. False: the thread waits no more (killed, or a signal came first). */
 bool ask_answer(struct door *, const struct ask *, int64_t val);
 /* Lets the kernel do the call. */

@@ -50,6 +50,11 @@ void wait_submit(struct door *d, struct wait *w)
         answer_wait(d, w);
         return;
     }
+    if (w->call.op == FILE_RECV && ask_answered_again(d, &w->ask)) { /* it had its datagram */
+        file_cancel(d->ft, &w->call);
+        free(w);
+        return;
+    }
     struct wait **bucket = &d->waits[(unsigned)w->ask.tid % WAIT_BUCKETS];
     w->next = *bucket;
     *bucket = w;

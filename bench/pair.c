@@ -62,6 +62,7 @@ static void side_init(struct pair *p, unsigned side, const struct pair_conf *pc)
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p->mem[side] == MAP_FAILED)
         die("no memory");
+    (void)madvise(p->mem[side], p->n_mem[side], MADV_HUGEPAGE); /* as run/ does */
     if (weir_init(p->mem[side], p->n_mem[side], &c, 1 + side, p->now, &p->w[side]) < 0)
         die("the stack does not start");
     int nif = weir_nif_add(p->w[side], &nc);
@@ -115,6 +116,12 @@ void pair_run(struct pair *p, bool does_time)
         weir_tick(p->w[0], p->now);
         weir_tick(p->w[1], p->now);
     }
-    while (pair_move(p, 0) + pair_move(p, 1) != 0)
-        ;
+    /* A side is asked again only after something happened to it. */
+    bool may_send[2] = {true, true};
+    while (may_send[0] || may_send[1]) {
+        unsigned side = may_send[0] ? 0 : 1;
+        bool has_sent = pair_move(p, side) != 0;
+        may_send[side] = has_sent;
+        may_send[1 - side] |= has_sent;
+    }
 }

@@ -106,9 +106,9 @@ static void transmit(struct pkt *p)
 }
 
 /* The next frame of this type; NULL when none comes in time. */
-static struct pkt *receive(uint16_t ethertype)
+static struct pkt *receive_within(uint16_t ethertype, uint32_t ms)
 {
-    w_ns until = clock_now() + WAIT_MS * W_MS;
+    w_ns until = clock_now() + ms * W_MS;
     while (clock_now() < until) {
         struct pkt *p;
         struct pollfd fd = {.fd = netdev_wait_fd(b.dev, 0), .events = POLLIN};
@@ -122,6 +122,8 @@ static struct pkt *receive(uint16_t ethertype)
     }
     return NULL;
 }
+
+static struct pkt *receive(uint16_t ethertype) { return receive_within(ethertype, WAIT_MS); }
 
 static void arp(uint16_t op, const uint8_t *to)
 {
@@ -143,11 +145,25 @@ static void arp(uint16_t op, const uint8_t *to)
     transmit(p);
 }
 
+static unsigned n_asked; /* ARP requests sent by this test */
+
+/* Asks for the kernel's address: its answer, NULL when none comes soon. */
+static struct pkt *arp_reply(void)
+{
+    struct pkt *p;
+    arp(1, NULL);
+    n_asked++;
+    while ((p = receive_within(ETYPE_ARP, 100)) != NULL && w_be16(pkt_data(p) + 20) != 2)
+        pkt_free(p);
+    return p;
+}
+
 static void start(uint32_t without)
 {
     struct backend_conf conf = {.seed = 1};
-    struct pkt *p;
+    struct pkt *p = NULL;
     our_port++;
+    n_asked = 0;
     test_pkts_init(&pkts, 64);
     interface_up(true);
     set_address(SIOCSIFADDR, KERNEL);
@@ -156,11 +172,11 @@ static void start(uint32_t without)
         fail_msg("%s", err);
     b.dev->caps.flags &= ~without;
     assert_int_equal(netdev_open(b.dev, &pkts.mem), 0);
-    arp(1, NULL);
-    do {
-        p = receive(ETYPE_ARP);
-        assert_non_null(p);
-    } while (w_be16(pkt_data(p) + 20) != 2 && (pkt_free(p), true));
+    /* Asked again as every host does: what the kernel sends before it has noticed that the
+     * interface has a carrier is lost. */
+    for (int tries = 0; tries < 20 && (p = arp_reply()) == NULL; tries++)
+        ;
+    assert_non_null(p);
     assert_int_equal(w_be32(pkt_data(p) + 28), KERNEL);
     memcpy(kernel_mac, pkt_data(p) + 22, 6);
     pkt_free(p);
@@ -277,7 +293,7 @@ static void the_kernel_answers_arp(void **state)
     assert_int_equal(b.dev->caps.mtu, 1500);
     assert_true(netdev_has(b.dev, NETDEV_TX_CSUM | NETDEV_TSO4 | NETDEV_LRO));
     assert_true(b.dev->stats.rx_frames >= 1);
-    assert_int_equal(b.dev->stats.tx_frames, 1);
+    assert_int_equal(b.dev->stats.tx_frames, n_asked);
     end();
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Addresses as text, and whether an address lies in a prefix.
+ * Addresses as text.
  *
  * Reading is strict, because what is accepted here ends up in routes and filters: dotted IPv4 is
  * four decimal numbers without leading zeros (a leading zero means octal to some programs and not
@@ -15,15 +15,6 @@
 #include "base/addr.h"
 
 #include <errno.h>
-
-bool addr_in_prefix(const struct addr *a, const struct addr *prefix, unsigned bits)
-{
-    WEIR_ASSERT(bits <= 128);
-    unsigned bytes = bits / 8, rest = bits % 8;
-    if (memcmp(a->b, prefix->b, bytes) != 0)
-        return false;
-    return rest == 0 || ((a->b[bytes] ^ prefix->b[bytes]) >> (8 - rest)) == 0;
-}
 
 static int hex_digit(char c)
 {

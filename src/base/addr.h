@@ -34,7 +34,11 @@ static inline uint32_t addr_to_ip4(const struct addr *a) { return w_be32(&a->b[1
 static inline const uint8_t *addr_ip4_bytes(const struct addr *a) { return &a->b[12]; }
 static inline bool addr_is_ip4(const struct addr *a)
 {
-    return a->d[0] == 0 && a->b[8] == 0 && a->b[9] == 0 && a->b[10] == 0xff && a->b[11] == 0xff;
+    const union {
+        uint8_t b[4];
+        uint32_t w;
+    } mapped = {.b = {[2] = 0xff, [3] = 0xff}};
+    return a->d[0] == 0 && a->w[2] == mapped.w;
 }
 static inline bool addr_eq(const struct addr *a, const struct addr *b)
 {
@@ -60,7 +64,15 @@ static inline bool addr_is_limited_broadcast(const struct addr *a)
 }
 
 /* Whether the first `bits` bits are equal; IPv4 prefix lengths are written + 96. */
-bool addr_in_prefix(const struct addr *a, const struct addr *prefix, unsigned bits);
+static inline bool addr_in_prefix(const struct addr *a, const struct addr *prefix, unsigned bits)
+{
+    WEIR_ASSERT(bits <= 128);
+    uint64_t high = w_be64(a->b) ^ w_be64(prefix->b),
+             low = w_be64(a->b + 8) ^ w_be64(prefix->b + 8);
+    if (bits < 64)
+        return bits == 0 || high >> (64 - bits) == 0;
+    return high == 0 && (bits == 64 || low >> (128 - bits) == 0);
+}
 
 /* Text. addr_parse takes dotted IPv4 or RFC 4291 text; 0 or -EINVAL. addr_format writes RFC 5952
  * text (IPv4 dotted), NUL-terminated, into buf of ADDR_TEXT bytes; returns its length. */

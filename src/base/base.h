@@ -16,17 +16,17 @@
 
 /* Nanoseconds of a monotonic clock, always passed in from above. W_NEVER: no deadline. */
 typedef uint64_t w_ns;
-#define W_NEVER UINT64_MAX
-#define W_US ((w_ns)1000)
-#define W_MS ((w_ns)1000000)
-#define W_S ((w_ns)1000000000)
+#define W_NEVER           UINT64_MAX
+#define W_US              ((w_ns)1000)
+#define W_MS              ((w_ns)1000000)
+#define W_S               ((w_ns)1000000000)
 
-#define WEIR_CACHELINE 64
+#define WEIR_CACHELINE    64
 #define WEIR_ALIGNED_LINE _Alignas(WEIR_CACHELINE)
-#define WEIR_MUST_CHECK __attribute__((warn_unused_result))
-#define WEIR_LIKELY(x) __builtin_expect(!!(x), 1)
-#define WEIR_UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define WEIR_COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define WEIR_MUST_CHECK   __attribute__((warn_unused_result))
+#define WEIR_LIKELY(x)    __builtin_expect(!!(x), 1)
+#define WEIR_UNLIKELY(x)  __builtin_expect(!!(x), 0)
+#define WEIR_COUNT(a)     (sizeof(a) / sizeof((a)[0]))
 
 /* We have a bug: on in release builds too. */
 #define WEIR_ASSERT(e)                                                                             \
@@ -71,6 +71,10 @@ static inline uint16_t w_be16(const uint8_t *b) { return (uint16_t)(b[0] << 8 | 
 static inline uint32_t w_be32(const uint8_t *b)
 {
     return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+static inline uint64_t w_be64(const uint8_t *b)
+{
+    return (uint64_t)w_be32(b) << 32 | w_be32(b + 4);
 }
 static inline void w_put16(uint8_t *b, uint32_t v)
 {

@@ -7,7 +7,8 @@
  * host (sequence numbers, ports) uses 2-4. A word is read as little endian on every machine, so
  * that a seed gives the same run everywhere.
  *
- * The flow hash is on the path of every segment: no loop, no tail; 8 rounds are some 12 ns.
+ * The flow hash is on the path of every segment: no loop, no tail. 8 rounds are some 12 ns, the
+ * 5 of IPv4 some 8.
  *
  * Read first: Aumasson, Bernstein, "SipHash: a fast short-input PRF" (2012); Microsoft, "Verifying
  * the RSS hash calculation".
@@ -19,6 +20,11 @@ struct sip {
 };
 
 static inline uint64_t rotl(uint64_t x, unsigned n) { return x << n | x >> (64 - n); }
+
+static inline uint32_t load_le32(const uint8_t *b)
+{
+    return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+}
 
 static inline uint64_t load_le64(const uint8_t *b)
 {
@@ -87,16 +93,31 @@ uint64_t hash_sip13(const struct hash_key *k, const void *data, size_t n)
     return sip_hash(k, data, n, 1, 3);
 }
 
-uint64_t hash_flow(const struct hash_key *k, const struct flow *f)
+/* SipHash of the addresses, ports and protocol as bytes. Of IPv4 the prefix ::ffff:0:0 says nothing
+ * and is left out; the length keeps both kinds apart. */
+static inline uint64_t flow_hash(const struct hash_key *k, const struct flow *f, unsigned c,
+                                 unsigned d)
 {
     struct sip s = sip_init(k);
-    sip_word(&s, load_le64(f->local.b), 1);
-    sip_word(&s, load_le64(f->local.b + 8), 1);
-    sip_word(&s, load_le64(f->remote.b), 1);
-    sip_word(&s, load_le64(f->remote.b + 8), 1);
-    uint64_t ports = (uint64_t)f->rport << 16 | f->lport;
-    sip_word(&s, (uint64_t)37 << 56 | (uint64_t)f->proto << 32 | ports, 1);
-    return sip_end(&s, 3);
+    uint64_t last = (uint64_t)f->rport << 16 | f->lport | (uint64_t)f->proto << 32;
+    if (WEIR_LIKELY(addr_is_ip4(&f->local) && addr_is_ip4(&f->remote))) {
+        sip_word(&s, load_le32(f->local.b + 12) | (uint64_t)load_le32(f->remote.b + 12) << 32, c);
+        sip_word(&s, (uint64_t)13 << 56 | last, c);
+        return sip_end(&s, d);
+    }
+    sip_word(&s, load_le64(f->local.b), c);
+    sip_word(&s, load_le64(f->local.b + 8), c);
+    sip_word(&s, load_le64(f->remote.b), c);
+    sip_word(&s, load_le64(f->remote.b + 8), c);
+    sip_word(&s, (uint64_t)37 << 56 | last, c);
+    return sip_end(&s, d);
+}
+
+uint64_t hash_flow(const struct hash_key *k, const struct flow *f) { return flow_hash(k, f, 1, 3); }
+
+uint64_t hash_flow_secret(const struct hash_key *k, const struct flow *f)
+{
+    return flow_hash(k, f, 2, 4);
 }
 
 /* Bit i of the input selects the 32 bits of the key that begin at bit i. */

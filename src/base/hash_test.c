@@ -57,13 +57,17 @@ static void flow_hash_is_sip13_of_the_tuple(void **state)
     struct flow f = {.local = addr_ip4(0x0a000001), .remote = addr_ip4(0xc0000207), .proto = 6};
     f.lport = 0x1234;
     f.rport = 0xfedc;
-    uint8_t m[37];
+    uint8_t m[37] = {10, 0, 0, 1, 192, 0, 2, 7, 0x34, 0x12, 0xdc, 0xfe, 6};
+    assert_int_equal(hash_flow(&reference_key, &f), hash_sip13(&reference_key, m, 13));
+    assert_int_equal(hash_flow_secret(&reference_key, &f), hash_sip24(&reference_key, m, 13));
+    m[12] = f.proto = 17;
+    assert_int_equal(hash_flow(&reference_key, &f), hash_sip13(&reference_key, m, 13));
+    f.local.b[0] = 0x20; /* one IPv6 address: all of both counts */
     memcpy(m, f.local.b, 16);
     memcpy(m + 16, f.remote.b, 16);
-    m[32] = 0x34, m[33] = 0x12, m[34] = 0xdc, m[35] = 0xfe, m[36] = 6;
-    assert_int_equal(hash_flow(&reference_key, &f), hash_sip13(&reference_key, m, sizeof m));
-    m[36] = f.proto = 17;
-    assert_int_equal(hash_flow(&reference_key, &f), hash_sip13(&reference_key, m, sizeof m));
+    m[32] = 0x34, m[33] = 0x12, m[34] = 0xdc, m[35] = 0xfe, m[36] = 17;
+    assert_int_equal(hash_flow(&reference_key, &f), hash_sip13(&reference_key, m, 37));
+    assert_int_equal(hash_flow_secret(&reference_key, &f), hash_sip24(&reference_key, m, 37));
 }
 
 /* If this fails, equal flows (by flow_eq) can land in different buckets: a connection is not found

@@ -18,17 +18,17 @@
  */
 #include "dev/wrap.h"
 
-static struct emu_dev *self(struct netdev *d) { return WEIR_CONTAINER(d, struct emu_dev, dev); }
+static struct emu_dev *emu_of(struct netdev *d) { return WEIR_CONTAINER(d, struct emu_dev, dev); }
 
 static int edev_open(struct netdev *d, struct pktmem *mem)
 {
     d->mem = mem;
-    return netdev_open(self(d)->inner, mem);
+    return netdev_open(emu_of(d)->inner, mem);
 }
 
 static void edev_close(struct netdev *d)
 {
-    struct emu_dev *e = self(d);
+    struct emu_dev *e = emu_of(d);
     emu_flush(&e->tx);
     emu_flush(&e->rx);
     for (unsigned i = 0; i < e->n_held; i++)
@@ -67,7 +67,7 @@ static void pump_tx(struct emu_dev *e, unsigned q, w_ns now)
 
 static unsigned edev_rx(struct netdev *d, unsigned q, w_ns now, struct pkt **v, unsigned max)
 {
-    struct emu_dev *e = self(d);
+    struct emu_dev *e = emu_of(d);
     struct pkt *in[EMU_DEV_HELD];
     unsigned n, total = 0;
     pump_tx(e, q, now);
@@ -86,7 +86,7 @@ static unsigned edev_rx(struct netdev *d, unsigned q, w_ns now, struct pkt **v, 
 
 static unsigned edev_tx(struct netdev *d, unsigned q, w_ns now, struct pkt **v, unsigned n)
 {
-    struct emu_dev *e = self(d);
+    struct emu_dev *e = emu_of(d);
     for (unsigned i = 0; i < n; i++) {
         d->stats.tx_frames++;
         d->stats.tx_bytes += v[i]->len;
@@ -103,7 +103,7 @@ static unsigned edev_tx(struct netdev *d, unsigned q, w_ns now, struct pkt **v, 
 
 static unsigned edev_reap(struct netdev *d, unsigned q, w_ns now, struct pkt **v, unsigned max)
 {
-    struct emu_dev *e = self(d);
+    struct emu_dev *e = emu_of(d);
     unsigned n = 0;
     pump_tx(e, q, now);
     while (n < max && e->done.n != 0)
@@ -113,15 +113,18 @@ static unsigned edev_reap(struct netdev *d, unsigned q, w_ns now, struct pkt **v
 
 static int edev_arm(struct netdev *d, unsigned q, bool on)
 {
-    return netdev_arm(self(d)->inner, q, on);
+    return netdev_arm(emu_of(d)->inner, q, on);
 }
 
-static int edev_wait_fd(struct netdev *d, unsigned q) { return netdev_wait_fd(self(d)->inner, q); }
+static int edev_wait_fd(struct netdev *d, unsigned q)
+{
+    return netdev_wait_fd(emu_of(d)->inner, q);
+}
 
 /* Frames refused by the device below are tried again when that one wants to be called. */
 static w_ns edev_next(struct netdev *d, unsigned q)
 {
-    struct emu_dev *e = self(d);
+    struct emu_dev *e = emu_of(d);
     w_ns at = netdev_next(e->inner, q);
     if (e->done.n != 0)
         return 0;

@@ -12,7 +12,7 @@
  */
 #include "dev/wrap.h"
 
-static struct mem_end *self(struct netdev *d) { return WEIR_CONTAINER(d, struct mem_end, dev); }
+static struct mem_end *end_of(struct netdev *d) { return WEIR_CONTAINER(d, struct mem_end, dev); }
 
 static int mem_open(struct netdev *d, struct pktmem *mem)
 {
@@ -23,7 +23,7 @@ static int mem_open(struct netdev *d, struct pktmem *mem)
 /* What we sent and the peer has not received goes too: it is in our memory. */
 static void mem_close(struct netdev *d)
 {
-    struct mem_end *e = self(d);
+    struct mem_end *e = end_of(d);
     pktq_free(&e->peer->in);
     pktq_free(&e->done);
 }
@@ -50,7 +50,7 @@ static struct pkt *receive(struct mem_end *e, struct pkt *from, w_ns now)
 
 static unsigned mem_rx(struct netdev *d, unsigned q, w_ns now, struct pkt **v, unsigned max)
 {
-    struct mem_end *e = self(d);
+    struct mem_end *e = end_of(d);
     unsigned n = 0;
     (void)q;
     while (n < max && e->in.n != 0) {
@@ -64,7 +64,7 @@ static unsigned mem_rx(struct netdev *d, unsigned q, w_ns now, struct pkt **v, u
 
 static unsigned mem_tx(struct netdev *d, unsigned q, w_ns now, struct pkt **v, unsigned n)
 {
-    struct mem_end *e = self(d);
+    struct mem_end *e = end_of(d);
     unsigned k = 0;
     (void)q;
     (void)now;
@@ -81,7 +81,7 @@ static unsigned mem_tx(struct netdev *d, unsigned q, w_ns now, struct pkt **v, u
 
 static unsigned mem_reap(struct netdev *d, unsigned q, w_ns now, struct pkt **v, unsigned max)
 {
-    struct mem_end *e = self(d);
+    struct mem_end *e = end_of(d);
     unsigned n = 0;
     (void)q;
     (void)now;
@@ -94,7 +94,7 @@ static int mem_arm(struct netdev *d, unsigned q, bool on)
 {
     (void)q;
     (void)on;
-    return self(d)->in.n != 0;
+    return end_of(d)->in.n != 0;
 }
 
 static int mem_wait_fd(struct netdev *d, unsigned q)
@@ -107,7 +107,7 @@ static int mem_wait_fd(struct netdev *d, unsigned q)
 static w_ns mem_next(struct netdev *d, unsigned q)
 {
     (void)q;
-    return self(d)->in.n != 0 || self(d)->done.n != 0 ? 0 : W_NEVER;
+    return end_of(d)->in.n != 0 || end_of(d)->done.n != 0 ? 0 : W_NEVER;
 }
 
 static const struct netdev_ops mem_ops = {

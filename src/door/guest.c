@@ -111,7 +111,7 @@ static bool is_frame_of(const uint64_t w[4], const struct ask *a, uint64_t sp)
     return w[RSP] == sp && (is_restart || is_return);
 }
 
-/* The thread's memory below sp into `stack`, which ends where sp is: from the top down, page by page,
+/* The thread's memory below sp into `stack`, which ends where sp is: from the top down, by pages,
  * because the stack may end soon. The bytes read. */
 static size_t read_below(pid_t tid, uint64_t sp, uint8_t *stack, size_t size)
 {

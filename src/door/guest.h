@@ -40,8 +40,8 @@ void guests_free(struct guests *);
 bool guest_is_waiting(const struct guests *, const struct ask *);
 
 /* A signal took the thread out of this call before the answer reached it, and the call was made
- * again: the frame of the signal still lies below the thread's stack pointer. False when that cannot
- * be seen (the handler ran on another stack). */
+ * again: the frame of the signal still lies below the thread's stack pointer. False when that can
+ * not be seen (the handler ran on another stack). */
 bool guest_was_interrupted(const struct ask *);
 
 /* A copy of descriptor `num` of the thread, close-on-exec, the caller's to close; or -EBADF, or

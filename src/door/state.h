@@ -153,8 +153,8 @@ struct child_conf {
 int child_start(const struct child_conf *, struct child *out, char *err, size_t n_err);
 /* The next call into *a: 1, 0 none waits now, -ENOTCONN no task is left that could call. */
 int ask_next(struct door *, struct ask *a);
-/* True: a was answered once more as it had been, because a signal took that answer away although the
- * kernel had accepted it. For calls that would now fail, or wait for what they had got. */
+/* True: a was answered once more as it had been, because a signal took that answer away although
+ * the kernel had accepted it. For calls that would now fail, or wait for what they had got. */
 bool ask_answered_again(struct door *, const struct ask *a);
 /* Answers: val ≥ 0 or -errno. False: the thread waits no more (killed, or a signal came first). */
 bool ask_answer(struct door *, const struct ask *, int64_t val);

@@ -75,7 +75,7 @@ unsigned ip_addr_nif(const struct ip *ip, const struct addr *a)
 static unsigned select_rank(const struct ip_addr *a, const struct nif *nif,
                             const struct addr *nexthop)
 {
-    if (a->nif == 0 || a->flags != 0)
+    if (a->flags != 0)
         return 0;
     if (a->nif == nif->id)
         return addr_in_prefix(nexthop, &a->addr, a->plen) ? 1000u + a->plen : 2;
@@ -88,6 +88,8 @@ const struct addr *ip_addr_select(const struct ip *ip, const struct nif *nif,
     const struct addr *best = NULL;
     unsigned best_rank = 0;
     for (unsigned i = 0; i < IP_ADDRS; i++) {
+        if (ip->addr[i].nif == 0)
+            continue;
         unsigned rank = select_rank(&ip->addr[i], nif, nexthop);
         if (rank > best_rank) {
             best_rank = rank;

@@ -10,8 +10,6 @@
  */
 #include "ip/parts.h"
 
-enum { ID_COUNTERS = 1024 };
-
 void ip_init(struct ip *ip, struct env *env, struct link *link, struct neigh *neigh,
              struct arena *a)
 {

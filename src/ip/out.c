@@ -16,7 +16,7 @@
 #include "ip/parts.h"
 #include "wire/ipv4.h"
 
-enum { ID_COUNTERS = 1024, LINK_ROOM = 18 };
+enum { LINK_ROOM = 18 };
 
 static uint16_t next_id(struct ip *ip, const struct ip_meta *m)
 {

@@ -40,6 +40,7 @@ static inline void ip_gen_bump(struct ip *ip)
 
 /* ---- pmtu.c ---- */
 enum { PMTU_SLOTS = 256, PMTU_WAYS = 4 };
+enum { ID_COUNTERS = 1024 };
 struct pmtu_entry {
     struct addr dst;
     w_ns expires; /* 0: free */

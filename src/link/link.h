@@ -116,6 +116,12 @@ static inline struct nif *link_nif(struct link *l, unsigned id)
     return id - 1u < LINK_NIFS && l->nif[id - 1].id ? &l->nif[id - 1] : NULL;
 }
 
+/* Nothing waits, not even for its time. */
+static inline bool nif_is_empty(const struct nif *nif)
+{
+    return nif->q.ready.n == 0 && nif->q.n_later == 0 && nif->gso == NULL;
+}
+
 /* The frame's Ethernet header read and pulled [IEEE 802.3; 802.1Q: priority tags and VLAN 0 are
  * looked through, other VLANs are not ours]; p->l3 is set. NEXT_IP4, NEXT_IP6, NEXT_ARP: the caller
  * still owns p. NEXT_DROP: p->drop says why. On L3 interfaces the first nibble decides. */
@@ -132,11 +138,16 @@ enum drop eth_output(struct link *, struct nif *, const uint8_t dst_mac[6], uint
 enum { GRO_FLOWS = 8 };
 unsigned link_gro(struct link *, struct nif *, struct pkt **v, unsigned n);
 
+/* link_tx for an interface where something waits. */
+unsigned link_tx_waiting(struct link *, struct nif *, struct pkt **v, unsigned max);
 /* Up to max frames that may leave at env->now, finished for the device: checksums complete and
  * super-segments cut where its capabilities demand. The caller owns v[0..return). Each piece of a
  * super-segment carries the whole's `owner`; payload bytes (len - (pay - off)) add up to the
  * whole's. An empty packet pool stops a cut in the middle, to go on at the next call. */
-unsigned link_tx(struct link *, struct nif *, struct pkt **v, unsigned max);
+static inline unsigned link_tx(struct link *l, struct nif *nif, struct pkt **v, unsigned max)
+{
+    return nif_is_empty(nif) ? 0 : link_tx_waiting(l, nif, v, max);
+}
 /* Whether link_tx would hand something out now. */
 bool link_tx_pending(const struct link *, const struct nif *);
 /* The earliest time at which link_tx will have something: now or before when something waits, a

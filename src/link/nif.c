@@ -140,7 +140,7 @@ static bool gso_gives_up(struct link *l, struct nif *nif, bool has_moved)
     return true;
 }
 
-unsigned link_tx(struct link *l, struct nif *nif, struct pkt **v, unsigned max)
+unsigned link_tx_waiting(struct link *l, struct nif *nif, struct pkt **v, unsigned max)
 {
     unsigned n = 0;
     if ((nif->flags & NIF_UP) == 0) {

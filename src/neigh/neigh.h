@@ -114,6 +114,11 @@ enum neigh_addr_state neigh_addr_state(const struct neigh *, const struct nif *,
 /* The next own address whose state changed by what was heard, or stopped being heard, on the wire;
  * NULL: none. For stack/, which tells ip/. */
 const struct neigh_addr *neigh_addr_pop(struct neigh *);
+/* Whether one of the two has something. */
+static inline bool neigh_has_news(const struct neigh *n)
+{
+    return n->failed.first != NULL || n->has_changed;
+}
 
 /* By hand: an entry that stays (`ip neigh add … nud permanent`), and removal of any entry. What it
  * holds is freed. 0, -ENOSPC, -ENOENT. */

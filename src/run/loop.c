@@ -100,6 +100,8 @@ static int loop_stack(struct loop *l, const struct weir_conf *conf, char *err, s
         snprintf(err, n_err, "no memory for the stack (%zu MiB of address space)", l->n_mem >> 20);
         return -ENOMEM;
     }
+    /* Connections lie far apart: with small pages each costs a walk of the page tables. */
+    (void)madvise(l->mem, l->n_mem, MADV_HUGEPAGE);
     if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed)) {
         snprintf(err, n_err, "the system gives no random numbers");
         return -EIO;

@@ -47,6 +47,7 @@ int64_t sock_send(struct socks *ss, struct sock *s, const void *buf, size_t n, u
     if ((flags & ~send_flags) != 0)
         return flags_refused(ss);
     if (s->type == WEIR_STREAM) {
+        tcp_prefetch(sock_tcb(ss, s));
         unsigned f = flags & (WEIR_MSG_OOB | WEIR_MSG_MORE);
         return tcp_send(ss->tcp, sock_tcb(ss, s), buf, n, f);
     }

@@ -93,8 +93,6 @@ static bool loopback_pump(struct weir *w)
 {
     struct pkt *v[STACK_BURST];
     struct nif *lo = link_nif(&w->link, w->lo);
-    if (WEIR_LIKELY(!link_tx_pending(&w->link, lo)))
-        return false;
     unsigned n = link_tx(&w->link, lo, v, STACK_BURST);
     for (unsigned i = 0; i < n; i++) {
         struct pkt *p = v[i];
@@ -110,11 +108,14 @@ static bool loopback_pump(struct weir *w)
 
 void stack_settle(struct weir *w)
 {
-    failed_neighbours(w);
-    changed_addresses(w);
+    if (WEIR_UNLIKELY(neigh_has_news(&w->neigh))) {
+        failed_neighbours(w);
+        changed_addresses(w);
+    }
     for (int i = 0; i < STACK_LOOP_ROUNDS; i++) {
-        tcp_flush(&w->tcp);
-        if (!loopback_pump(w))
+        if (tcp_flush_pending(&w->tcp))
+            tcp_flush(&w->tcp);
+        if (WEIR_LIKELY(nif_is_empty(link_nif(&w->link, w->lo))) || !loopback_pump(w))
             return;
     }
 }

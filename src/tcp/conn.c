@@ -26,6 +26,8 @@ struct tcb *tcp_tcb_new(struct tcp *tcp)
     if (idx == 0)
         return NULL;
     struct tcb *t = tcp_at(tcp, idx);
+    t->timer.obj = idx | pool_gen(&tcp->tcbs, idx) << TCP_OWNER_SHIFT;
+    t->timer.kind = TK_TCP;
     t->state = TCPS_CLOSED;
     t->flow.proto = PROTO_TCP;
     t->rcv.limit = c->tcp_rmem_default;
@@ -40,6 +42,14 @@ struct tcb *tcp_tcb_new(struct tcp *tcp)
     cc_init(&t->cc, tcp->env->conf.tcp_congestion_control, t->snd.mss,
             c->tcp_init_cwnd * t->snd.mss, tcp->env->now);
     return t;
+}
+
+void tcp_prefetch(const struct tcb *t) { tcb_prefetch(t); }
+
+uint32_t tcp_index(const struct tcp *tcp, const struct tcb *t)
+{
+    (void)tcp;
+    return tcb_index(t);
 }
 
 struct tcb *tcp_new(struct tcp *tcp, uint32_t sock)
@@ -61,7 +71,7 @@ static void free_queues(struct tcp *tcp, struct tcb *t)
 static void detach(struct tcp *tcp, struct tcb *t)
 {
     if ((t->flags & TF_TABLED) != 0) {
-        tcp_table_del(tcp, t->flow.lport, t->hash, tcp_ref(REF_TCB, tcp_index(tcp, t)));
+        tcp_table_del(tcp, t->flow.lport, t->hash, tcp_ref(REF_TCB, tcb_index(t)));
         t->flags &= ~(uint32_t)TF_TABLED;
     }
     tcp_out_remove(tcp, t);
@@ -78,7 +88,9 @@ void tcp_tcb_free(struct tcp *tcp, struct tcb *t)
     tcp_event_remove(tcp, t);
     free_queues(tcp, t);
     tcp_rcvq_free(tcp, t);
-    pool_give(&tcp->tcbs, tcp_index(tcp, t));
+    uint32_t idx = tcb_index(t);
+    t->timer.obj = 0;
+    pool_give(&tcp->tcbs, idx);
 }
 
 bool tcp_done(struct tcp *tcp, struct tcb *t, int err)
@@ -108,7 +120,7 @@ bool tcp_done(struct tcp *tcp, struct tcb *t, int err)
  * rate of reuse a new incarnation starts beyond the old [RFC 9293 3.4.1 MUST-8, MUST-9]. */
 void tcp_isn(const struct tcp *tcp, const struct flow *f, tcp_seq *iss, uint32_t *ts_off)
 {
-    uint64_t h = hash_sip24(&tcp->env->key_isn, f, offsetof(struct flow, proto));
+    uint64_t h = hash_flow_secret(&tcp->env->key_isn, f);
     *iss = (tcp_seq)h + (tcp_seq)(tcp->env->now >> 6);
     *ts_off = tcp->env->conf.tcp_timestamps == 1 ? (uint32_t)(h >> 32) : 0;
 }
@@ -209,7 +221,7 @@ static int take_place(struct tcp *tcp, struct tcb *t, tcp_seq *iss_min)
         tcp_count(tcp, STAT_TCPTimeWaitReused);
     }
     t->hash = (uint32_t)hash;
-    tcp_table_add(tcp, t->flow.lport, hash, tcp_ref(REF_TCB, tcp_index(tcp, t)));
+    tcp_table_add(tcp, t->flow.lport, hash, tcp_ref(REF_TCB, tcb_index(t)));
     t->flags |= TF_TABLED;
     return 0;
 }

@@ -36,7 +36,7 @@ static void too_big(struct tcp *tcp, struct tcb *t, const struct icmp_err *e)
         tcp_recover_mtu(tcp, t);
 }
 
-static void to_tcb(struct tcp *tcp, struct tcb *t, const struct icmp_err *e)
+static void error_to_tcb(struct tcp *tcp, struct tcb *t, const struct icmp_err *e)
 {
     if (!is_in_flight(t, e->seq))
         return;
@@ -60,7 +60,7 @@ void tcp_error(struct tcp *tcp, const struct icmp_err *e)
         return;
     uint32_t idx = tcp_ref_idx(ref);
     if (tcp_ref_kind(ref) == REF_TCB) {
-        to_tcb(tcp, tcp_at(tcp, idx), e);
+        error_to_tcb(tcp, tcp_at(tcp, idx), e);
     } else if (tcp_ref_kind(ref) == REF_SYN) {
         struct syn_rec *r = pool_at(&tcp->syns, idx);
         if (e->seq == r->iss && e->is_hard)

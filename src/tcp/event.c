@@ -17,7 +17,7 @@ void tcp_event(struct tcp *tcp, struct tcb *t, uint32_t edges)
     t->edges |= edges;
     if (t->sock == 0 || (t->flags & TF_READY) != 0)
         return;
-    uint32_t idx = tcp_index(tcp, t);
+    uint32_t idx = tcb_index(t);
     t->flags |= TF_READY;
     t->ready_next = 0;
     if (tcp->ready_head == 0)
@@ -45,7 +45,7 @@ void tcp_event_remove(struct tcp *tcp, struct tcb *t)
 {
     if ((t->flags & TF_READY) == 0)
         return;
-    uint32_t idx = tcp_index(tcp, t), prev = 0, at = tcp->ready_head;
+    uint32_t idx = tcb_index(t), prev = 0, at = tcp->ready_head;
     while (at != idx) {
         WEIR_ASSERT(at != 0);
         prev = at;

@@ -121,7 +121,7 @@ enum drop tcp_syn_rec_new(struct tcp *tcp, struct tcb *lsn, const struct seg *s,
     struct syn_rec *r = rec_at(tcp, idx);
     r->flow = *f;
     r->irs = s->seq;
-    r->lsn = tcp_index(tcp, lsn);
+    r->lsn = tcb_index(lsn);
     tcp_isn(tcp, f, &r->iss, &ts_off);
     if (iss_min != 0 && seq_lt(r->iss, iss_min))
         r->iss = iss_min;
@@ -179,8 +179,6 @@ static void inherit(struct tcb *t, const struct tcb *lsn)
     t->opt = lsn->opt;
     t->rcv.limit = lsn->rcv.limit;
     t->sndq.limit = lsn->sndq.limit;
-    t->ttl = lsn->ttl;
-    t->tos = lsn->tos;
     t->cc.kind = lsn->cc.kind;
 }
 
@@ -229,8 +227,8 @@ static struct tcb *child_new(struct tcp *tcp, struct tcb *lsn, const struct syn_
 
 static void accept_push(struct tcp *tcp, struct tcb *lsn, struct tcb *t)
 {
-    uint32_t idx = tcp_index(tcp, t);
-    t->parent = tcp_index(tcp, lsn);
+    uint32_t idx = tcb_index(t);
+    t->parent = tcb_index(lsn);
     t->accept_next = 0;
     if (lsn->lsn.accept_tail != 0)
         tcp_at(tcp, lsn->lsn.accept_tail)->accept_next = idx;
@@ -261,7 +259,7 @@ static enum drop complete(struct tcp *tcp, struct syn_rec *r, struct seg *s, uin
     if (t == NULL)
         return refuse_syn(tcp, STAT_TCPMemoryPressures, DROP_TCP_NO_TCB);
     t->hash = (uint32_t)hash;
-    tcp_table_replace(tcp, t->hash, tcp_ref(REF_SYN, idx), tcp_ref(REF_TCB, tcp_index(tcp, t)));
+    tcp_table_replace(tcp, t->hash, tcp_ref(REF_SYN, idx), tcp_ref(REF_TCB, tcb_index(t)));
     t->flags |= TF_TABLED;
     if (r->rtx == 0) /* [RFC 6298 3] Karn holds for SYN-ACKs, too */
         tcp_rtt_sample(tcp, t, w_u32_max(tcp_now_us(tcp) - r->sent_us, 1));
@@ -367,7 +365,7 @@ void tcp_lsn_close(struct tcp *tcp, struct tcb *t)
         tcp->n_orphans++;
         (void)tcp_reset_out(tcp, child, 0);
     }
-    uint32_t me = tcp_index(tcp, t);
+    uint32_t me = tcb_index(t);
     for (uint32_t level = 0; level < LEVELS && t->lsn.n_syn > 0; level++) {
         uint32_t idx = tcp->syn_head[level];
         while (idx != 0) {

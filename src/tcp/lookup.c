@@ -48,6 +48,11 @@ void tcp_table_init(struct tcp *tcp, struct arena *a)
 static const struct flow *flow_of(const struct tcp *tcp, uint32_t ref)
 {
     const struct pool *const pools[] = {&tcp->tcbs, &tcp->syns, &tcp->tws};
+    if (WEIR_LIKELY(tcp_ref_kind(ref) == REF_TCB)) {
+        const struct tcb *t = tcp_at(tcp, tcp_ref_idx(ref));
+        tcb_prefetch(t); /* it is the one, most likely */
+        return &t->flow;
+    }
     return pool_at(pools[tcp_ref_kind(ref)], tcp_ref_idx(ref));
 }
 
@@ -188,14 +193,14 @@ int tcp_lsn_add(struct tcp *tcp, struct tcb *t)
             return -EADDRINUSE;
     }
     t->lsn.next = *head;
-    *head = tcp_index(tcp, t);
+    *head = tcb_index(t);
     tcp->port_uses[t->flow.lport]++;
     return 0;
 }
 
 void tcp_lsn_del(struct tcp *tcp, struct tcb *t)
 {
-    uint32_t me = tcp_index(tcp, t);
+    uint32_t me = tcb_index(t);
     uint32_t *at = &tcp->lsn_hash[t->flow.lport & tcp->lsn_mask];
     while (*at != me) {
         WEIR_ASSERT(*at != 0);

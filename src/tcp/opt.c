@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Options of a connection, by Linux's names, ranges and defaults.
+ * Options of a connection, by Linux's names, opt_ranges and defaults.
  *
  * Decides: which values are legal, what a change does to a connection that is running.
  * Owns: t->opt and the option bits of t->flags.
@@ -25,7 +25,7 @@ static const struct {
 static const struct {
     int name;
     int64_t min, max;
-} ranges[] = {
+} opt_ranges[] = {
     {TOPT_MAXSEG, 88, 32767},
     {TOPT_KEEPIDLE_S, 1, 32767},
     {TOPT_KEEPINTVL_S, 1, 32767},
@@ -125,8 +125,8 @@ static int set_value(struct tcp *tcp, struct tcb *t, int name, int64_t v)
         t->flags |= TF_RCVBUF_SET;
         break;
     case TOPT_RCVLOWAT: t->opt.rcvlowat = (uint32_t)w_u64_max((uint64_t)v, 1); break;
-    case TOPT_TOS: t->tos = (uint8_t)(v & 0xfc); break; /* the ECN bits are TCP's own */
-    case TOPT_TTL: t->ttl = (uint8_t)v; break;
+    case TOPT_TOS: t->opt.tos = (uint8_t)(v & 0xfc); break; /* the ECN bits are TCP's own */
+    case TOPT_TTL: t->opt.ttl = (uint8_t)v; break;
     case TOPT_DEFER_ACCEPT_S:
         t->opt.defer_s = (uint8_t)v;
         t->flags = v != 0 ? t->flags | TF_DEFER : t->flags & ~(uint32_t)TF_DEFER;
@@ -141,9 +141,10 @@ int tcp_opt_set(struct tcp *tcp, struct tcb *t, int name, int64_t v)
     uint32_t flag = flag_of(name);
     if (flag != 0)
         return set_flag(tcp, t, flag, v != 0);
-    for (unsigned i = 0; i < WEIR_COUNT(ranges); i++) {
-        if (ranges[i].name == name)
-            return v < ranges[i].min || v > ranges[i].max ? -EINVAL : set_value(tcp, t, name, v);
+    for (unsigned i = 0; i < WEIR_COUNT(opt_ranges); i++) {
+        if (opt_ranges[i].name == name)
+            return v < opt_ranges[i].min || v > opt_ranges[i].max ? -EINVAL
+                                                                  : set_value(tcp, t, name, v);
     }
     return -ENOPROTOOPT;
 }
@@ -177,8 +178,8 @@ int tcp_opt_get(const struct tcp *tcp, const struct tcb *t, int name, int64_t *v
     case TOPT_SNDBUF: *v = t->sndq.limit; break;
     case TOPT_RCVBUF: *v = t->rcv.limit; break;
     case TOPT_RCVLOWAT: *v = t->opt.rcvlowat; break;
-    case TOPT_TOS: *v = t->tos; break;
-    case TOPT_TTL: *v = or_default(t->ttl, c->ip_default_ttl); break;
+    case TOPT_TOS: *v = t->opt.tos; break;
+    case TOPT_TTL: *v = or_default(t->opt.ttl, c->ip_default_ttl); break;
     default: return -ENOPROTOOPT;
     }
     return 0;

@@ -27,7 +27,7 @@ void tcp_out_mark(struct tcp *tcp, struct tcb *t)
 {
     if ((t->flags & TF_OUT) != 0)
         return;
-    uint32_t idx = tcp_index(tcp, t);
+    uint32_t idx = tcb_index(t);
     t->flags |= TF_OUT;
     t->out_next = 0;
     if (tcp->out_head == 0)
@@ -41,7 +41,7 @@ void tcp_out_remove(struct tcp *tcp, struct tcb *t)
 {
     if ((t->flags & TF_OUT) == 0)
         return;
-    uint32_t idx = tcp_index(tcp, t), prev = 0, at = tcp->out_head;
+    uint32_t idx = tcb_index(t), prev = 0, at = tcp->out_head;
     while (at != idx) {
         WEIR_ASSERT(at != 0);
         prev = at;
@@ -142,14 +142,15 @@ static uint32_t cwnd_room(const struct tcb *t, uint32_t mss)
     uint32_t pipe = tcp_pipe(t);
     if (pipe == 0 && t->cc.cwnd < mss)
         return mss;
-    uint32_t half = w_u32_max(t->cc.cwnd / 2 / mss, 1) * mss;
-    return t->cc.cwnd > pipe ? w_u32_min(t->cc.cwnd - pipe, half) : 0;
+    uint32_t room = t->cc.cwnd > pipe ? t->cc.cwnd - pipe : 0;
+    return room <= mss ? room : w_u32_min(room, w_u32_max(t->cc.cwnd / 2 / mss, 1) * mss);
 }
 
 /* ---- retransmission ---- */
 
 /* Sends again the first `n` bytes at most of r. */
-static enum drop resend(struct tcp *tcp, struct tcb *t, struct sent_rec *r, uint32_t n)
+static enum drop resend(struct tcp *tcp, struct tcb *t, struct sent_rec *r, uint32_t mss,
+                        uint32_t n)
 {
     uint32_t data = seq_ahead(seq_min(r->start + n, t->snd.end), r->start);
     bool has_fin = r->start + n == t->snd.end + 1 && (t->flags & TF_FIN_QUEUED) != 0;
@@ -157,7 +158,7 @@ static enum drop resend(struct tcp *tcp, struct tcb *t, struct sent_rec *r, uint
     uint16_t flags = r->start + data == t->snd.end ? TCPF_PSH : 0;
     if (has_fin)
         flags |= TCPF_FIN;
-    enum drop why = tcp_seg_data(tcp, t, r->start, &len, data == 0 ? TCPF_FIN : flags);
+    enum drop why = tcp_seg_data(tcp, t, r->start, mss, &len, data == 0 ? TCPF_FIN : flags);
     if (why != DROP_NONE)
         return why;
     uint32_t segs = len == 0 ? 1 : (len + t->snd.mss - 1) / t->snd.mss;
@@ -193,7 +194,7 @@ static enum drop repeat_lost(struct tcp *tcp, struct tcb *t)
             n = room / mss * mss;
         if (n == 0)
             break;
-        enum drop why = resend(tcp, t, r, n);
+        enum drop why = resend(tcp, t, r, mss, n);
         if (why != DROP_NONE)
             return why;
         if (t->at[T_RTO] == W_NEVER)
@@ -223,38 +224,36 @@ void tcp_out_after_idle(struct tcp *tcp, struct tcb *t)
 }
 
 /* How many new bytes may go in the next packet; 0: none. *cwnd_limited: cwnd was why. */
-static uint32_t how_much(const struct tcp *tcp, const struct tcb *t, bool is_more,
+static uint32_t how_much(const struct tcp *tcp, const struct tcb *t, uint32_t mss, bool is_more,
                          bool *cwnd_limited)
 {
     uint32_t left = seq_ahead(t->snd.end, t->snd.nxt);
-    if (left == 0)
-        return 0;
-    uint32_t mss = tcp_seg_mss(t);
     uint32_t wnd = seq_ahead(t->snd.una + t->snd.wnd, t->snd.nxt);
     uint32_t room = cwnd_room(t, mss);
     if (room < w_u32_min(left, mss)) {
         *cwnd_limited = true;
         return 0;
     }
-    uint32_t n = w_u32_min(w_u32_min(left, wnd), w_u32_min(room, train_max(tcp, t, mss)));
-    if (n == left) {
-        /* All that is left: is its last part worth a segment? */
-        uint32_t part = n % mss;
-        bool has_fin = fin_unsent(t), is_urgent = (t->flags & TF_SND_URG) != 0;
-        if (part != 0 && !has_fin && !is_urgent && nagle_holds(t, is_more))
-            n -= part;
-        return n;
-    }
+    uint32_t n = w_u32_min(left, wnd);
+    if (n > mss)
+        n = w_u32_min(n, w_u32_min(room, train_max(tcp, t, mss)));
     /* [RFC 9293 3.8.6.2.1] Cut by window or cwnd: whole segments only. */
-    return n / mss * mss;
+    uint32_t part = n < mss ? n : n % mss;
+    if (n != left)
+        return n - part;
+    /* All that is left: is its last part worth a segment? */
+    bool has_fin = fin_unsent(t), is_urgent = (t->flags & TF_SND_URG) != 0;
+    if (part != 0 && !has_fin && !is_urgent && nagle_holds(t, is_more))
+        n -= part;
+    return n;
 }
 
-static void after_send(struct tcp *tcp, struct tcb *t, uint32_t len, bool has_fin)
+static void after_send(struct tcp *tcp, struct tcb *t, uint32_t mss, uint32_t len, bool has_fin)
 {
     tcp_seq start = t->snd.nxt;
     t->snd.nxt += len + has_fin;
     tcp_sent_push(tcp, t, start, t->snd.nxt);
-    if (len % tcp_seg_mss(t) != 0)
+    if (len < mss || len % mss != 0)
         t->snd.sml = t->snd.nxt;
     uint32_t now = tcp_now_ms(tcp);
     t->sndq.sent_ms = tcp_stamp_ms(tcp);
@@ -270,7 +269,7 @@ static void after_send(struct tcp *tcp, struct tcb *t, uint32_t len, bool has_fi
     t->flags &= ~(uint32_t)TF_PROBE0;
 }
 
-static enum drop send_new(struct tcp *tcp, struct tcb *t, uint32_t n, bool is_forced)
+static enum drop send_new(struct tcp *tcp, struct tcb *t, uint32_t mss, uint32_t n, bool is_forced)
 {
     uint32_t len = n;
     bool is_last = t->snd.nxt + n == t->snd.end;
@@ -280,10 +279,10 @@ static enum drop send_new(struct tcp *tcp, struct tcb *t, uint32_t n, bool is_fo
     bool has_push = seq_lt(t->snd.nxt, t->snd.push) && seq_geq(t->snd.nxt + n, t->snd.push);
     if (n > 0 && (has_push || is_forced))
         flags |= TCPF_PSH;
-    enum drop why = tcp_seg_data(tcp, t, t->snd.nxt, &len, flags);
+    enum drop why = tcp_seg_data(tcp, t, t->snd.nxt, mss, &len, flags);
     if (why != DROP_NONE)
         return why;
-    after_send(tcp, t, len, has_fin && len == n);
+    after_send(tcp, t, mss, len, has_fin && len == n);
     return DROP_NONE;
 }
 
@@ -306,11 +305,12 @@ static enum drop new_data(struct tcp *tcp, struct tcb *t, bool is_more)
     bool cwnd_limited = false, has_sent = false;
     enum drop why = DROP_NONE;
     uint32_t limit = tcp->env->conf.tcp_limit_output_bytes;
-    uint32_t n;
-    while ((n = how_much(tcp, t, is_more, &cwnd_limited)) > 0) {
-        if (t->snd.below >= limit)
+    uint32_t mss = tcp_seg_mss(t);
+    while (seq_gt(t->snd.end, t->snd.nxt)) {
+        uint32_t n = how_much(tcp, t, mss, is_more, &cwnd_limited);
+        if (n == 0 || t->snd.below >= limit)
             break;
-        why = tcp_sent_has_room(tcp, t) ? send_new(tcp, t, n, false) : DROP_NOMEM;
+        why = tcp_sent_has_room(tcp, t) ? send_new(tcp, t, mss, n, false) : DROP_NOMEM;
         if (why != DROP_NONE)
             break;
         has_sent = true;
@@ -318,7 +318,7 @@ static enum drop new_data(struct tcp *tcp, struct tcb *t, bool is_more)
     if (why == DROP_NONE && fin_unsent(t) && t->snd.nxt == t->snd.end &&
         seq_lt(t->snd.nxt, t->snd.una + t->snd.wnd) && tcp_sent_has_room(tcp, t)) {
         /* A FIN alone does not wait for cwnd. */
-        why = send_new(tcp, t, 0, false);
+        why = send_new(tcp, t, mss, 0, false);
         has_sent = why == DROP_NONE || has_sent;
     }
     if (has_sent || cwnd_limited)
@@ -386,10 +386,10 @@ static enum drop send_forced(struct tcp *tcp, struct tcb *t)
 {
     uint32_t wnd = seq_ahead(t->snd.una + t->snd.wnd, t->snd.nxt);
     uint32_t left = seq_ahead(t->snd.end, t->snd.nxt);
-    uint32_t n = w_u32_min(w_u32_min(wnd, left), tcp_seg_mss(t));
+    uint32_t mss = tcp_seg_mss(t), n = w_u32_min(w_u32_min(wnd, left), mss);
     if (n == 0 || !tcp_sent_has_room(tcp, t))
         return DROP_NOMEM;
-    return send_new(tcp, t, n, true);
+    return send_new(tcp, t, mss, n, true);
 }
 
 static bool probes_exhausted(struct tcp *tcp, const struct tcb *t)

@@ -103,6 +103,7 @@ static void dsack(struct tcp *tcp, struct tcb *t, tcp_seq start, tcp_seq end, en
     if ((t->flags & TF_SACK) == 0 || tcp->env->conf.tcp_dsack == 0 || start == end)
         return;
     t->ooo.dsack = (struct sack_block){start, end};
+    t->has_dsack = 1;
     tcp_count(tcp, counter);
 }
 

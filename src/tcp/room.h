@@ -31,7 +31,7 @@ struct ack_work {
     w_ns newest_sent_at; /* of never retransmitted ranges acknowledged now, 0: none */
 };
 
-enum { TCP_OWNER_SHIFT = 24, TCP_OOO_MAX = 4096, TCP_SENT_MAX = 4096 };
+enum { TCP_OOO_MAX = 4096, TCP_SENT_MAX = 4096 };
 
 static inline uint32_t tcp_now_ms(const struct tcp *tcp)
 {
@@ -167,8 +167,10 @@ void tcp_arm_rto(struct tcp *, struct tcb *);
 void tcp_keep_restart(struct tcp *, struct tcb *);
 
 /* ---- seg.c: what a segment looks like ---- */
-/* DROP_NONE, or why nothing was sent. *len: in, bytes wanted; out, bytes sent. */
-enum drop tcp_seg_data(struct tcp *, struct tcb *, tcp_seq seq, uint32_t *len, uint16_t flags);
+/* DROP_NONE, or why nothing was sent. mss: of tcp_seg_mss. *len: in, bytes wanted; out, bytes
+ * sent. */
+enum drop tcp_seg_data(struct tcp *, struct tcb *, tcp_seq seq, uint32_t mss, uint32_t *len,
+                       uint16_t flags);
 enum drop tcp_seg_ack(struct tcp *, struct tcb *);
 /* One byte before what is acknowledged: makes the peer answer. */
 enum drop tcp_seg_probe(struct tcp *, struct tcb *);

@@ -18,11 +18,10 @@
 
 static uint32_t sack_bytes(const struct tcb *t)
 {
-    if ((t->flags & TF_SACK) == 0)
+    uint32_t n = (uint32_t)t->n_sack + t->has_dsack;
+    if (WEIR_LIKELY(n == 0) || (t->flags & TF_SACK) == 0)
         return 0;
-    uint32_t n = t->n_sack + (uint32_t)(t->ooo.dsack.start != t->ooo.dsack.end);
-    n = w_u32_min(n, (t->flags & TF_TS) != 0 ? 3 : 4);
-    return n == 0 ? 0 : 4 + 8 * n;
+    return 4 + 8 * w_u32_min(n, (t->flags & TF_TS) != 0 ? 3 : 4);
 }
 
 uint32_t tcp_seg_mss(const struct tcb *t)
@@ -41,9 +40,9 @@ uint32_t tcp_seg_mss(const struct tcb *t)
 static void put_sack(struct tcb *t, struct wire_tcp *h)
 {
     unsigned max = (t->flags & TF_TS) != 0 ? 3 : 4, n = 0;
-    if (t->ooo.dsack.start != t->ooo.dsack.end) {
+    if (t->has_dsack) {
         h->sack[n++] = (struct wire_tcp_sack){t->ooo.dsack.start, t->ooo.dsack.end};
-        t->ooo.dsack.end = t->ooo.dsack.start;
+        t->has_dsack = 0;
     }
     for (unsigned i = 0; i < t->n_sack && n < max; i++)
         h->sack[n++] = (struct wire_tcp_sack){t->ooo.sack[i].start, t->ooo.sack[i].end};
@@ -87,8 +86,8 @@ static enum drop send_pkt(struct tcp *tcp, struct tcb *t, struct wire_tcp *h, st
     h->dport = t->flow.rport;
     put_header(p, &t->flow, h);
     meta_of(&t->flow, &m);
-    m.ttl = t->ttl;
-    m.tos = t->tos;
+    m.ttl = t->opt.ttl;
+    m.tos = t->opt.tos;
     m.id = (uint16_t)t->st.segs_out;
     m.df = !t->dst.can_frag && tcp->env->conf.ip_no_pmtu_disc == 0;
     enum drop why = ip_output(tcp->ip, &t->dst, &m, p);
@@ -114,7 +113,7 @@ static void common(struct tcp *tcp, struct tcb *t, struct wire_tcp *h, tcp_seq s
     h->wnd = tcp_wnd_announce(tcp, t);
     if ((t->flags & TF_TS) != 0)
         put_ts(tcp, t, h);
-    if ((t->flags & TF_SACK) != 0)
+    if (WEIR_UNLIKELY((t->n_sack | t->has_dsack) != 0) && (t->flags & TF_SACK) != 0)
         put_sack(t, h);
 }
 
@@ -130,9 +129,8 @@ static void put_urg(const struct tcb *t, struct wire_tcp *h)
 }
 
 /* Payload [seq, seq + *len) into p, *len cut to what fits; whole segments when more than one. */
-static enum drop put_payload(struct tcb *t, struct pkt *p, tcp_seq seq, uint32_t *len)
+static enum drop put_payload(struct tcb *t, struct pkt *p, tcp_seq seq, uint32_t mss, uint32_t *len)
 {
-    uint32_t mss = tcp_seg_mss(t);
     uint32_t put = tcp_sndq_attach(t, seq, *len, p);
     if (put == 0)
         return DROP_NO_BLOCK;
@@ -148,14 +146,15 @@ static enum drop put_payload(struct tcb *t, struct pkt *p, tcp_seq seq, uint32_t
     return DROP_NONE;
 }
 
-enum drop tcp_seg_data(struct tcp *tcp, struct tcb *t, tcp_seq seq, uint32_t *len, uint16_t flags)
+enum drop tcp_seg_data(struct tcp *tcp, struct tcb *t, tcp_seq seq, uint32_t mss, uint32_t *len,
+                       uint16_t flags)
 {
     struct pkt *p = pkt_new(&tcp->env->mem);
     if (p == NULL)
         return DROP_NOMEM;
     uint32_t want = *len;
     if (want > 0) {
-        enum drop why = put_payload(t, p, seq, len);
+        enum drop why = put_payload(t, p, seq, mss, len);
         if (why != DROP_NONE) {
             pkt_free(p);
             return why;
@@ -168,7 +167,7 @@ enum drop tcp_seg_data(struct tcp *tcp, struct tcb *t, tcp_seq seq, uint32_t *le
     struct wire_tcp h;
     common(tcp, t, &h, seq, flags);
     put_urg(t, &h);
-    p->owner = tcp_index(tcp, t) | pool_gen(&tcp->tcbs, tcp_index(tcp, t)) << TCP_OWNER_SHIFT;
+    p->owner = tcb_owner(t);
     uint32_t segs = w_u32_max(p->gso_segs, 1);
     enum drop why = send_pkt(tcp, t, &h, p);
     if (why != DROP_NONE)

@@ -14,6 +14,8 @@
 
 #include "tcp/room.h"
 
+enum { SMALL_WRITE = 256 }; /* less than any train: no need to look how long trains are */
+
 /* Errors of a socket in this state; 0: it may send. */
 static int send_state(struct tcb *t)
 {
@@ -60,10 +62,12 @@ static int64_t after_write(struct tcp *tcp, struct tcb *t, uint32_t n, unsigned 
 
 /* How much of a write may be taken now: what fills the train being gathered, then, if the buffer is
  * not full, another. So a write can go beyond SO_SNDBUF by less than a train, as in Linux. */
-static uint32_t next_piece(const struct tcp *tcp, const struct tcb *t)
+static uint32_t next_piece(const struct tcp *tcp, const struct tcb *t, uint32_t want)
 {
-    uint32_t goal = tcp_out_goal(tcp, t);
     uint32_t unsent = seq_ahead(t->snd.end, t->snd.nxt);
+    if (unsent == 0 && want <= SMALL_WRITE)
+        return tcp_sndq_has_room(tcp, t) ? want : 0;
+    uint32_t goal = tcp_out_goal(tcp, t);
     if (unsent != 0 && unsent % goal != 0 && unsent < goal)
         return goal - unsent;
     return tcp_sndq_has_room(tcp, t) ? goal : 0;
@@ -80,7 +84,7 @@ int64_t tcp_send(struct tcp *tcp, struct tcb *t, const void *bytes, size_t n, un
         tcp_out_after_idle(tcp, t);
     uint32_t done = 0, want = n < UINT32_MAX / 2 ? (uint32_t)n : UINT32_MAX / 2;
     while (done < want) {
-        uint32_t piece = w_u32_min(next_piece(tcp, t), want - done);
+        uint32_t piece = w_u32_min(next_piece(tcp, t, want - done), want - done);
         if (piece == 0)
             break;
         uint32_t k = tcp_sndq_append(tcp, t, (const uint8_t *)bytes + done, piece);

@@ -214,11 +214,10 @@ bool tcp_sndq_has_room(const struct tcp *tcp, const struct tcb *t)
 void tcp_sndq_grow(struct tcp *tcp, struct tcb *t)
 {
     const struct weir_conf *c = &tcp->env->conf;
-    if ((t->flags & TF_SNDBUF_SET) != 0)
+    if ((t->flags & TF_SNDBUF_SET) != 0 || t->sndq.limit >= c->tcp_wmem_max)
         return;
-    uint32_t per_mss = t->snd.mss + 320u + 320u, pow2 = 1024;
-    while (pow2 < per_mss)
-        pow2 *= 2;
+    uint32_t per_mss = w_u32_max(t->snd.mss + 320u + 320u, 1024);
+    uint32_t pow2 = 2u << (31 - __builtin_clz(per_mss - 1)); /* the next power of two */
     uint64_t segs = w_u32_max(t->cc.cwnd / t->cc.mss, c->tcp_init_cwnd);
     uint64_t want = w_u64_min(2 * segs * (pow2 + 256), c->tcp_wmem_max);
     if (want > t->sndq.limit)

@@ -91,11 +91,11 @@ enum { TCP_SACK_BLOCKS = 4 };
 struct tcb {
     /* line 0: lookup and lists */
     struct flow flow;
-    uint8_t state, ca_state; /* enum tcp_state, enum tcp_ca */
-    uint8_t urg_byte, n_sack;
-    uint32_t flags; /* enum tcb_flag */
-    uint32_t hash;  /* of flow: the table's bucket */
-    uint32_t edges; /* enum tcp_event, what happened since the last ready_pop */
+    uint8_t state, ca_state;   /* enum tcp_state, enum tcp_ca */
+    uint8_t n_sack, has_dsack; /* blocks in ooo.sack[]; ooo.dsack is to be reported */
+    uint32_t flags;            /* enum tcb_flag */
+    uint32_t hash;             /* of flow: the table's bucket */
+    uint32_t edges;            /* enum tcp_event, what happened since the last ready_pop */
     uint32_t ready_next, out_next;
 
     /* line 1: receive */
@@ -177,7 +177,7 @@ struct tcb {
             struct pkt *head, *tail;
             uint32_t bytes, n;
             struct sack_block sack[TCP_SACK_BLOCKS]; /* most recent first */
-            struct sack_block dsack;                 /* to be reported once; start == end: none */
+            struct sack_block dsack;                 /* to be reported once, while has_dsack */
         } ooo;
         struct { /* LISTEN */
             uint32_t accept_head, accept_tail, n_accept, backlog, n_syn, next;
@@ -189,12 +189,13 @@ struct tcb {
     uint32_t parent; /* listener, while TF_CHILD; accept queue link */
     uint32_t accept_next;
     struct dst dst;
-    uint8_t ttl, tos;
+    uint8_t urg_byte;
     uint8_t keep_probes, n_probe; /* keepalive and window probes without an answer */
     uint16_t err, soft_err;       /* positive errno */
     struct {
         uint16_t keep_idle_s, keep_intvl_s;
         uint8_t keep_cnt, syn_cnt, defer_s; /* 0: the stack's setting */
+        uint8_t ttl, tos;
         int16_t linger_s, linger2_s;
         uint16_t maxseg;
         uint32_t user_timeout_ms, rcvlowat, notsent_lowat, window_clamp;
@@ -214,6 +215,24 @@ _Static_assert(offsetof(struct tcb, snd) == 128, "receive fits one line");
 _Static_assert(offsetof(struct tcb, sndq) == 192, "send fits one line");
 _Static_assert(offsetof(struct tcb, at) == 256, "scoreboard fits one line");
 _Static_assert(sizeof(struct tcb) <= 768, "an idle connection is under 1 KiB with its socket");
+
+/* Nobody has looked at this connection for a while: its lines are fetched all at once, instead of
+ * one after the other as they are needed. */
+static inline void tcb_prefetch(const struct tcb *t)
+{
+    for (size_t at = 0; at < sizeof(struct tcb); at += WEIR_CACHELINE)
+        __builtin_prefetch((const uint8_t *)t + at, 1);
+}
+
+/* By what its packets name it, so that credit finds it: index and part of the generation. Its timer
+ * keeps that; 0: free. */
+enum { TCP_OWNER_SHIFT = 24 };
+static inline uint32_t tcb_owner(const struct tcb *t) { return t->timer.obj; }
+/* Its index in the pool. */
+static inline uint32_t tcb_index(const struct tcb *t)
+{
+    return t->timer.obj & ((1u << TCP_OWNER_SHIFT) - 1);
+}
 
 /* A half-open connection of a listener. */
 enum { SYN_TS = 1, SYN_SACK = 2, SYN_WSCALE = 4, SYN_ACKED = 8, SYN_RTX_MAX = 15 };

@@ -155,10 +155,9 @@ static inline struct tcb *tcp_at(const struct tcp *tcp, uint32_t idx)
 {
     return (struct tcb *)pool_at(&tcp->tcbs, idx);
 }
-static inline uint32_t tcp_index(const struct tcp *tcp, const struct tcb *t)
-{
-    return pool_index(&tcp->tcbs, t);
-}
+uint32_t tcp_index(const struct tcp *, const struct tcb *);
+/* It is going to be used: fetches it into the cache. */
+void tcp_prefetch(const struct tcb *);
 void tcp_set_sock(struct tcb *, uint32_t sock);
 uint32_t tcp_sock(const struct tcb *);
 enum tcp_state tcp_state(const struct tcb *);

@@ -21,11 +21,8 @@
 void tcp_arm(struct tcp *tcp, struct tcb *t, unsigned which, w_ns at)
 {
     t->at[which] = at;
-    if (!t->timer.is_set || at < t->timer.at) {
-        t->timer.kind = TK_TCP;
-        t->timer.obj = tcp_index(tcp, t);
+    if (!t->timer.is_set || at < t->timer.at)
         wheel_set(&tcp->env->wheel, &t->timer, at);
-    }
 }
 
 void tcp_arm_rto(struct tcp *tcp, struct tcb *t)
@@ -186,7 +183,7 @@ static void conn_timer(struct tcp *tcp, struct tcb *t)
 void tcp_timer(struct tcp *tcp, struct timer *timer)
 {
     switch (timer->kind) {
-    case TK_TCP: conn_timer(tcp, tcp_at(tcp, timer->obj)); break;
+    case TK_TCP: conn_timer(tcp, tcp_at(tcp, timer->obj & ((1u << TCP_OWNER_SHIFT) - 1))); break;
     case TK_TCP_SYN: tcp_syn_timer(tcp, timer->obj); break;
     case TK_TCP_TW: tcp_tw_timer(tcp); break;
     default: WEIR_NEVER_HERE("a timer that is not TCP's");
@@ -195,11 +192,9 @@ void tcp_timer(struct tcp *tcp, struct timer *timer)
 
 void tcp_sent(struct tcp *tcp, uint32_t owner, uint32_t bytes)
 {
-    uint32_t idx = owner & ((1u << TCP_OWNER_SHIFT) - 1);
-    if (!pool_is_live(&tcp->tcbs, idx) ||
-        (pool_gen(&tcp->tcbs, idx) & 0xff) != owner >> TCP_OWNER_SHIFT)
-        return;
-    struct tcb *t = tcp_at(tcp, idx);
+    struct tcb *t = tcp_at(tcp, owner & ((1u << TCP_OWNER_SHIFT) - 1));
+    if (tcb_owner(t) != owner)
+        return; /* it is gone, and another may have its place */
     uint32_t limit = tcp->env->conf.tcp_limit_output_bytes;
     bool was_full = t->snd.below >= limit;
     t->snd.below -= w_u32_min(bytes, t->snd.below);

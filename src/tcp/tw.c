@@ -17,10 +17,7 @@
 
 enum { TW_BATCH = 256 };
 
-static struct tw_rec *rec_at(const struct tcp *tcp, uint32_t idx)
-{
-    return pool_at(&tcp->tws, idx);
-}
+static struct tw_rec *tw_at(const struct tcp *tcp, uint32_t idx) { return pool_at(&tcp->tws, idx); }
 
 static void arm(struct tcp *tcp)
 {
@@ -28,7 +25,7 @@ static void arm(struct tcp *tcp)
         wheel_del(&tcp->env->wheel, &tcp->tw_timer);
         return;
     }
-    uint32_t now = tcp_now_ms(tcp), at = rec_at(tcp, tcp->tw_head)->expire_ms;
+    uint32_t now = tcp_now_ms(tcp), at = tw_at(tcp, tcp->tw_head)->expire_ms;
     tcp->tw_timer.kind = TK_TCP_TW;
     wheel_set(&tcp->env->wheel, &tcp->tw_timer,
               tcp->env->now + (clock_lt(now, at) ? at - now : 0) * W_MS);
@@ -36,7 +33,7 @@ static void arm(struct tcp *tcp)
 
 static void push(struct tcp *tcp, uint32_t idx)
 {
-    rec_at(tcp, idx)->expire_ms = tcp_now_ms(tcp) + 1000 * tcp->env->conf.tcp_timewait_s;
+    tw_at(tcp, idx)->expire_ms = tcp_now_ms(tcp) + 1000 * tcp->env->conf.tcp_timewait_s;
     tcp->tw_links[idx] = (struct tcp_links){.prev = tcp->tw_tail};
     if (tcp->tw_tail != 0)
         tcp->tw_links[tcp->tw_tail].next = idx;
@@ -48,7 +45,7 @@ static void push(struct tcp *tcp, uint32_t idx)
         arm(tcp);
 }
 
-static void unlink_rec(struct tcp *tcp, uint32_t idx)
+static void tw_unlink(struct tcp *tcp, uint32_t idx)
 {
     struct tcp_links l = tcp->tw_links[idx];
     if (l.prev != 0)
@@ -65,8 +62,8 @@ static void unlink_rec(struct tcp *tcp, uint32_t idx)
 
 void tcp_tw_del(struct tcp *tcp, uint32_t idx)
 {
-    const struct tw_rec *r = rec_at(tcp, idx);
-    unlink_rec(tcp, idx);
+    const struct tw_rec *r = tw_at(tcp, idx);
+    tw_unlink(tcp, idx);
     tcp_table_del(tcp, r->flow.lport, (uint32_t)tcp_table_hash(tcp, &r->flow),
                   tcp_ref(REF_TW, idx));
     pool_give(&tcp->tws, idx);
@@ -81,7 +78,7 @@ bool tcp_tw_add(struct tcp *tcp, struct tcb *t)
     uint32_t idx = pool_take(&tcp->tws);
     if (idx == 0)
         return false;
-    struct tw_rec *r = rec_at(tcp, idx);
+    struct tw_rec *r = tw_at(tcp, idx);
     r->flow = t->flow;
     r->rcv_nxt = t->rcv.nxt;
     r->snd_nxt = t->snd.nxt;
@@ -90,7 +87,7 @@ bool tcp_tw_add(struct tcp *tcp, struct tcb *t)
     r->ts_recent_ms = t->rcv.ts_recent_ms;
     r->rcv_wnd = (uint16_t)w_u32_min(tcp_rcv_wnd(t) >> t->rcv.wscale, 0xffff);
     WEIR_ASSERT((t->flags & TF_TABLED) != 0);
-    tcp_table_replace(tcp, t->hash, tcp_ref(REF_TCB, tcp_index(tcp, t)), tcp_ref(REF_TW, idx));
+    tcp_table_replace(tcp, t->hash, tcp_ref(REF_TCB, tcb_index(t)), tcp_ref(REF_TW, idx));
     t->flags &= ~(uint32_t)TF_TABLED;
     push(tcp, idx);
     return is_easy;
@@ -100,7 +97,7 @@ void tcp_tw_timer(struct tcp *tcp)
 {
     uint32_t now = tcp_now_ms(tcp);
     for (unsigned n = 0; n < TW_BATCH && tcp->tw_head != 0; n++) {
-        if (clock_lt(now, rec_at(tcp, tcp->tw_head)->expire_ms))
+        if (clock_lt(now, tw_at(tcp, tcp->tw_head)->expire_ms))
             break;
         tcp_tw_del(tcp, tcp->tw_head);
     }
@@ -111,7 +108,7 @@ void tcp_tw_timer(struct tcp *tcp)
  * from the old one's. Setting 2 allows it on the loopback only. */
 bool tcp_tw_is_reusable(const struct tcp *tcp, uint32_t idx)
 {
-    const struct tw_rec *r = rec_at(tcp, idx);
+    const struct tw_rec *r = tw_at(tcp, idx);
     uint32_t how = tcp->env->conf.tcp_tw_reuse;
     if (how == 0 || !r->has_ts)
         return false;
@@ -135,7 +132,7 @@ static enum drop answer(struct tcp *tcp, struct tw_rec *r, const struct seg *s, 
 enum drop tcp_in_time_wait(struct tcp *tcp, uint32_t idx, struct seg *s, const struct flow *f,
                            uint64_t hash)
 {
-    struct tw_rec *r = rec_at(tcp, idx);
+    struct tw_rec *r = tw_at(tcp, idx);
     uint16_t flags = s->h.flags;
     bool has_ts = r->has_ts && (s->h.has & TCPH_TS) != 0;
     bool is_old_ts = has_ts && ts_lt(s->h.ts_val, r->ts_recent);
@@ -170,7 +167,7 @@ enum drop tcp_in_time_wait(struct tcp *tcp, uint32_t idx, struct seg *s, const s
     }
     /* The peer's FIN again: our ACK was lost. ACK, and wait anew. */
     if ((flags & TCPF_FIN) != 0 && (flags & TCPF_ACK) != 0) {
-        unlink_rec(tcp, idx);
+        tw_unlink(tcp, idx);
         push(tcp, idx);
     }
     return answer(tcp, r, s, DROP_TCP_TIME_WAIT);

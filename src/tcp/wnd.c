@@ -37,6 +37,13 @@ static uint32_t buffer_of(const struct tcp *tcp, uint64_t window)
     return (uint32_t)w_u64_min(b, 1u << 30);
 }
 
+/* To what a window field with that scale can say. */
+static uint32_t round_down(uint32_t wnd, unsigned scale) { return wnd >> scale << scale; }
+static uint32_t round_up(uint32_t wnd, unsigned scale)
+{
+    return round_down(wnd + (1u << scale) - 1, scale);
+}
+
 static uint32_t clamp_of(const struct tcp *tcp, const struct tcb *t)
 {
     uint32_t full = window_of(tcp, t->rcv.limit);
@@ -82,15 +89,14 @@ static uint32_t select_window(const struct tcp *tcp, const struct tcb *t)
     uint32_t space = window_of(tcp, t->rcv.limit);
     uint32_t free = space > queued ? space - queued : 0;
     uint32_t mss = w_u32_min(t->rcv.mss, full);
-    uint32_t unit = 1u << t->rcv.wscale;
     if (free < full / 2) {
-        free = free / unit * unit;
+        free = round_down(free, t->rcv.wscale);
         if (free < space >> 4 || free < mss)
             return 0;
     }
     free = w_u32_min(w_u32_min(free, full), t->rcv.ssthresh);
     if (t->rcv.wscale != 0)
-        return (free + unit - 1) / unit * unit;
+        return round_up(free, t->rcv.wscale);
     uint32_t wnd = t->rcv.wnd;
     if (mss > 0 && (wnd + mss <= free || wnd > free))
         return free / mss * mss;
@@ -106,8 +112,7 @@ uint16_t tcp_wnd_announce(struct tcp *tcp, struct tcb *t)
         /* [RFC 9293 3.8.6 SHLD-14] Never take back. */
         if (wnd == 0)
             tcp_count(tcp, STAT_TCPWantZeroWindowAdv);
-        uint32_t unit = 1u << t->rcv.wscale;
-        wnd = (cur + unit - 1) / unit * unit;
+        wnd = round_up(cur, t->rcv.wscale);
     }
     uint32_t max = 0xffffu << t->rcv.wscale;
     if (t->rcv.wscale == 0 && tcp->env->conf.tcp_workaround_signed_windows != 0)

@@ -100,7 +100,7 @@ static int64_t send_result(enum drop why, size_t n)
 int64_t udp_send(struct udp *u, struct udp_sock *s, const struct udp_end *to, const void *data,
                  size_t n)
 {
-    struct dst d;
+    struct dst d = {.nif = 0};
     int r = send_check(u, s, to, n);
     if (r == 0)
         r = send_route(u, s, to, &d);

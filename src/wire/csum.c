@@ -96,10 +96,22 @@ static const struct csum_loops {
     [CSUM_AVX512] = {csum_avx512_sum, csum_avx512_copy},
 };
 
+/* A header: vectors would cost more than they save. */
+static inline uint64_t sum_short(const uint8_t *p, size_t n)
+{
+    uint64_t s = 0;
+    for (; n >= 8; p += 8, n -= 8)
+        s = add64(s, load64(p));
+    return fold64(add64(s, sum_tail(p, n)));
+}
+
 uint32_t csum_partial(enum csum_isa isa, const void *data, size_t n, uint32_t sum)
 {
+    enum { SHORT = 64 };
     WEIR_CHECK(isa < CSUM_ISA_N);
     const uint8_t *p = data;
+    if (n <= SHORT)
+        return fold64(sum_short(p, n) + sum);
     for (; WEIR_UNLIKELY(n > CSUM_CHUNK); p += CSUM_CHUNK, n -= CSUM_CHUNK)
         sum = fold64(loops[isa].sum(p, CSUM_CHUNK) + sum);
     return fold64(loops[isa].sum(p, n) + sum);

@@ -86,26 +86,23 @@ static inline bool wire_ip4_is_plain(const uint8_t *p)
     return p[0] == 0x45 && (w_be16(p + 6) & 0x3fff) == 0 && (uint16_t)sum == 0xffff;
 }
 /* wire_ip4_build for a header without options and of no fragment, inline. h->hlen and frag_off are
- * not looked at. */
+ * not looked at. The checksum comes from the fields and the header is written in words: bytes just
+ * written and read again at another width would have to wait for the store to finish. */
 static inline void wire_ip4_put(uint8_t *at, const struct wire_ip4 *h)
 {
-    uint32_t w[5];
-    at[0] = 0x45;
-    at[1] = h->tos;
-    w_put16(at + 2, h->total);
-    w_put16(at + 4, h->id);
-    w_put16(at + 6, h->flags);
-    at[8] = h->ttl;
-    at[9] = h->proto;
-    w_put16(at + 10, 0);
-    memcpy(at + 12, addr_ip4_bytes(&h->src), 4);
-    memcpy(at + 16, addr_ip4_bytes(&h->dst), 4);
-    memcpy(w, at, sizeof w);
-    uint64_t sum = (uint64_t)w[0] + w[1] + w[2] + w[3] + w[4];
+    uint32_t w0 = 0x45u << 24 | (uint32_t)h->tos << 16 | h->total;
+    uint32_t w1 = (uint32_t)h->id << 16 | h->flags;
+    uint32_t w2 = (uint32_t)h->ttl << 24 | (uint32_t)h->proto << 16;
+    uint32_t src = addr_to_ip4(&h->src), dst = addr_to_ip4(&h->dst);
+    uint64_t sum = (uint64_t)w0 + w1 + w2 + src + dst;
     sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
     sum = (sum & 0xffff) + (sum >> 16);
-    uint16_t csum = (uint16_t) ~((sum & 0xffff) + (sum >> 16));
-    memcpy(at + 10, &csum, 2);
+    sum = (sum & 0xffff) + (sum >> 16);
+    w_put32(at, w0);
+    w_put32(at + 4, w1);
+    w_put32(at + 8, w2 | (uint16_t)~sum);
+    w_put32(at + 12, src);
+    w_put32(at + 16, dst);
 }
 
 /* ---- options [RFC 791 3.1, RFC 1122 3.2.1.8, RFC 7126] ------------------------------------ */

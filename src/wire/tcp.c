@@ -274,14 +274,12 @@ unsigned wire_tcp_build(uint8_t *at, const struct wire_tcp *h)
 {
     unsigned len = wire_tcp_opts_len(h);
     WEIR_ASSERT(len <= WIRE_TCP_OPT_MAX);
-    w_put16(at, h->sport);
-    w_put16(at + 2, h->dport);
+    uint32_t doff = (WIRE_TCP_HLEN + len) / 4;
+    w_put32(at, (uint32_t)h->sport << 16 | h->dport);
     w_put32(at + 4, h->seq);
     w_put32(at + 8, h->ack);
-    w_put16(at + 12, (uint16_t)((WIRE_TCP_HLEN + len) / 4 << 12 | (h->flags & 0xfff)));
-    w_put16(at + 14, h->wnd);
-    w_put16(at + 16, h->csum);
-    w_put16(at + 18, h->urg);
+    w_put32(at + 12, doff << 28 | (uint32_t)(h->flags & 0xfff) << 16 | h->wnd);
+    w_put32(at + 16, (uint32_t)h->csum << 16 | h->urg);
     if (WEIR_LIKELY(h->has == TCPH_TS)) {
         w_put32(at + 20, WIRE_TCP_TS_WORD);
         w_put32(at + 24, h->ts_val);

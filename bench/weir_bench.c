@@ -8,8 +8,7 @@
  *     weir_bench idle CONNECTIONS
  *
  * Prints "name value unit" lines. All calls are the public ones (two copies: in at send, out at
- * receive). Run under callgrind it counts instructions; bench/table takes the difference of two
- * lengths, so that starting up does not count.
+ * receive). For counts of instructions see count.c.
  */
 #include "pair.h"
 

@@ -69,7 +69,7 @@ static void side_init(struct pair *p, unsigned side, const struct pair_conf *pc)
     if (nif < 0)
         die("no interface");
     p->nif[side] = (unsigned)nif;
-    for (unsigned i = 0; i < PAIR_ADDRS; i++) {
+    for (unsigned i = 0; i < (pc->n_addrs != 0 ? pc->n_addrs : PAIR_ADDRS); i++) {
         struct weir_addr a = pair_addr(side, i, 0);
         if (weir_addr_add(p->w[side], p->nif[side], &a, 8) < 0)
             die("no address");
@@ -78,7 +78,7 @@ static void side_init(struct pair *p, unsigned side, const struct pair_conf *pc)
 
 void pair_init(struct pair *p, const struct pair_conf *pc)
 {
-    *p = (struct pair){.now = pair_clock()};
+    *p = (struct pair){.now = pc->step != 0 ? W_S : pair_clock(), .step = pc->step};
     side_init(p, 0, pc);
     side_init(p, 1, pc);
 }
@@ -111,7 +111,7 @@ static unsigned pair_move(struct pair *p, unsigned from)
 
 void pair_run(struct pair *p, bool does_time)
 {
-    p->now = pair_clock();
+    p->now = p->step != 0 ? p->now + p->step : pair_clock();
     if (does_time) {
         weir_tick(p->w[0], p->now);
         weir_tick(p->w[1], p->now);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Two stacks in one thread, joined by a wire in memory: nothing below IP but a move of packets.
- * Time is the real clock, read once per turn.
+ * Time is the real clock, read once per turn, or advances by a fixed step per turn, for programs
+ * whose every instruction is to be the same in every run.
  */
 #ifndef WEIR_BENCH_PAIR_H
 #define WEIR_BENCH_PAIR_H
@@ -14,6 +15,8 @@ struct pair_conf {
     bool has_csum;       /* the device computes checksums */
     uint32_t n_conns;    /* room for that many connections on each side */
     uint32_t wmem, rmem; /* buffer of each connection, 0: the default */
+    uint32_t n_addrs;    /* of each side, 0: PAIR_ADDRS */
+    w_ns step;           /* how far a turn moves the clock, 0: the real clock */
 };
 
 struct pair {
@@ -21,7 +24,7 @@ struct pair {
     void *mem[2];
     size_t n_mem[2];
     unsigned nif[2];
-    w_ns now;
+    w_ns now, step;
     uint64_t frames;
 };
 

@@ -44,7 +44,7 @@ static struct route *route_at(const struct ip *ip, uint32_t idx)
 
 static unsigned bit_of(const struct addr *a, unsigned i)
 {
-    return a->b[i >> 3] >> (7 - (i & 7)) & 1u;
+    return (unsigned)a->b[i >> 3] >> (7 - (i & 7)) & 1u;
 }
 
 /* Leading bits a and b have in common, at most max. */

@@ -54,7 +54,7 @@ static void side_init(struct pair *p, unsigned side, const struct pair_conf *pc)
         c.tcp_wmem_default = c.tcp_wmem_max = pc->wmem;
     if (pc->rmem != 0)
         c.tcp_rmem_default = c.tcp_rmem_max = pc->rmem;
-    c.tcp_gso = pc->has_tso;
+    c.tcp_gso = 1;
     nc.flags |= pc->has_csum ? (uint32_t)WEIR_NIF_TX_CSUM : 0;
     nc.flags |= pc->has_tso ? (uint32_t)WEIR_NIF_TSO : 0;
     p->n_mem[side] = weir_size(&c);

@@ -23,24 +23,19 @@ enum { UDP_MAX = 65535 - WIRE_IP4_HLEN - WIRE_UDP_HLEN, UDP_CSUM_AT = 6 };
 
 /* ---- out ---- */
 
-/* The destination of a datagram: the connection's, looked up again when something changed, or *d
- * for `to`. */
-static int send_route(struct udp *u, struct udp_sock *s, const struct udp_end *to, struct dst *d)
+/* The route of a datagram into s->dst: the last one's when it goes to the same address and nothing
+ * has changed since. */
+static int send_route(struct udp *u, struct udp_sock *s, const struct addr *remote)
 {
-    bool is_connected = to == NULL;
-    if (is_connected && ip_dst_is_valid(u->ip, &s->dst)) {
-        *d = s->dst;
-        return 0;
+    if (!ip_dst_is_valid(u->ip, &s->dst) || !addr_eq(&s->dst_of, remote)) {
+        s->dst = (struct dst){.nif = s->nif};
+        int r = ip_route(u->ip, remote, &s->flow.local, &s->dst);
+        if (r < 0)
+            return r;
+        s->dst_of = *remote;
     }
-    *d = (struct dst){.nif = s->nif};
-    int r = ip_route(u->ip, is_connected ? &s->flow.remote : &to->addr, &s->flow.local, d);
-    if (r < 0)
-        return r;
-    if (d->kind == IP_BROADCAST && (s->flags & UDP_BROADCAST) == 0)
-        return -EACCES;
-    if (is_connected)
-        s->dst = *d;
-    return 0;
+    bool may_send = s->dst.kind != IP_BROADCAST || (s->flags & UDP_BROADCAST) != 0;
+    return may_send ? 0 : -EACCES;
 }
 
 /* What stands against sending before any packet is made. */
@@ -100,14 +95,13 @@ static int64_t send_result(enum drop why, size_t n)
 int64_t udp_send(struct udp *u, struct udp_sock *s, const struct udp_end *to, const void *data,
                  size_t n)
 {
-    struct dst d = {.nif = 0};
     int r = send_check(u, s, to, n);
     if (r == 0)
-        r = send_route(u, s, to, &d);
+        r = send_route(u, s, to != NULL ? &to->addr : &s->flow.remote);
     if (r < 0)
         return r;
     struct flow f = s->flow;
-    f.local = d.src;
+    f.local = s->dst.src;
     if (to != NULL) {
         f.remote = to->addr;
         f.rport = to->port;
@@ -124,7 +118,7 @@ int64_t udp_send(struct udp *u, struct udp_sock *s, const struct udp_end *to, co
     env_count(u->env, STAT_UdpOutDatagrams);
     s->n.tx_dgrams++;
     s->n.tx_bytes += n;
-    return send_result(ip_output(u->ip, &d, &m, p), n);
+    return send_result(ip_output(u->ip, &s->dst, &m, p), n);
 }
 
 /* ---- in ---- */

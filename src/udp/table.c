@@ -85,6 +85,7 @@ int udp_bind(struct udp *u, struct udp_sock *s, const struct addr *local, uint16
     if (port == 0 || (!is_auto && port_conflicts(u, s, local, port, true)))
         return -EADDRINUSE;
     s->flow.local = *local;
+    s->dst.gen = 0;
     s->flags &= ~(uint32_t)(UDP_PORT_AUTO | UDP_ADDR_AUTO);
     s->flags |= (is_auto ? (uint32_t)UDP_PORT_AUTO : 0) | (is_any ? (uint32_t)UDP_ADDR_AUTO : 0);
     port_take(u, s, port);

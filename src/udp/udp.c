@@ -73,6 +73,7 @@ int udp_connect(struct udp *u, struct udp_sock *s, const struct addr *remote, ui
     s->flow.rport = port;
     s->flags |= UDP_CONNECTED;
     s->dst = d;
+    s->dst_of = *remote;
     udp_wake(u, s);
     return 0;
 }

@@ -41,19 +41,20 @@ enum udp_sock_flag {
 };
 
 struct udp_sock {
-    struct flow flow;  /* local any(): all ours. remote meaningful when UDP_CONNECTED */
-    uint32_t sock;     /* the socket layer's handle, not looked at here */
-    uint32_t flags;    /* enum udp_sock_flag; the caller may set the first seven */
-    struct list chain; /* bucket of its port */
-    struct list ready; /* ready list, linked at most once */
-    struct pktq rxq;   /* datagrams, p->flow and p->off at the payload */
-    uint32_t rx_bytes; /* memory they hold: sum of truesize, <= rx_limit + one packet */
-    uint32_t rx_limit; /* SO_RCVBUF */
-    uint64_t rx_drops; /* queue was full */
-    int error;         /* pending, positive errno; taken by the next call */
-    uint8_t ttl, tos;  /* 0: default */
-    uint8_t nif;       /* SO_BINDTODEVICE, 0: any */
-    struct dst dst;    /* route to flow.remote when connected */
+    struct flow flow;   /* local any(): all ours. remote meaningful when UDP_CONNECTED */
+    uint32_t sock;      /* the socket layer's handle, not looked at here */
+    uint32_t flags;     /* enum udp_sock_flag; the caller may set the first seven */
+    struct list chain;  /* bucket of its port */
+    struct list ready;  /* ready list, linked at most once */
+    struct pktq rxq;    /* datagrams, p->flow and p->off at the payload */
+    uint32_t rx_bytes;  /* memory they hold: sum of truesize, <= rx_limit + one packet */
+    uint32_t rx_limit;  /* SO_RCVBUF */
+    uint64_t rx_drops;  /* queue was full */
+    int error;          /* pending, positive errno; taken by the next call */
+    uint8_t ttl, tos;   /* 0: default */
+    uint8_t nif;        /* SO_BINDTODEVICE, 0: any */
+    struct dst dst;     /* route of the last datagram, for one source address */
+    struct addr dst_of; /* and where it leads */
     struct {
         uint64_t rx_dgrams, rx_bytes, tx_dgrams, tx_bytes;
     } n;

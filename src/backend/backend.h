@@ -6,7 +6,7 @@
  *   tap:NAME    a TAP interface, checksums and super-segments left to the kernel
  *
  * backend_open makes a device (dev/netdev.h); netdev_open gives it the stack's packet memory;
- * netdev_close ends it and frees it. A capture is a file, not a device: see pcap below.
+ * netdev_close ends it and frees it. A capture is a file, not a device: see capture below.
  *
  * `user` sets SIGPIPE to be ignored if it finds it at its default, and puts that back at close:
  * whoever starts a program in between restores SIG_DFL between fork and exec.
@@ -56,13 +56,13 @@ WEIR_MUST_CHECK int backend_open(const char *spec, const struct backend_conf *, 
 /* Reads [ADDR:]HOSTPORT:PORT[/tcp|/udp] or PORT. 0, or -EINVAL with a sentence in err. */
 WEIR_MUST_CHECK int backend_parse_fwd(const char *text, struct backend_fwd *out, char *err);
 
-/* ---- pcap: a pcapng file of frames with nanosecond stamps, readable while it grows. */
+/* ---- capture: a pcapng file of frames with nanosecond stamps, readable while it grows. */
 
-struct pcap;
+struct capture;
 
-enum pcap_dir { PCAP_RX = 1, PCAP_TX = 2 };
+enum capture_dir { CAPTURE_RX = 1, CAPTURE_TX = 2 };
 
-struct pcap_conf {
+struct capture_conf {
     const char *if_name; /* shown by readers; NULL: "weir" */
     bool is_l3;          /* raw IP frames instead of Ethernet */
     uint32_t snaplen;    /* bytes kept of a frame; 0: all */
@@ -70,12 +70,13 @@ struct pcap_conf {
 };
 
 /* Opens path for writing ("-": standard output). NULL with a sentence in err (BACKEND_ERR_TEXT). */
-struct pcap *pcap_open(const char *path, const struct pcap_conf *, char *err);
+struct capture *capture_open(const char *path, const struct capture_conf *, char *err);
 /* Appends a frame, with a comment about it if not NULL. p is only lent. Buffered. */
-void pcap_write(struct pcap *, w_ns now, enum pcap_dir, const struct pkt *p, const char *comment);
+void capture_write(struct capture *, w_ns now, enum capture_dir, const struct pkt *p,
+                   const char *comment);
 /* Pushes what is buffered to the file; 0 or the first -E… any write met. */
-int pcap_flush(struct pcap *);
-/* Flushes, closes, frees; the result as of pcap_flush. NULL is fine. */
-int pcap_close(struct pcap *);
+int capture_flush(struct capture *);
+/* Flushes, closes, frees; the result as of capture_flush. NULL is fine. */
+int capture_close(struct capture *);
 
 #endif

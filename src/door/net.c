@@ -27,7 +27,7 @@ struct net {
     struct emu_dev emu;
     struct emu_slot *slots;
     struct cap_dev cap;
-    struct pcap *pcap;
+    struct capture *capture;
     struct net_face face;
 };
 
@@ -40,7 +40,7 @@ static int64_t wall_offset(void)
 
 static void captured(void *ctx, w_ns now, enum cap_dir dir, const struct pkt *p)
 {
-    pcap_write(ctx, now, dir == CAP_RX ? PCAP_RX : PCAP_TX, p, NULL);
+    capture_write(ctx, now, dir == CAP_RX ? CAPTURE_RX : CAPTURE_TX, p, NULL);
 }
 
 /* Wraps *dev as the person asked, from the loop's `now` on: a link's time never goes back. 0 or
@@ -66,12 +66,12 @@ static int net_wrap(struct net *n, const struct door_conf *c, w_ns now, struct n
     }
     if (c->pcap == NULL)
         return 0;
-    const struct pcap_conf pc = {.wall_offset = wall_offset(),
-                                 .is_l3 = netdev_has(*dev, NETDEV_L3)};
-    n->pcap = pcap_open(c->pcap, &pc, err);
-    if (n->pcap == NULL)
+    const struct capture_conf pc = {.wall_offset = wall_offset(),
+                                    .is_l3 = netdev_has(*dev, NETDEV_L3)};
+    n->capture = capture_open(c->pcap, &pc, err);
+    if (n->capture == NULL)
         return -EINVAL;
-    cap_dev_init(&n->cap, *dev, (struct cap_sink){captured, n->pcap});
+    cap_dev_init(&n->cap, *dev, (struct cap_sink){captured, n->capture});
     *dev = &n->cap.dev;
     return 0;
 }
@@ -163,16 +163,16 @@ refused:
 
 void net_flush(struct net *n)
 {
-    if (n->pcap != NULL)
-        (void)pcap_flush(n->pcap);
+    if (n->capture != NULL)
+        (void)capture_flush(n->capture);
 }
 
 void net_free(struct net *n)
 {
     if (n == NULL)
         return;
-    if (n->pcap != NULL)
-        (void)pcap_close(n->pcap);
+    if (n->capture != NULL)
+        (void)capture_close(n->capture);
     free(n->slots);
     free(n);
 }

@@ -35,7 +35,7 @@ enum {
     COMMENT_MAX = 4096,
 };
 
-struct pcap {
+struct capture {
     FILE *f;
     uint32_t snaplen;
     int64_t wall_offset;
@@ -43,23 +43,23 @@ struct pcap {
     int error; /* -E… of the first write that failed */
 };
 
-static void put(struct pcap *c, const void *bytes, size_t n)
+static void put(struct capture *c, const void *bytes, size_t n)
 {
     if (c->error == 0 && n != 0 && fwrite(bytes, 1, n, c->f) != n)
         c->error = errno != 0 ? -errno : -EIO;
 }
 
-static void put_u32(struct pcap *c, uint32_t v) { put(c, &v, sizeof v); }
+static void put_u32(struct capture *c, uint32_t v) { put(c, &v, sizeof v); }
 
 static uint32_t padded(uint32_t n) { return (n + 3) & ~3u; }
 
-static void put_padding(struct pcap *c, uint32_t n)
+static void put_padding(struct capture *c, uint32_t n)
 {
     static const uint8_t zero[4];
     put(c, zero, padded(n) - n);
 }
 
-static void put_option(struct pcap *c, uint16_t code, const void *value, uint32_t n)
+static void put_option(struct capture *c, uint16_t code, const void *value, uint32_t n)
 {
     uint16_t head[2] = {code, (uint16_t)n};
     put(c, head, sizeof head);
@@ -70,7 +70,7 @@ static void put_option(struct pcap *c, uint16_t code, const void *value, uint32_
 /* Bytes an option takes in its block. */
 static uint32_t option_size(uint32_t n) { return 4 + padded(n); }
 
-static void put_section(struct pcap *c)
+static void put_section(struct capture *c)
 {
     const uint32_t size = 28;
     uint16_t version[2] = {1, 0};
@@ -83,7 +83,7 @@ static void put_section(struct pcap *c)
     put_u32(c, size);
 }
 
-static void put_interface(struct pcap *c, const struct pcap_conf *conf)
+static void put_interface(struct capture *c, const struct capture_conf *conf)
 {
     const char *name = conf->if_name != NULL ? conf->if_name : "weir";
     uint32_t n = (uint32_t)strlen(name);
@@ -100,7 +100,7 @@ static void put_interface(struct pcap *c, const struct pcap_conf *conf)
     put_u32(c, size);
 }
 
-static void put_frame(struct pcap *c, const struct pkt *p, uint32_t n)
+static void put_frame(struct capture *c, const struct pkt *p, uint32_t n)
 {
     uint32_t part = w_u32_min(n, p->lin);
     put(c, pkt_data(p), part);
@@ -112,9 +112,9 @@ static void put_frame(struct pcap *c, const struct pkt *p, uint32_t n)
     }
 }
 
-struct pcap *pcap_open(const char *path, const struct pcap_conf *conf, char *err)
+struct capture *capture_open(const char *path, const struct capture_conf *conf, char *err)
 {
-    struct pcap *c = calloc(1, sizeof *c);
+    struct capture *c = calloc(1, sizeof *c);
     if (c == NULL) {
         snprintf(err, BACKEND_ERR_TEXT, "no memory for a capture");
         return NULL;
@@ -130,16 +130,16 @@ struct pcap *pcap_open(const char *path, const struct pcap_conf *conf, char *err
     c->wall_offset = conf->wall_offset;
     put_section(c);
     put_interface(c, conf);
-    if (pcap_flush(c) != 0) {
+    if (capture_flush(c) != 0) {
         snprintf(err, BACKEND_ERR_TEXT, "cannot write %.150s: %s", path, strerror(-c->error));
-        (void)pcap_close(c);
+        (void)capture_close(c);
         return NULL;
     }
     return c;
 }
 
-void pcap_write(struct pcap *c, w_ns now, enum pcap_dir dir, const struct pkt *p,
-                const char *comment)
+void capture_write(struct capture *c, w_ns now, enum capture_dir dir, const struct pkt *p,
+                   const char *comment)
 {
     uint32_t kept = w_u32_min(p->len, c->snaplen);
     uint32_t n_comment = comment != NULL ? (uint32_t)strnlen(comment, COMMENT_MAX) : 0;
@@ -164,22 +164,22 @@ void pcap_write(struct pcap *c, w_ns now, enum pcap_dir dir, const struct pkt *p
     put_u32(c, size);
     if (now - c->flushed_at >= W_S) {
         c->flushed_at = now;
-        (void)pcap_flush(c);
+        (void)capture_flush(c);
     }
 }
 
-int pcap_flush(struct pcap *c)
+int capture_flush(struct capture *c)
 {
     if (fflush(c->f) != 0 && c->error == 0)
         c->error = errno != 0 ? -errno : -EIO;
     return c->error;
 }
 
-int pcap_close(struct pcap *c)
+int capture_close(struct capture *c)
 {
     if (c == NULL)
         return 0;
-    int e = pcap_flush(c);
+    int e = capture_flush(c);
     if (c->f != stdout && fclose(c->f) != 0 && e == 0)
         e = -errno;
     free(c);

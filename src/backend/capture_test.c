@@ -76,15 +76,15 @@ static void frames_are_written_as_they_are(void **state)
 {
     (void)state;
     struct test_pkts pkts;
-    struct pcap_conf conf = {.if_name = "weir0", .wall_offset = 1700000000000000000};
+    struct capture_conf conf = {.if_name = "weir0", .wall_offset = 1700000000000000000};
     uint16_t len = 0;
     test_pkts_init(&pkts, 16);
-    struct pcap *c = pcap_open(path, &conf, err);
+    struct capture *c = capture_open(path, &conf, err);
     assert_non_null(c);
     struct pkt *small = test_pkt(&pkts, 61, 5), *big = test_pkt(&pkts, 65535, 1);
-    pcap_write(c, 123456789, PCAP_RX, small, NULL);
-    pcap_write(c, 223456789, PCAP_TX, big, "because");
-    assert_int_equal(pcap_close(c), 0);
+    capture_write(c, 123456789, CAPTURE_RX, small, NULL);
+    capture_write(c, 223456789, CAPTURE_TX, big, "because");
+    assert_int_equal(capture_close(c), 0);
     pkt_free(small);
     pkt_free(big);
     test_pkts_fini(&pkts);
@@ -128,19 +128,19 @@ static void tshark_reads_the_same(void **state)
 {
     (void)state;
     struct test_pkts pkts;
-    struct pcap_conf conf = {.if_name = "weir0", .wall_offset = 1700000000000000000};
+    struct capture_conf conf = {.if_name = "weir0", .wall_offset = 1700000000000000000};
     char command[256], line[2][256] = {"", ""};
     if (system("command -v tshark >/dev/null 2>&1") != 0) {
         print_message("skipped: needs tshark\n");
         skip();
     }
     test_pkts_init(&pkts, 16);
-    struct pcap *c = pcap_open(path, &conf, err);
+    struct capture *c = capture_open(path, &conf, err);
     assert_non_null(c);
     struct pkt *small = test_pkt(&pkts, 61, 5), *big = test_pkt(&pkts, 65535, 1);
-    pcap_write(c, 123456789, PCAP_RX, small, NULL);
-    pcap_write(c, 223456789, PCAP_TX, big, "because");
-    assert_int_equal(pcap_close(c), 0);
+    capture_write(c, 123456789, CAPTURE_RX, small, NULL);
+    capture_write(c, 223456789, CAPTURE_TX, big, "because");
+    assert_int_equal(capture_close(c), 0);
     pkt_free(small);
     pkt_free(big);
     test_pkts_fini(&pkts);
@@ -162,12 +162,12 @@ static void frames_are_cut_at_snaplen(void **state)
 {
     (void)state;
     struct test_pkts pkts;
-    struct pcap_conf conf = {.snaplen = 300, .is_l3 = true};
+    struct capture_conf conf = {.snaplen = 300, .is_l3 = true};
     test_pkts_init(&pkts, 16);
-    struct pcap *c = pcap_open(path, &conf, err);
+    struct capture *c = capture_open(path, &conf, err);
     struct pkt *p = test_pkt(&pkts, 3000, 0);
-    pcap_write(c, 0, PCAP_TX, p, NULL);
-    assert_int_equal(pcap_flush(c), 0);
+    capture_write(c, 0, CAPTURE_TX, p, NULL);
+    assert_int_equal(capture_flush(c), 0);
     size_t n = read_file(); /* readable while open */
     size_t interface = next_block(0, n, 0x0a0d0d0a);
     assert_int_equal(u16(interface + 8), 101); /* raw IP */
@@ -175,7 +175,7 @@ static void frames_are_cut_at_snaplen(void **state)
     assert_int_equal(next_block(block, n, 6), n);
     assert_int_equal(u32(block + 20), 300);
     assert_int_equal(u32(block + 24), 3000);
-    assert_int_equal(pcap_close(c), 0);
+    assert_int_equal(capture_close(c), 0);
     pkt_free(p);
     test_pkts_fini(&pkts);
 }
@@ -184,12 +184,12 @@ static void frames_are_cut_at_snaplen(void **state)
 static void failures_are_told(void **state)
 {
     (void)state;
-    struct pcap_conf conf = {0};
-    assert_null(pcap_open("/nowhere/at/all", &conf, err));
+    struct capture_conf conf = {0};
+    assert_null(capture_open("/nowhere/at/all", &conf, err));
     assert_non_null(strstr(err, "/nowhere/at/all: No such file"));
-    assert_null(pcap_open("/dev/full", &conf, err));
+    assert_null(capture_open("/dev/full", &conf, err));
     assert_non_null(strstr(err, "No space left"));
-    assert_int_equal(pcap_close(NULL), 0);
+    assert_int_equal(capture_close(NULL), 0);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -93,6 +93,40 @@ static void sack_blocks_say_what_is_there(void **state)
     end(&l, t);
 }
 
+/* If this failed a sender without SACK would not see a loss before its timer ends: what it counts
+ * are duplicate ACKs, one for each segment behind the hole, merged on the way in or not.
+ * [RFC 5681 3.2, 4.2] */
+static void every_segment_ahead_is_told(void **state)
+{
+    struct lab l;
+    (void)state;
+    lab_open(&l, NULL);
+    struct tcb *t = lab_client(&l, "mss 1000", 5000);
+    lab_in_train(&l, ". 1:2001(2000) ack 1 win 5000", 1000);
+    lab_out(&l, ". 1:1(0) ack 2001");
+    lab_quiet(&l);
+    lab_in_train(&l, ". 3001:5501(2500) ack 1 win 5000", 1000);
+    for (int i = 0; i < 3; i++)
+        lab_out(&l, ". 1:1(0) ack 2001 <>");
+    lab_quiet(&l);
+    lab_in(&l, ". 5501:6001(500) ack 1 win 5000");
+    lab_out(&l, ". 1:1(0) ack 2001 <>");
+    lab_in(&l, ". 2001:3001(1000) ack 1 win 5000");
+    lab_out(&l, ". 1:1(0) ack 6001 <>");
+    lab_quiet(&l);
+    assert_int_equal(lab_read(&l, t), 6000);
+    end(&l, t);
+
+    lab_open(&l, NULL); /* with SACK one ACK says it all */
+    t = lab_client(&l, "mss 1000,sackOK", 5000);
+    lab_in_train(&l, ". 1001:4001(3000) ack 1 win 5000", 1000);
+    lab_out(&l, ". 1:1(0) ack 1 <sack 1001:4001>");
+    lab_quiet(&l);
+    lab_in(&l, ". 1:1001(1000) ack 1 win 5000");
+    assert_int_equal(lab_read(&l, t), 4000);
+    end(&l, t);
+}
+
 /* If this failed overlapping segments could change bytes or leave gaps: every cut of a small stream
  * against what is queued. */
 static void overlaps_in_every_way(void **state)
@@ -546,6 +580,7 @@ int main(void)
         cmocka_unit_test(a_stream_is_500_segments),
         cmocka_unit_test(acks_are_cumulative),
         cmocka_unit_test(sack_blocks_say_what_is_there),
+        cmocka_unit_test(every_segment_ahead_is_told),
         cmocka_unit_test(overlaps_in_every_way),
         cmocka_unit_test(delayed_acks),
         cmocka_unit_test(nagle),

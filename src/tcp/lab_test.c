@@ -257,7 +257,9 @@ static void read_text(const char *s, struct text *t)
 /* The payload of byte `seq` of a stream is a function of it, so that mixing up shows. */
 static uint8_t stream_byte(uint32_t seq) { return (uint8_t)(seq * 7 + (seq >> 8)); }
 
-void lab_in(struct lab *l, const char *text)
+void lab_in(struct lab *l, const char *text) { lab_in_train(l, text, 0); }
+
+void lab_in_train(struct lab *l, const char *text, uint16_t size)
 {
     static uint8_t frame[66000], seg[66000];
     struct text t;
@@ -284,7 +286,10 @@ void lab_in(struct lab *l, const char *text)
                         .dst = addr_to_ip4(&l->flow.local),
                         .proto = PROTO_TCP};
     size_t n = net_ip4(frame, &ip, seg, hlen + t.len);
-    input(l, net_pkt(&l->net, frame, n));
+    struct pkt *p = net_pkt(&l->net, frame, n);
+    p->gso_size = size;
+    p->gso_segs = (uint16_t)(size == 0 ? 0 : (t.len + size - 1) / size);
+    input(l, p);
     lab_settle(l);
 }
 

@@ -257,10 +257,23 @@ static void drain(struct tcp *tcp, struct tcb *t)
     sack_trim(t);
 }
 
+/* [RFC 5681 4.2] A duplicate ACK for each segment ahead of its time, at once. A peer without SACK
+ * learns of a loss by counting them, so a train that link/ merged is answered for every segment in
+ * it; with SACK one ACK tells all. */
+static void ack_ahead(struct tcp *tcp, struct tcb *t, unsigned n_segs)
+{
+    for (unsigned i = 1; i < n_segs && (t->flags & TF_SACK) == 0; i++) {
+        tcp_ack_now(tcp, t);
+        tcp_out_ack(tcp, t);
+    }
+    tcp_ack_now(tcp, t);
+}
+
 static enum drop data_ahead(struct tcp *tcp, struct tcb *t, struct seg *s)
 {
     struct pkt *p = s->p;
     tcp_seq start = p->seq, end = p->end_seq;
+    unsigned n_segs = p->gso_segs; /* 0: not merged */
     /* Text ahead of its time will be sent again; kept, it could take the room of what fills the
      * hole. */
     if (t->ooo.n >= TCP_OOO_MAX || pktmem_is_low(&tcp->env->mem)) {
@@ -277,7 +290,7 @@ static enum drop data_ahead(struct tcp *tcp, struct tcb *t, struct seg *s)
         s->p = NULL;
     if ((t->flags & TF_SACK) != 0)
         sack_note(t, start, end);
-    tcp_ack_now(tcp, t); /* [RFC 5681 4.2] the duplicate ACK, at once */
+    ack_ahead(tcp, t, n_segs);
     return why;
 }
 

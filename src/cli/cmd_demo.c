@@ -8,13 +8,15 @@
  *   3. the textbook's 500,000 bytes, cut into 500 segments, in simulation
  *
  * Everything is done as a person would: this very command is run again as `weir run … curl …`, and
- * looked at with `weir ss` while it works. Files live in a temporary directory that goes away.
+ * looked at with `weir ss` while it works. Files live in a temporary directory that goes away, also
+ * when a signal (^C, or nobody who reads) ends the demo before its time.
  *
  * Exit status 0 when every hash is equal and every claim held, 1 when not, 2 when the surroundings
  * lack something (said in a sentence).
  */
 #include "cli/cmd.h"
 
+#include "door/door.h"
 #include "run/ctl.h"
 #include "sim/example.h"
 
@@ -22,6 +24,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +55,22 @@ struct demo {
     char proof[256];          /* whose the program's sockets are */
     int failures;
 };
+
+static volatile sig_atomic_t stopped; /* the signal that ends the demo early, or 0 */
+
+static void stop(int sig) { stopped = sig; }
+
+static void heed_signals(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+    const struct sigaction heed = {.sa_handler = stop, .sa_flags = SA_RESTART};
+    struct sigaction was;
+    for (size_t i = 0; i < WEIR_COUNT(signals); i++) {
+        /* What was ignored when we came (nohup) stays ignored. */
+        if (sigaction(signals[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+            (void)sigaction(signals[i], &heed, NULL);
+    }
+}
 
 static pid_t spawn(char *const *argv, const char *out)
 {
@@ -124,7 +143,7 @@ static bool server_answers(uint16_t port)
 {
     struct sockaddr_in sa = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 100 && stopped == 0; i++) {
         int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         bool is_there = connect(s, (struct sockaddr *)&sa, sizeof(sa)) == 0;
         close(s);
@@ -251,6 +270,8 @@ static int watch(struct demo *d, pid_t pid, size_t whole)
     int status = 0;
     bool has_looked = false;
     while (waitpid(pid, &status, WNOHANG) == 0) {
+        if (stopped != 0)
+            kill(pid, SIGTERM);
         ask_into(pid, "ss\n", d->ss);
         ask_into(pid, "counters\n", d->counters);
         pid_t program = has_looked ? 0 : child_of(pid);
@@ -332,14 +353,17 @@ static void transfer(struct demo *d, const char *name, size_t n, const char *lin
     clock_gettime(CLOCK_MONOTONIC, &t0);
     int status = watch(d, spawn(argv, log), n);
     clock_gettime(CLOCK_MONOTONIC, &t1);
+    if (stopped != 0)
+        return;
     double s = (double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) / 1e9;
     sha256(d, name, want);
     sha256(d, "got", got);
     bool is_equal = status == 0 && want[0] != '\0' && strcmp(want, got) == 0;
     d->failures += !is_equal;
     tell(d);
-    printf("  %.1f MB in %.2f s (%.0f Mbit/s), start and end of the program included\n",
-           (double)n / 1e6, s, (double)n * 8 / s / 1e6);
+    if (is_equal)
+        printf("  %.1f MB in %.2f s (%.0f Mbit/s), start and end of the program included\n",
+               (double)n / 1e6, s, (double)n * 8 / s / 1e6);
     printf("  SHA-256 served %s\n          got    %s  %s\n\n", want, got,
            is_equal ? "equal" : "DIFFERENT");
     if (!is_equal) {
@@ -350,6 +374,34 @@ static void transfer(struct demo *d, const char *name, size_t n, const char *lin
     }
 }
 
+static bool in_path(const char *program)
+{
+    const char *path = getenv("PATH");
+    char file[PATH_MAX];
+    for (const char *at = path != NULL ? path : "/usr/bin:/bin"; *at != '\0';) {
+        size_t n = strcspn(at, ":");
+        snprintf(file, sizeof(file), "%.*s/%s", (int)n, at, program);
+        if (access(file, X_OK) == 0)
+            return true;
+        at += n + (at[n] == ':');
+    }
+    return false;
+}
+
+/* The programs that the demo is made of; false after a sentence. */
+static bool programs_are_there(void)
+{
+    static const char *const programs[] = {"curl", "python3", "sha256sum"};
+    for (size_t i = 0; i < WEIR_COUNT(programs); i++) {
+        if (in_path(programs[i]))
+            continue;
+        fprintf(stderr, "weir demo: it needs %s, which is not in PATH; please install it\n",
+                programs[i]);
+        return false;
+    }
+    return true;
+}
+
 static int demo(struct demo *d)
 {
     if (!make_file(d, "big", DEMO_BIG) || !make_file(d, "small", DEMO_SMALL)) {
@@ -358,15 +410,20 @@ static int demo(struct demo *d)
         return 2;
     }
     if (!server_start(d)) {
-        fprintf(stderr, "weir demo: no HTTP server: is python3 installed?\n");
+        if (stopped == 0)
+            fprintf(stderr, "weir demo: python3 -m http.server does not answer on 127.0.0.1\n");
         return 2;
     }
     printf("1. 100 MB from python3's http.server on the kernel's 127.0.0.1:%u, through the user "
            "network\n\n",
            d->port);
     transfer(d, "big", DEMO_BIG, NULL);
+    if (stopped != 0)
+        return 1;
     printf("2. 2 MB over an emulated link\n\n");
     transfer(d, "small", DEMO_SMALL, "delay 10ms loss 0.5%");
+    if (stopped != 0)
+        return 1;
     printf("3. The textbook's example, in the simulator: weir sim --example\n\n");
     d->failures += example_segments(stdout) != 0;
     printf("\n%s\n", d->failures == 0 ? "All of it held." : "Something did NOT hold; see above.");
@@ -378,7 +435,8 @@ static void clean(const struct demo *d)
     static const char *const names[] = {"big", "small", "got", "server.log", "run.log"};
     char path[128];
     if (d->server > 0) {
-        kill(d->server, SIGTERM);
+        /* Not SIGTERM: before its exec the child still has our handler, which would swallow it. */
+        kill(d->server, SIGKILL);
         waitpid(d->server, NULL, 0);
     }
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -394,9 +452,14 @@ int cmd_demo(int argc, char **argv)
     const char *tmp = getenv("TMPDIR");
     if (argc > 1) {
         bool is_help = strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0;
-        fputs(help, is_help ? stdout : stderr);
+        if (is_help)
+            fputs(help, stdout);
+        else
+            fprintf(stderr, "weir demo: it takes no %s; see weir demo --help\n", argv[1]);
         return is_help ? 0 : 2;
     }
+    if (!programs_are_there())
+        return 2;
     snprintf(d.dir, sizeof(d.dir), "%s/weir-demo-XXXXXX",
              tmp != NULL && strlen(tmp) < 40 ? tmp : "/tmp");
     if (mkdtemp(d.dir) == NULL) {
@@ -404,7 +467,10 @@ int cmd_demo(int argc, char **argv)
         return 2;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
+    heed_signals();
     int r = demo(&d);
     clean(&d);
+    if (stopped != 0)
+        door_die(stopped);
     return r;
 }

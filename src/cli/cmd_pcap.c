@@ -10,6 +10,7 @@
 
 #include "wire/show.h"
 
+#include <errno.h>
 #include <pcap/pcap.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -59,22 +60,30 @@ static int show_file(const char *path, unsigned long max)
     return r == PCAP_ERROR ? 2 : 0;
 }
 
+static bool parse_count(const char *text, unsigned long *out)
+{
+    char *end;
+    errno = 0;
+    *out = text == NULL ? 0 : strtoul(text, &end, 10);
+    return text != NULL && *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
+}
+
 int cmd_pcap(int argc, char **argv)
 {
     unsigned long max = ~0ul;
     int i = 1;
     for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
-        char *end = "";
         if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
             fputs(help, stdout);
             return 0;
         }
-        bool is_n = strcmp(argv[i], "-n") == 0 && i + 1 < argc;
-        if (is_n)
-            max = strtoul(argv[++i], &end, 10);
-        if (!is_n || *end != '\0') {
-            fprintf(stderr, "weir pcap: %s is not an option of it; see weir pcap --help\n",
-                    argv[i]);
+        if (strcmp(argv[i], "-n") != 0) {
+            fprintf(stderr, "weir pcap: no option %s; see weir pcap --help\n", argv[i]);
+            return 2;
+        }
+        if (!parse_count(argv[++i], &max)) {
+            fprintf(stderr, "weir pcap: -n wants a number of packets, not %s\n",
+                    argv[i] != NULL ? argv[i] : "nothing");
             return 2;
         }
     }

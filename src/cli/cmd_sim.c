@@ -191,6 +191,14 @@ static int parse(int argc, char **argv, struct args *a)
                 "weir sim: say --seed N, --seeds COUNT or --example; see weir sim --help\n");
         return -1;
     }
+    if (a->has_seed + (a->count != 0) + a->wants_example > 1) {
+        fprintf(stderr, "weir sim: --seed, --seeds and --example exclude each other\n");
+        return -1;
+    }
+    if (a->wants_trace && !a->has_seed) {
+        fprintf(stderr, "weir sim: --trace goes with --seed N\n");
+        return -1;
+    }
     return 0;
 }
 

@@ -273,7 +273,8 @@ static int parse_args(struct batch *b, int argc, char **argv)
         {"lenient", no_argument, NULL, 'l'}, {"jobs", required_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},    {0}};
     optind = 1;
-    for (int c = 0; (c = getopt_long(argc, argv, "v6j:h", longs, NULL)) != -1;) {
+    opterr = 0;
+    for (int c = 0; (c = getopt_long(argc, argv, ":v6j:h", longs, NULL)) != -1;) {
         if (c == 'v') {
             b->conf.trace = stdout;
         } else if (c == '6') {
@@ -283,8 +284,11 @@ static int parse_args(struct batch *b, int argc, char **argv)
         } else if (c == 'h') {
             return 1;
         } else if (c != 'j' || !parse_jobs(optarg, &b->jobs)) {
-            if (c == 'j')
+            if (c == 'j' || c == ':')
                 fprintf(stderr, "weir drill: --jobs takes a number from 0 to %d\n", JOBS_MAX);
+            else
+                fprintf(stderr, "weir drill: no option %s; weir drill --help lists them\n",
+                        argv[optind - 1]);
             return 2;
         }
     }

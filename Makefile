@@ -47,6 +47,7 @@ fuzz: ## run every fuzz target for FUZZ_SECONDS (60)
 install: build ## install the command, the library, headers and manual (PREFIX, DESTDIR)
 	@meson configure $(O)/gcc -Dprefix=$(abspath $(PREFIX))
 	@DESTDIR=$(DESTDIR) meson install -C $(O)/gcc
+	@test -n "$(DESTDIR)" || test "$$(id -u)" != 0 || ldconfig
 
 clean: ## remove build/
 	rm -rf $(O)

@@ -342,7 +342,9 @@ static int attach(const char *name, char *err)
     int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return backend_fail(err, -errno, "cannot open /dev/net/tun: %s%s", strerror(errno),
-                            errno == ENOENT ? " (as root, run: modprobe tun)" : "");
+                            errno == ENOENT   ? " (as root, run: modprobe tun)"
+                            : errno == EACCES ? " (as root, run: chmod 666 /dev/net/tun)"
+                                              : "");
     if (ioctl(fd, TUNSETIFF, &r) == 0)
         return fd;
     int e = -errno;

@@ -31,7 +31,9 @@ static int show_file(const char *path, unsigned long max)
     char err[PCAP_ERRBUF_SIZE], line[512];
     pcap_t *f = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, err);
     if (f == NULL) {
-        fprintf(stderr, "weir pcap: %s\n", err);
+        /* libpcap names the file in some of its sentences. */
+        bool is_named = strstr(err, path) != NULL;
+        fprintf(stderr, "weir pcap: %s%s%s\n", is_named ? "" : path, is_named ? "" : ": ", err);
         return 2;
     }
     int link = pcap_datalink(f), r = 1;

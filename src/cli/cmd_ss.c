@@ -11,6 +11,7 @@
 #include "run/ctl.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,8 +29,12 @@ static const char help[] =
 static int ask(pid_t pid, const char *request)
 {
     int r = ctl_ask(pid, request, STDOUT_FILENO);
-    if (r < 0)
-        fprintf(stderr, "weir ss: no running instance %d: %s\n", (int)pid, strerror(-r));
+    if (r == -ENOENT || r == -ECONNREFUSED)
+        fprintf(stderr,
+                "weir ss: process %d is no `weir run` of yours; weir ss shows all of them\n",
+                (int)pid);
+    else if (r < 0)
+        fprintf(stderr, "weir ss: process %d does not answer: %s\n", (int)pid, strerror(-r));
     return r;
 }
 

@@ -1,11 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tools share: where the tree is, which rooms there are, how to print TAP."""
+"""What the tools share: where the tree is, which rooms there are, arguments, how to print TAP."""
 import os
 import re
+import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(ROOT, os.environ.get("O") or "build")  # as in the Makefile
 OS_RANK = 10  # rooms from here up may use the operating system
+
+
+def arguments(doc, *options):
+    """The command line's words. --help prints doc and ends; an option that is not among `options`
+    is one sentence and exit status 2."""
+    words = sys.argv[1:]
+    if "-h" in words or "--help" in words:
+        print(doc.strip())
+        sys.exit(0)
+    for w in words:
+        if w.startswith("-") and w not in options:
+            print("%s: no option %s; --help lists them" % (os.path.relpath(sys.argv[0], ROOT), w),
+                  file=sys.stderr)
+            sys.exit(2)
+    return words
 
 
 def room_ranks(root=ROOT):

@@ -11,6 +11,8 @@ O ?= build
 export O
 FUZZ_SECONDS ?= 60
 PREFIX ?= /usr/local
+# Under PREFIX. meson's own guess is lib64 where dpkg-dev is missing, and no Debian looks there.
+LIBDIR ?= lib
 DESTDIR ?=
 
 build: ## build everything into build/ (the command is build/weir)
@@ -44,8 +46,8 @@ fuzz: ## run every fuzz target for FUZZ_SECONDS (60)
 	@tools/setup build check
 	@tools/fuzz --seconds $(FUZZ_SECONDS)
 
-install: build ## install the command, the library, headers and manual (PREFIX, DESTDIR)
-	@meson configure $(O)/gcc -Dprefix=$(abspath $(PREFIX))
+install: build ## install the command, the library, headers and manual (PREFIX, LIBDIR, DESTDIR)
+	@meson configure $(O)/gcc -Dprefix=$(abspath $(PREFIX)) -Dlibdir=$(LIBDIR)
 	@DESTDIR=$(DESTDIR) meson install -C $(O)/gcc
 	@test -n "$(DESTDIR)" || test "$$(id -u)" != 0 || ldconfig
 

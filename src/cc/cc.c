@@ -14,6 +14,7 @@
 
 #include "cc/ops.h"
 
+/* The order is that of the setting tcp_congestion_control. */
 static const struct cc_ops *const table[] = {&cc_reno, &cc_cubic};
 
 const struct cc_ops *cc_at(unsigned kind) { return kind < WEIR_COUNT(table) ? table[kind] : NULL; }
@@ -62,6 +63,7 @@ void cc_change(struct cc *c, unsigned kind, w_ns now)
     c->kind = kind;
     memset(c->priv, 0, sizeof c->priv);
     c->pacing_Bps = 0;
+    c->flags = c->gso_burst = 0;
     table[kind]->init(c, now);
     keep_laws(c);
 }
@@ -85,6 +87,13 @@ void cc_on_ack(struct cc *c, const struct cc_ack *ack)
 void cc_on_loss(struct cc *c, enum cc_loss what, const struct cc_ack *ack)
 {
     ops_of(c)->on_loss(c, what, ack);
+    keep_laws(c);
+}
+
+void cc_on_lost(struct cc *c, const struct cc_lost *lost)
+{
+    if (ops_of(c)->on_lost != NULL)
+        ops_of(c)->on_lost(c, lost);
     keep_laws(c);
 }
 

@@ -3,9 +3,13 @@
  * CUBIC [RFC 9438]: after a loss the window follows a cubic function of time around the size at
  * which the loss happened, and is never slower than Reno would be.
  *
- * Decides: growth in congestion avoidance, the multiplicative decrease of 0.7, fast convergence.
- * Owns: the epoch (start of the current congestion avoidance), W_max, K, W_est.
- * Called through cc.c.
+ * Decides: growth in congestion avoidance, the multiplicative decrease of 0.7 (0.85 for a
+ * congestion mark [RFC 8511 3.1]), fast convergence.
+ * Owns: the epoch (start of the current congestion avoidance), W_max, K, W_est; what HyStart++ and
+ * the validation of cwnd remember.
+ * Called through cc.c; calls hystart.c in the initial slow start, validate.c for each ACK.
+ *
+ * Ha, Rhee, Xu, "CUBIC: A New TCP-Friendly High-Speed TCP Variant", ACM SIGOPS OSR 42(5), 2008.
  *
  * Theory of operation. Bytes and milliseconds, integers only. With t in ms since the epoch,
  *
@@ -18,19 +22,25 @@
  *
  * Invariants: W_est >= cwnd at the epoch's start; remainders are smaller than their divisors.
  */
-#include "cc/ops.h"
+#include "cc/hystart.h"
+#include "cc/validate.h"
 
 struct cubic {
-    w_ns epoch;       /* start of this congestion avoidance stage, 0: none yet */
     uint32_t w_max;   /* bytes; 0: no loss to remember */
     uint32_t w_prior; /* cwnd before the last reduction */
-    uint32_t origin;  /* the plateau of this epoch, bytes */
-    uint32_t k_ms;
-    uint32_t w_est; /* what Reno would have, bytes */
-    uint32_t unused;
-    uint64_t est_rest; /* remainders of the two divisions below */
-    uint64_t grow_rest;
     uint32_t undo_w_max, undo_w_prior;
+    struct cc_used used;
+    union {
+        struct hystart start; /* while ssthresh is infinite */
+        struct {
+            w_ns epoch;      /* start of this congestion avoidance stage, 0: none yet */
+            uint32_t origin; /* the plateau of this epoch, bytes */
+            uint32_t k_ms;
+            uint32_t w_est;     /* what Reno would have, bytes */
+            uint32_t grow_rest; /* remainders of the two divisions below */
+            uint64_t est_rest;
+        } ca;
+    };
 };
 _Static_assert(sizeof(struct cubic) <= CC_PRIV, "cubic's memory");
 
@@ -57,92 +67,98 @@ static uint32_t cube_root(uint64_t x)
 /* [RFC 9438 4.2, 4.8] */
 static void epoch_start(struct cc *c, struct cubic *q, w_ns now)
 {
-    q->epoch = now;
-    q->w_est = c->cwnd;
-    q->est_rest = q->grow_rest = 0;
+    memset(&q->ca, 0, sizeof q->ca);
+    q->ca.epoch = now;
+    q->ca.w_est = c->cwnd;
     if (q->w_max <= c->cwnd) {
-        q->k_ms = 0;
-        q->origin = c->cwnd;
+        q->ca.k_ms = 0;
+        q->ca.origin = c->cwnd;
         return;
     }
     uint64_t diff = q->w_max - c->cwnd;
-    q->k_ms = cube_root(diff * 2500000000u / c->mss);
-    q->origin = q->w_max;
+    q->ca.k_ms = cube_root(diff * 2500000000u / c->mss);
+    q->ca.origin = q->w_max;
 }
 
 /* W_cubic at t ms after the epoch, bytes. */
 static uint64_t w_cubic(const struct cc *c, const struct cubic *q, uint64_t t_ms)
 {
-    bool is_before = t_ms < q->k_ms;
-    uint64_t d = w_u64_min(is_before ? q->k_ms - t_ms : t_ms - q->k_ms, 1u << 18);
+    bool is_before = t_ms < q->ca.k_ms;
+    uint64_t d = w_u64_min(is_before ? q->ca.k_ms - t_ms : t_ms - q->ca.k_ms, 1u << 18);
     /* 0.4 * d^3 / 10^9 segments, in 1/1024 of a segment: 10^10 / 4 / 1024 = 2441406. */
     uint64_t bytes = d * d * d / 2441406 * c->mss >> 10;
     if (is_before)
-        return bytes < q->origin ? q->origin - bytes : 0;
-    return q->origin + bytes;
+        return bytes < q->ca.origin ? q->ca.origin - bytes : 0;
+    return q->ca.origin + bytes;
 }
 
 /* [RFC 9438 4.3] Reno's growth with alpha = 3 (1 - 0.7) / (1 + 0.7) = 9/17, then 1 from where the
  * last reduction happened. */
 static void grow_estimate(const struct cc *c, struct cubic *q, uint32_t acked)
 {
-    uint64_t alpha17 = q->w_est < q->w_prior ? 9 : 17;
-    uint64_t sum = (uint64_t)acked * c->mss * alpha17 + q->est_rest;
+    uint64_t alpha17 = q->ca.w_est < q->w_prior ? 9 : 17;
+    uint64_t sum = (uint64_t)acked * c->mss * alpha17 + q->ca.est_rest;
     uint64_t div = (uint64_t)c->cwnd * 17;
-    q->w_est = (uint32_t)w_u64_min(q->w_est + sum / div, CC_CWND_MAX);
-    q->est_rest = sum % div;
+    q->ca.w_est = (uint32_t)w_u64_min(q->ca.w_est + sum / div, CC_CWND_MAX);
+    q->ca.est_rest = sum % div;
 }
 
 static void cubic_on_ack(struct cc *c, const struct cc_ack *ack)
 {
     struct cubic *q = cubic_of(c);
+    cc_used_on_ack(&q->used, c, ack);
     if (!ack->cwnd_limited)
         return;
+    if (c->ssthresh == CC_SSTHRESH_INF) {
+        cc_hystart_grow(&q->start, c, ack);
+        if (c->ssthresh != CC_SSTHRESH_INF)
+            memset(&q->ca, 0, sizeof q->ca);
+        return;
+    }
     uint32_t acked = ack->acked;
     if (cc_in_slow_start(c))
         acked = cc_slow_start(c, acked);
     if (acked == 0 || cc_in_slow_start(c))
         return;
-    if (q->epoch == 0)
+    if (q->ca.epoch == 0)
         epoch_start(c, q, ack->now);
     grow_estimate(c, q, acked);
-    uint64_t t_ms = (ack->now - q->epoch) / W_MS;
-    if (w_cubic(c, q, t_ms) < q->w_est) {
+    uint64_t t_ms = (ack->now - q->ca.epoch) / W_MS;
+    if (w_cubic(c, q, t_ms) < q->ca.w_est) {
         /* [RFC 9438 4.3] Reno-friendly region */
-        c->cwnd = w_u32_max(c->cwnd, q->w_est);
+        c->cwnd = w_u32_max(c->cwnd, q->ca.w_est);
         return;
     }
     /* [RFC 9438 4.4, 4.5] concave and convex: towards where the curve is one RTT from now */
     uint64_t target = w_cubic(c, q, t_ms + ack->srtt_us / 1000);
     target = w_u64_min(w_u64_max(target, c->cwnd), c->cwnd + (uint64_t)c->cwnd / 2);
-    uint64_t sum = (target - c->cwnd) * acked + q->grow_rest;
-    q->grow_rest = sum % c->cwnd;
+    uint64_t sum = (target - c->cwnd) * acked + q->ca.grow_rest;
+    q->ca.grow_rest = (uint32_t)(sum % c->cwnd);
     c->cwnd = (uint32_t)w_u64_min(c->cwnd + sum / c->cwnd, CC_CWND_MAX);
 }
 
 /* [RFC 9438 4.6 DEVIATES: of cwnd, not of flight_size, as that section allows where cwnd does not
- * grow while less than it is in flight] */
+ * grow while less than it is in flight; of what was used where cwnd is not validated] */
 static void cubic_on_loss(struct cc *c, enum cc_loss what, const struct cc_ack *ack)
 {
     struct cubic *q = cubic_of(c);
-    (void)ack;
+    uint32_t w = cc_used_window(&q->used, c, ack);
     q->undo_w_max = q->w_max;
     q->undo_w_prior = q->w_prior;
     /* [RFC 9438 4.7] Fast convergence: a smaller plateau than last time makes room for others. */
-    uint64_t w = c->cwnd;
-    q->w_max = (uint32_t)(w < q->w_max ? w * 17 / 20 : w);
-    q->w_prior = c->cwnd;
-    q->epoch = 0;
+    q->w_max = w < q->w_max ? (uint32_t)((uint64_t)w * 17 / 20) : w;
+    q->w_prior = w;
     if (what == CC_LOSS_RTO)
         q->w_max = 0; /* [RFC 9438 4.8] K = 0 in the stage after a timeout */
-    c->ssthresh = w_u32_max((uint32_t)(w * 7 / 10) / c->mss * c->mss, 2 * c->mss);
+    c->ssthresh = cc_is_abe(c, what) ? cc_part(c, w, 17, 20) : cc_part(c, w, 7, 10);
+    memset(&q->ca, 0, sizeof q->ca);
 }
 
 static void cubic_on_recovered(struct cc *c, const struct cc_ack *ack)
 {
     (void)ack;
     c->cwnd = w_u32_min(c->cwnd, c->ssthresh);
-    cubic_of(c)->epoch = 0;
+    memset(&cubic_of(c)->ca, 0, sizeof cubic_of(c)->ca);
 }
 
 /* [RFC 9438 4.9] */
@@ -152,15 +168,18 @@ static void cubic_on_undo(struct cc *c, w_ns now)
     (void)now;
     q->w_max = q->undo_w_max;
     q->w_prior = q->undo_w_prior;
-    q->epoch = 0;
+    memset(&q->ca, 0, sizeof q->ca); /* or, where ssthresh is infinite again, the slow start's */
 }
 
 /* [RFC 9438 4.2] t leaves out what was not used for sending. */
 static void cubic_on_idle(struct cc *c, w_ns now, w_ns idle)
 {
     struct cubic *q = cubic_of(c);
-    if (q->epoch != 0)
-        q->epoch = w_u64_min(q->epoch + idle, now);
+    cc_used_on_idle(&q->used);
+    if (c->ssthresh == CC_SSTHRESH_INF)
+        q->start.round.is_begun = false;
+    else if (q->ca.epoch != 0)
+        q->ca.epoch = w_u64_min(q->ca.epoch + idle, now);
 }
 
 const struct cc_ops cc_cubic = {

@@ -191,6 +191,33 @@ static void a_missing_neighbour_is_an_error(void **state)
     pair_end(&p);
 }
 
+/* If this failed a connection would go on shouting at a router that died, whose entry is still
+ * fresh. [RFC 9293 3.8.3 MUST-20, SHLD-10; RFC 1122 3.3.1.4] */
+static void silence_makes_the_next_hop_doubtful(void **state)
+{
+    struct weir_pair p;
+    struct weir_conf conf;
+    weir_sock lsn, c, s;
+    (void)state;
+    pair_conf(&conf);
+    conf.tcp_timestamps = 0;
+    conf.neigh_base_reachable_time_ms = 86400000;
+    conf.neigh_delay_first_probe_ms = 0;
+    conf.neigh_retrans_time_ms = 1; /* what is asked fails between two repetitions */
+    pair_make(&p, &conf, 1);
+    pair_join(&p, &lsn, &c, &s);
+    pair_wait(&p, 5000000000); /* both have announced their addresses */
+    p.is_cut[0] = true;
+    assert_int_equal(weir_sendto(p.w[0], p.now, c, "x", 1, 0, NULL), 1);
+    /* 0.2, 0.6, 1.4 s: three repetitions, then the fourth, and its question. */
+    unsigned before = p.n_frames;
+    pair_wait(&p, 2900000000);
+    assert_int_equal(p.n_frames - before, 1 + 3);
+    pair_wait(&p, 300000000);
+    assert_int_equal(p.n_frames - before, 1 + 4 + 3); /* neigh_ucast_solicit */
+    pair_end(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +229,7 @@ int main(void)
         cmocka_unit_test(datagrams_go_both_ways),
         cmocka_unit_test(refused_is_refused),
         cmocka_unit_test(a_missing_neighbour_is_an_error),
+        cmocka_unit_test(silence_makes_the_next_hop_doubtful),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,6 +40,15 @@ void tcp_arm_rto(struct tcp *tcp, struct tcb *t)
 
 /* ---- retransmission ---- */
 
+/* [RFC 9293 3.8.3 MUST-20, SHLD-10] R1: IP is advised that the way may be dead, and asked anew. */
+static void advise_at_r1(struct tcp *tcp, struct tcb *t)
+{
+    if (t->snd.n_rto != tcp->env->conf.tcp_retries1)
+        return;
+    ip_dst_doubt(tcp->ip, &t->dst);
+    t->dst.gen = 0;
+}
+
 /* [RFC 9293 3.8.3 MUST-20, MUST-23] R2, or what the program set. */
 static bool is_hopeless(struct tcp *tcp, const struct tcb *t)
 {
@@ -81,6 +90,7 @@ static bool rto_fired(struct tcp *tcp, struct tcb *t)
     tcp_count(tcp, STAT_TCPTimeouts);
     if (is_hopeless(tcp, t))
         return give_up(tcp, t);
+    advise_at_r1(tcp, t);
     if (t->rtt.first_rto_ms == 0)
         t->rtt.first_rto_ms = is_opening ? t->sndq.sent_ms : tcp_stamp_ms(tcp);
     t->st.n_rto++;

@@ -16,11 +16,13 @@
 #include "tcp/room.h"
 
 /* [RFC 9293 3.10.7.4] The newest segment decides; SND.WL2 is implied, as the caller has
- * refused what is older than snd.una. True: the window changed. */
+ * refused what is older than snd.una. Of two that are equally new the larger window counts, so that
+ * reordered ACKs do no harm, but a window taken back to nothing is believed [RFC 9293 3.8.6
+ * MUST-34, MUST-35]. True: the window changed. */
 static bool update_window(struct tcb *t, const struct seg *s)
 {
     bool is_newer = seq_gt(s->ack, t->snd.una) || seq_gt(s->seq, t->snd.wl1) ||
-                    (s->seq == t->snd.wl1 && s->wnd > t->snd.wnd);
+                    (s->seq == t->snd.wl1 && (s->wnd > t->snd.wnd || s->wnd == 0));
     if (!is_newer)
         return false;
     bool changed = s->wnd != t->snd.wnd;

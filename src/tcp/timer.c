@@ -49,12 +49,24 @@ static void advise_at_r1(struct tcp *tcp, struct tcb *t)
     t->dst.gen = 0;
 }
 
+/* [RFC 9293 3.8.6 SHLD-17, MUST-35; 3.8.6.1 MUST-37] The peer took its window back: what we repeat
+ * are probes then, and while they are answered the connection lives. Two of the longest timeouts
+ * without an answer are R2. */
+static bool is_shut_but_alive(const struct tcp *tcp, const struct tcb *t)
+{
+    if (t->snd.wnd != 0 || (t->flags & TF_ORPHAN) != 0 || t->state == TCPS_SYN_SENT)
+        return false;
+    return tcp_now_ms(tcp) - t->st.ack_ms < 2 * tcp->env->conf.tcp_rto_max_ms;
+}
+
 /* [RFC 9293 3.8.3 MUST-20, MUST-23] R2, or what the program set. */
 static bool is_hopeless(struct tcp *tcp, const struct tcb *t)
 {
     const struct weir_conf *c = &tcp->env->conf;
     if (t->opt.user_timeout_ms != 0 && t->rtt.first_rto_ms != 0)
         return tcp_now_ms(tcp) - t->rtt.first_rto_ms >= t->opt.user_timeout_ms;
+    if (is_shut_but_alive(tcp, t))
+        return false;
     uint32_t max = c->tcp_retries2;
     if (t->state == TCPS_SYN_SENT)
         max = t->opt.syn_cnt != 0 ? t->opt.syn_cnt : c->tcp_syn_retries;

@@ -107,6 +107,8 @@ static uint32_t path_max(const struct tcp *tcp, const struct tcb *t, uint32_t ms
 static uint32_t train_max(const struct tcp *tcp, const struct tcb *t, uint32_t mss)
 {
     uint32_t max = path_max(tcp, t, mss), least = tcp->env->conf.tcp_min_tso_segs * mss;
+    if (WEIR_UNLIKELY((t->flags & TF_SND_URG) != 0))
+        return mss; /* [RFC 9293 3.8.5 MUST-62] each segment has an urgent pointer of its own */
     uint32_t shift = t->rtt.min_us >> 9, srtt = t->rtt.srtt8_us >> 3;
     if (shift == 0 || srtt == 0 || max <= least)
         return max;

@@ -283,11 +283,19 @@ void tcp_conn_begin(struct tcb *t, tcp_seq iss)
     t->snd.wnd = t->snd.wnd_max = 0;
 }
 
-/* [RFC 6928 2, RFC 5681 3.1] Ten segments; one when the SYN was lost more than once. */
+uint32_t tcp_initial_window(const struct tcp *tcp, uint32_t mss)
+{
+    uint32_t segs = tcp->env->conf.tcp_init_cwnd;
+    return w_u32_min(segs * mss, w_u32_max(2 * mss, segs * 1460));
+}
+
+/* [RFC 6928 2; RFC 5681 3.1 MUST-4 … MUST-6, SHLD-2] One segment when the SYN was lost more than
+ * once. */
 static void begin_cwnd(struct tcp *tcp, struct tcb *t)
 {
-    uint32_t segs = t->st.n_rtx > 1 ? 1 : tcp->env->conf.tcp_init_cwnd;
-    cc_init(&t->cc, t->cc.kind, t->snd.mss, segs * t->snd.mss, tcp->env->now);
+    uint32_t mss = t->snd.mss;
+    uint32_t cwnd = t->st.n_rtx > 1 ? mss : tcp_initial_window(tcp, mss);
+    cc_init(&t->cc, t->cc.kind, mss, cwnd, tcp->env->now);
 }
 
 void tcp_established(struct tcp *tcp, struct tcb *t)

@@ -219,7 +219,7 @@ void tcp_out_after_idle(struct tcp *tcp, struct tcb *t)
     uint64_t rto_ms = t->rtt.rto_us / 1000;
     if (c->tcp_slow_start_after_idle == 0 || idle_ms <= rto_ms)
         return;
-    uint32_t iw = c->tcp_init_cwnd * t->cc.mss;
+    uint32_t iw = tcp_initial_window(tcp, t->cc.mss);
     t->cc.ssthresh = w_u32_max(t->cc.ssthresh, t->cc.cwnd / 4 * 3);
     for (uint64_t n = idle_ms; n > rto_ms && t->cc.cwnd > iw; n -= rto_ms)
         t->cc.cwnd = w_u32_max(t->cc.cwnd / 2, iw);

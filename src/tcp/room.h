@@ -90,6 +90,9 @@ bool tcp_done(struct tcp *, struct tcb *, int err);
 bool tcp_reset_out(struct tcp *, struct tcb *, int err);
 /* Sequence numbers of the send side for a connection that begins at iss. */
 void tcp_conn_begin(struct tcb *, tcp_seq iss);
+/* The first congestion window, and the largest after idling [RFC 6928 2: min(10 MSS, max(2 MSS,
+ * 14600)) where tcp_init_cwnd is 10]. */
+uint32_t tcp_initial_window(const struct tcp *, uint32_t mss);
 /* The handshake is complete: congestion window, buffers, timers, events. */
 void tcp_established(struct tcp *, struct tcb *);
 /* Route, MSS, TTL for t->flow; 0 or negative errno. */

@@ -33,6 +33,7 @@ struct ack_work {
 
 enum { TCP_OOO_MAX = 4096, TCP_SENT_MAX = 4096 };
 
+/* The timestamps' clock, too [RFC 7323 4.1 MUST-17; 5.4 MUST-23, SHLD-12, MUST-24]. */
 static inline uint32_t tcp_now_ms(const struct tcp *tcp)
 {
     return (uint32_t)(tcp->env->now / W_MS);
@@ -97,7 +98,7 @@ uint32_t tcp_initial_window(const struct tcp *, uint32_t mss);
 void tcp_established(struct tcp *, struct tcb *);
 /* Route, MSS, TTL for t->flow; 0 or negative errno. */
 int tcp_conn_route(struct tcp *, struct tcb *);
-/* The MSS option to send on this path, with t's options [RFC 9293 3.7.1 MUST-67, RFC 6691]. */
+/* The MSS option to send on this path, with t's options [RFC 6691]. */
 uint32_t tcp_advmss(const struct tcp *, const struct tcb *, const struct dst *,
                     const struct flow *);
 /* After a change of the path's MTU or of options. */

@@ -59,7 +59,7 @@ static bool is_shut_but_alive(const struct tcp *tcp, const struct tcb *t)
     return tcp_now_ms(tcp) - t->st.ack_ms < 2 * tcp->env->conf.tcp_rto_max_ms;
 }
 
-/* [RFC 9293 3.8.3 MUST-20, MUST-23] R2, or what the program set. */
+/* [RFC 9293 3.8.3 MUST-20 … MUST-23, SHLD-11] R2, or what the program set. */
 static bool is_hopeless(struct tcp *tcp, const struct tcb *t)
 {
     const struct weir_conf *c = &tcp->env->conf;
@@ -93,7 +93,7 @@ static void syn_again(struct tcp *tcp, struct tcb *t)
         (void)tcp_seg_syn(tcp, t, t->state == TCPS_SYN_RECEIVED);
 }
 
-/* [RFC 6298 5.4 - 5.6] */
+/* [RFC 6298 5 MUST-8, 5.4 SHLD-7] */
 static bool rto_fired(struct tcp *tcp, struct tcb *t)
 {
     bool is_opening = t->state == TCPS_SYN_SENT || t->state == TCPS_SYN_RECEIVED;
@@ -115,7 +115,7 @@ static bool rto_fired(struct tcp *tcp, struct tcb *t)
     if (t->snd.n_rto < UINT8_MAX)
         t->snd.n_rto++;
     if (t->snd.backoff < 20)
-        t->snd.backoff++; /* [RFC 6298 5.5] */
+        t->snd.backoff++; /* [RFC 6298 5.5 MUST-9] */
     tcp_arm_rto(tcp, t);
     if (!is_opening)
         tcp_output(tcp, t, false);
@@ -141,7 +141,7 @@ void tcp_keep_restart(struct tcp *tcp, struct tcb *t)
         tcp_arm(tcp, t, T_KEEP, tcp->env->now + keep_idle_ms(tcp, t) * W_MS);
 }
 
-/* [RFC 9293 3.8.4 MUST-24 … MUST-29] */
+/* [RFC 9293 3.8.4 MAY-5, MUST-24 … MUST-29] */
 static bool keep_fired(struct tcp *tcp, struct tcb *t)
 {
     const struct weir_conf *c = &tcp->env->conf;

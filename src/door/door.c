@@ -219,6 +219,8 @@ static int start_stack(struct run *r, const struct door_conf *c, char *err)
     struct weir_conf wc;
     struct door *d = &r->door;
     weir_conf_default(&wc);
+    /* There an ICMP error is the host's own answer to connect(), not what some router thinks. */
+    wc.tcp_soft_abort = c->net == NULL || strcmp(c->net, "user") == 0;
     d->loop = loop_new(&wc, err, ERR_TEXT);
     if (d->loop == NULL)
         return -ENOMEM;

@@ -120,7 +120,7 @@ static bool error_meaning(const struct wire_icmp4 *h, struct icmp_err *err)
         err->is_hard = true;
         return true;
     default:
-        /* Source quench and redirect are ignored [RFC 6633 1; RFC 1122 3.2.2.2 DEVIATES]. */
+        /* Source quench [RFC 9293 3.9.2.2 MUST-55, RFC 6633 1] and redirects are ignored. */
         return false;
     }
 }

@@ -128,3 +128,10 @@ int ip_route(const struct ip *ip, const struct addr *dst, const struct addr *src
     *out = d;
     return 0;
 }
+
+void ip_dst_doubt(struct ip *ip, const struct dst *d)
+{
+    const struct nif *nif = link_nif(ip->link, d->nif);
+    if (nif != NULL)
+        neigh_doubt(ip->neigh, nif, &d->nexthop);
+}

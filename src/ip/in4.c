@@ -33,7 +33,8 @@ static enum next in_error(struct pkt *p, enum drop why, uint8_t type, uint8_t co
     return NEXT_ICMP_ERROR;
 }
 
-/* [RFC 1122 3.2.1.3, RFC 1812 5.3.7] Addresses no packet on this interface can come from. */
+/* [RFC 1122 3.2.1.3, RFC 1812 5.3.7, RFC 9293 3.9.2.3 MUST-63] Addresses no packet on this
+ * interface can come from. */
 static bool src_is_martian(const struct ip *ip, const struct nif *nif, const struct wire_ip4 *h)
 {
     uint8_t first = addr_ip4_bytes(&h->src)[0];
@@ -60,8 +61,8 @@ static bool dst_is_martian(const struct nif *nif, const struct wire_ip4 *h)
     return first == 0 || (first >= 240 && !addr_is_limited_broadcast(&h->dst));
 }
 
-/* [RFC 1122 3.2.1.8] Options are passed over, but for source routes, which are refused [RFC 7126
- * 4.3.5, 4.4.5], and for options that cannot be. DROP_NONE: go on. */
+/* [RFC 1122 3.2.1.8, RFC 9293 3.9.2 MUST-50] Options are passed over, but for source routes, which
+ * are refused [RFC 7126 4.3.5, 4.4.5], and for options that cannot be. DROP_NONE: go on. */
 static enum drop options_check(struct pkt *p, const struct wire_ip4 *h, unsigned *bad_at)
 {
     struct wire_ip4_opts o = {0};

@@ -92,8 +92,8 @@ static void malformed_header_is_named(void **state)
     host_close(&h);
 }
 
-/* If this fails, forged addresses get in: from ourselves, from nobody, from everybody
- * [RFC 1122 3.2.1.3, RFC 1812 5.3.7]. */
+/* If this fails, forged addresses get in: from ourselves, from nobody, from everybody [RFC 1122
+ * 3.2.1.3, RFC 1812 5.3.7]. [RFC 9293 3.9.2.3 MUST-63] */
 static void martians_are_refused(void **state)
 {
     (void)state;
@@ -197,8 +197,8 @@ static void unknown_protocol_wants_an_error(void **state)
     host_close(&h);
 }
 
-/* If this fails, options stop packets that should pass, or a source route passes
- * [RFC 1122 3.2.1.8, RFC 7126 4.3.5]. */
+/* If this fails, options stop packets that should pass, or a source route passes [RFC 1122
+ * 3.2.1.8, RFC 7126 4.3.5]. [RFC 9293 3.9.2 MUST-50] */
 static void options_pass_but_source_routes(void **state)
 {
     (void)state;

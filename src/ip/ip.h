@@ -144,6 +144,9 @@ static inline bool ip_dst_is_valid(const struct ip *ip, const struct dst *d)
     return d->gen == ip->gen;
 }
 
+/* What was sent to d goes unanswered: advice for the next hop's entry [RFC 1122 3.3.1.4]. O(1). */
+void ip_dst_doubt(struct ip *, const struct dst *d);
+
 /* ---- path MTU [RFC 1191] ---- */
 
 /* An ICMP "fragmentation needed" that the transport believes [RFC 5927 7 is its duty]: the path to

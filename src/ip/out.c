@@ -62,6 +62,7 @@ static enum drop too_big(struct ip *ip, struct nif *nif, const struct dst *d, bo
     return ip_fragment(ip, nif, &d->nexthop, d->mtu, p);
 }
 
+/* [RFC 9293 3.9.2 MUST-49] */
 static uint8_t ttl_of(const struct ip *ip, const struct dst *d, const struct ip_meta *m)
 {
     if (m->ttl != 0)

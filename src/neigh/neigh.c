@@ -148,6 +148,13 @@ void neigh_confirm(struct neigh *n, const struct nif *nif, const struct addr *ne
         to_reachable(n, e);
 }
 
+void neigh_doubt(struct neigh *n, const struct nif *nif, const struct addr *nexthop)
+{
+    struct neigh_entry *e = neigh_find(n, nif, nexthop);
+    if (e != NULL && e->state == NEIGH_REACHABLE)
+        to_stale(n, e);
+}
+
 /* Given up: its sender is to be told [RFC 1122 3.3.1.4 "dead gateways"; Linux: EHOSTUNREACH]. */
 static void give_up(struct neigh *n, struct neigh_entry *e)
 {

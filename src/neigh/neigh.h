@@ -100,6 +100,11 @@ void neigh_timer(struct neigh *, struct timer *);
  * 7.3.1, which Linux applies to ARP too]. Unknown neighbours are ignored. O(1). */
 void neigh_confirm(struct neigh *, const struct nif *, const struct addr *nexthop);
 
+/* The upper layer hears nothing through this next hop [RFC 1122 3.3.1.4, "negative advice"]: it no
+ * longer counts as reachable, and the next packet for it has it asked. Ignored where it is unknown
+ * or being asked already. O(1). */
+void neigh_doubt(struct neigh *, const struct nif *, const struct addr *nexthop);
+
 /* The next packet that was held for a neighbour that did not answer, its IP header at p->l3 and
  * first; the caller owns it. NULL: none. */
 struct pkt *neigh_failed_pop(struct neigh *);

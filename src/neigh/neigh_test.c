@@ -253,6 +253,33 @@ static void reachability_ages_and_is_confirmed(void **state)
     fix_close(&f);
 }
 
+/* If this fails, a router that died is noticed only when its entry ages, however loudly connections
+ * complain [RFC 1122 3.3.1.4]. */
+static void advice_makes_a_neighbour_stale(void **state)
+{
+    (void)state;
+    struct fix f;
+    struct wire_arp a;
+    uint8_t dst[6];
+    fix_open(&f);
+    settle(&f);
+    neigh_doubt(&f.neigh, f.n.nif, &peer); /* nobody */
+    (void)out(&f, &peer, 0);
+    neigh_doubt(&f.neigh, f.n.nif, &peer);
+    assert_int_equal(state_of(&f, &peer), NEIGH_INCOMPLETE);
+    (void)arp(&f, ARP_REPLY, net_peer_mac, &peer, &our);
+    (void)net_flush(&f.n, f.n.nif);
+    assert_int_equal(state_of(&f, &peer), NEIGH_REACHABLE);
+    neigh_doubt(&f.neigh, f.n.nif, &peer);
+    assert_int_equal(state_of(&f, &peer), NEIGH_STALE);
+    (void)out(&f, &peer, 1);
+    assert_int_equal(leaves(&f, &a, dst), 0x101);
+    advance(&f, 5100 * W_MS);
+    assert_int_equal(leaves(&f, &a, dst), ARP_REQUEST);
+    assert_int_equal(state_of(&f, &peer), NEIGH_PROBE);
+    fix_close(&f);
+}
+
 /* If this fails, we answer for other hosts' addresses, or not for ours. */
 static void answers_for_our_addresses_only(void **state)
 {
@@ -455,6 +482,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(silent_neighbour_is_given_up),
     cmocka_unit_test(held_packets_are_bounded_oldest_go),
     cmocka_unit_test(reachability_ages_and_is_confirmed),
+    cmocka_unit_test(advice_makes_a_neighbour_stale),
     cmocka_unit_test(answers_for_our_addresses_only),
     cmocka_unit_test(impossible_arp_is_named),
     cmocka_unit_test(arp_flood_finds_nothing_to_fill),

@@ -29,6 +29,7 @@ static bool socks_share(const struct sock *a, const struct sock *b)
     return (both & SOCK_REUSEADDR) != 0 && ((a->flags | b->flags) & SOCK_LISTENING) == 0;
 }
 
+/* [RFC 9293 3.9.1.1 MUST-42] */
 static bool port_conflicts(const struct socks *ss, const struct sock *s, const struct addr *local,
                            uint16_t port)
 {
@@ -104,8 +105,9 @@ bool port_may_listen(const struct socks *ss, const struct sock *s)
     return true;
 }
 
-/* Double-hash selection: an offset per destination that outsiders cannot compute, and a counter per
- * group of destinations, so that a port comes back only after the others were used. */
+/* Double-hash selection: an offset per destination that outsiders cannot compute, and a counter
+ * per group of destinations, so that a port comes back only after the others were used. [RFC 6056
+ * 3.2 SHLD-1, 3.3 SHLD-3, 5 MUST-1] */
 uint16_t port_ephemeral(struct socks *ss, struct flow *f)
 {
     uint32_t lo = ss->env->conf.ip_local_port_lo, hi = ss->env->conf.ip_local_port_hi;

@@ -99,6 +99,7 @@ static int sock_addr_check(const struct sock *s, struct addr *a)
     return addr_is_ip4(a) && (s->flags & SOCK_V6ONLY) != 0 ? -ENETUNREACH : 0;
 }
 
+/* [RFC 9293 3.9.1.1 MUST-43] */
 int sock_bind(struct socks *ss, struct sock *s, const struct weir_addr *to)
 {
     struct addr a = sock_addr_in(to);

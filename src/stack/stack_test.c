@@ -191,6 +191,80 @@ static void a_missing_neighbour_is_an_error(void **state)
     pair_end(&p);
 }
 
+/* If this failed a connection would go on shouting at a router that died, whose entry is still
+ * fresh. [RFC 9293 3.8.3 MUST-20, SHLD-10; RFC 1122 3.3.1.4] */
+static void silence_makes_the_next_hop_doubtful(void **state)
+{
+    struct weir_pair p;
+    struct weir_conf conf;
+    weir_sock lsn, c, s;
+    (void)state;
+    pair_conf(&conf);
+    conf.tcp_timestamps = 0;
+    conf.neigh_base_reachable_time_ms = 86400000;
+    conf.neigh_delay_first_probe_ms = 0;
+    conf.neigh_retrans_time_ms = 1; /* what is asked fails between two repetitions */
+    pair_make(&p, &conf, 1);
+    pair_join(&p, &lsn, &c, &s);
+    pair_wait(&p, 5000000000); /* both have announced their addresses */
+    p.is_cut[0] = true;
+    assert_int_equal(weir_sendto(p.w[0], p.now, c, "x", 1, 0, NULL), 1);
+    /* 0.2, 0.6, 1.4 s: three repetitions, then the fourth, and its question. */
+    unsigned before = p.n_frames;
+    pair_wait(&p, 2900000000);
+    assert_int_equal(p.n_frames - before, 1 + 3);
+    pair_wait(&p, 300000000);
+    assert_int_equal(p.n_frames - before, 1 + 4 + 3); /* neigh_ucast_solicit */
+    pair_end(&p);
+}
+
+/* If this failed an outsider who has seen one connection would know the port of the next. One
+ * destination's ports follow on each other, as each is used once in turn; where they begin depends
+ * on the destination and a secret. [RFC 6056 3.2 SHLD-1, 3.3 SHLD-3, 5 MUST-1] */
+static void ports_cannot_be_guessed(void **state)
+{
+    enum { HOSTS = 8 };
+    uint16_t first[2][HOSTS];
+    unsigned steps = 0, same = 0, n_had = 0;
+    (void)state;
+    for (unsigned seed = 0; seed < 2; seed++) {
+        struct weir_pair p;
+        struct weir_conf conf;
+        weir_sock c, lsn;
+        struct weir_addr at = pair_at(0, 0), local;
+        pair_conf(&conf);
+        conf.ip_local_port_lo = 40000;
+        conf.ip_local_port_hi = 40999;
+        pair_make(&p, &conf, 1 + 10 * seed);
+        for (unsigned i = 0; i < HOSTS; i++) {
+            struct weir_addr to = pair_at(100 + i, 80);
+            assert_int_equal(weir_socket(p.w[0], WEIR_INET, WEIR_STREAM, &c), 0);
+            assert_int_equal(weir_connect(p.w[0], p.now, c, &to), -EINPROGRESS);
+            assert_int_equal(weir_getsockname(p.w[0], c, &local), 0);
+            assert_in_range(local.port, 40000, 40999);
+            first[seed][i] = local.port;
+            /* What a service has is not taken, whoever would come next. */
+            at.port = (uint16_t)(local.port + 1);
+            assert_int_equal(weir_socket(p.w[0], WEIR_INET, WEIR_STREAM, &lsn), 0);
+            bool is_had = weir_bind(p.w[0], lsn, &at) == 0;
+            assert_int_equal(weir_socket(p.w[0], WEIR_INET, WEIR_STREAM, &c), 0);
+            assert_int_equal(weir_connect(p.w[0], p.now, c, &to), -EINPROGRESS);
+            assert_int_equal(weir_getsockname(p.w[0], c, &local), 0);
+            assert_true(!is_had || local.port != at.port);
+            assert_int_not_equal(local.port, first[seed][i]);
+            n_had += is_had;
+        }
+        pair_end(&p);
+    }
+    for (unsigned i = 0; i < HOSTS; i++) {
+        same += first[0][i] == first[1][i];
+        steps += i > 0 && first[0][i] - first[0][i - 1] == first[0][1] - first[0][0];
+    }
+    assert_true(n_had > HOSTS);
+    assert_true(same < 2);
+    assert_true(steps < 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +276,8 @@ int main(void)
         cmocka_unit_test(datagrams_go_both_ways),
         cmocka_unit_test(refused_is_refused),
         cmocka_unit_test(a_missing_neighbour_is_an_error),
+        cmocka_unit_test(silence_makes_the_next_hop_doubtful),
+        cmocka_unit_test(ports_cannot_be_guessed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,11 +16,13 @@
 #include "tcp/room.h"
 
 /* [RFC 9293 3.10.7.4] The newest segment decides; SND.WL2 is implied, as the caller has
- * refused what is older than snd.una. True: the window changed. */
+ * refused what is older than snd.una. Of two that are equally new the larger window counts, so that
+ * reordered ACKs do no harm, but a window taken back to nothing is believed [RFC 9293 3.8.6
+ * MUST-34, MUST-35]. True: the window changed. */
 static bool update_window(struct tcb *t, const struct seg *s)
 {
     bool is_newer = seq_gt(s->ack, t->snd.una) || seq_gt(s->seq, t->snd.wl1) ||
-                    (s->seq == t->snd.wl1 && s->wnd > t->snd.wnd);
+                    (s->seq == t->snd.wl1 && (s->wnd > t->snd.wnd || s->wnd == 0));
     if (!is_newer)
         return false;
     bool changed = s->wnd != t->snd.wnd;
@@ -40,6 +42,7 @@ static bool is_dsack(const struct seg *s)
     return s->h.n_sack > 1 && seq_geq(b[0].start, b[1].start) && seq_leq(b[0].end, b[1].end);
 }
 
+/* [RFC 2018 5 SHLD-6; RFC 6675 5 MUST-6, MUST-10] */
 static void sacks(struct tcp *tcp, struct tcb *t, const struct seg *s, struct ack_work *w)
 {
     unsigned first = 0;
@@ -59,7 +62,8 @@ static void sacks(struct tcp *tcp, struct tcb *t, const struct seg *s, struct ac
     }
 }
 
-/* Bytes of the send queue below `una`: SYN and FIN are not in it. */
+/* Bytes of the send queue below `una`: SYN and FIN are not in it. [RFC 2018 8 MUST-9; RFC 6675 4
+ * MUST-1] */
 static void drop_acked(struct tcp *tcp, struct tcb *t, tcp_seq una)
 {
     tcp_seq upto = seq_min(una, t->snd.end);
@@ -93,8 +97,8 @@ static void advance(struct tcp *tcp, struct tcb *t, const struct seg *s, struct 
         t->snd.below = 0; /* all of it arrived: nothing can be below any more */
 }
 
-/* [RFC 6298 3, RFC 7323 4] Ranges never repeated give an exact sample; else the echo tells which
- * transmission was answered. */
+/* [RFC 6298 3 MUST-5, MUST-6; RFC 7323 4.1 MAY-3; RFC 9293 3.8.1 MUST-18] Ranges never repeated
+ * give an exact sample; else the echo tells which transmission was answered. */
 static void round_trip(struct tcp *tcp, struct tcb *t, const struct seg *s, struct ack_work *w)
 {
     uint32_t us = 0;
@@ -113,8 +117,8 @@ static void round_trip(struct tcp *tcp, struct tcb *t, const struct seg *s, stru
     w->cc.rtt_us = us;
 }
 
-/* [RFC 5681 2] Nothing new acknowledged, data outstanding, no text, same window; with SACK, new
- * information is what counts [RFC 6675 2]. */
+/* [RFC 5681 2, 3.2 MUST-12] Nothing new acknowledged, data outstanding, no text, same window; with
+ * SACK, new information is what counts [RFC 6675 2]. */
 static bool is_duplicate(const struct tcb *t, const struct seg *s, const struct ack_work *w,
                          bool wnd_changed)
 {
@@ -129,9 +133,9 @@ static void deadlines(struct tcp *tcp, struct tcb *t, const struct ack_work *w)
 {
     /* The doubled timeout stays until a sample computes it afresh [RFC 6298 5.7, Karn]. */
     if (t->snd.una == t->snd.nxt) {
-        tcp_disarm(t, T_RTO); /* [RFC 6298 5.2] */
+        tcp_disarm(t, T_RTO); /* [RFC 6298 5.2 SHLD-5] */
     } else if (w->acked != 0) {
-        tcp_arm_rto(tcp, t); /* [RFC 6298 5.3] */
+        tcp_arm_rto(tcp, t); /* [RFC 6298 5.3 SHLD-6] */
     }
     if (t->snd.wnd != 0 && (t->flags & TF_PROBE0) != 0) {
         t->flags &= ~(uint32_t)TF_PROBE0;

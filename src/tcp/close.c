@@ -11,7 +11,7 @@
  *     LISTEN           resets the children nobody accepted, forgets the half-open
  *     SYN-SENT         forgets
  *     SYN-RECEIVED,    FIN after what is queued, FIN-WAIT-1; RST when data was left unread
- *     ESTABLISHED      [RFC 2525 2.17, RFC 9293 3.6.1 SHLD-3] or linger is 0
+ *     ESTABLISHED      [RFC 2525 2.17, RFC 9293 3.6.1] or linger is 0
  *     CLOSE-WAIT       FIN after what is queued, LAST-ACK
  *     later            lets go
  *
@@ -28,6 +28,7 @@ bool tcp_reset_out(struct tcp *tcp, struct tcb *t, int err)
     return tcp_done(tcp, t, err);
 }
 
+/* [RFC 9293 3.6.1 MUST-13] */
 bool tcp_to_time_wait(struct tcp *tcp, struct tcb *t)
 {
     if ((t->flags & TF_ACK_NOW) != 0)
@@ -90,7 +91,8 @@ int tcp_shutdown(struct tcp *tcp, struct tcb *t, enum tcp_shut how)
     return 0;
 }
 
-/* Nobody will read or write any more: in good order from here, or at once. */
+/* Nobody will read or write any more: in good order from here, or at once [RFC 9293 3.6.1 MAY-1,
+ * SHLD-3]. */
 static void let_go(struct tcp *tcp, struct tcb *t)
 {
     bool is_unread = tcp_rcvq_bytes(t) != 0;

@@ -117,7 +117,8 @@ bool tcp_done(struct tcp *tcp, struct tcb *t, int err)
 /* ---- opening ---- */
 
 /* [RFC 6528 3] ISN = M + F(4-tuple, secret), M a clock. Here M advances every 64 ns, so that at any
- * rate of reuse a new incarnation starts beyond the old [RFC 9293 3.4.1 MUST-8, MUST-9]. */
+ * rate of reuse a new incarnation starts beyond the old [RFC 9293 3.4.1 MUST-8, SHLD-1, MUST-9].
+ * The same hash offsets the timestamps [RFC 7323 7.1 SHLD-13]. */
 void tcp_isn(const struct tcp *tcp, const struct flow *f, tcp_seq *iss, uint32_t *ts_off)
 {
     uint64_t h = hash_flow_secret(&tcp->env->key_isn, f);
@@ -130,6 +131,7 @@ static uint32_t ip_hlen(const struct flow *f)
     return addr_is_ip4(&f->remote) ? WIRE_IP4_HLEN : 40;
 }
 
+/* [RFC 9293 3.7.1 MUST-67, RFC 6691] */
 uint32_t tcp_advmss(const struct tcp *tcp, const struct tcb *t, const struct dst *d,
                     const struct flow *f)
 {
@@ -159,6 +161,7 @@ void tcp_conn_mss(struct tcp *tcp, struct tcb *t)
     cc_set_mss(&t->cc, mss);
 }
 
+/* [RFC 9293 3.9.1.1 MUST-43, MUST-44] */
 int tcp_conn_route(struct tcp *tcp, struct tcb *t)
 {
     bool is_bound = !addr_is_any(&t->flow.local);
@@ -173,7 +176,8 @@ int tcp_conn_route(struct tcp *tcp, struct tcb *t)
     return 0;
 }
 
-/* [RFC 7323 2.2, 3.2, RFC 2018 2] An option counts only when both SYNs had it. */
+/* [RFC 7323 2.2 MUST-1, MUST-2, 2.3 MUST-5, 3.2 MUST-16; RFC 9293 3.7.1 MUST-14, MUST-15; RFC 2018
+ * 4 MAY-1] An option counts only when both SYNs had it. */
 void tcp_conn_peer_opts(struct tcp *tcp, struct tcb *t, const struct wire_tcp *h)
 {
     t->snd.peer_mss = (h->has & TCPH_MSS) != 0 ? h->mss : 536;
@@ -226,6 +230,7 @@ static int take_place(struct tcp *tcp, struct tcb *t, tcp_seq *iss_min)
     return 0;
 }
 
+/* [RFC 9293 3.9.1.1 MUST-46] */
 static int may_connect(const struct tcb *t, const struct flow *f)
 {
     if (t->state == TCPS_LISTEN)
@@ -250,7 +255,7 @@ int tcp_connect(struct tcp *tcp, struct tcb *t, const struct flow *f)
     t->flow.proto = PROTO_TCP;
     err = tcp_conn_route(tcp, t);
     if (err == 0 && t->dst.kind > IP_LOCAL)
-        err = -ENETUNREACH; /* [RFC 9293 3.9.2.3 MUST-57] never to a broadcast */
+        err = -ENETUNREACH; /* [RFC 9293 3.9.1.1 MUST-46] never to a broadcast */
     if (err == 0)
         err = take_place(tcp, t, &iss_min);
     if (err != 0)
@@ -274,6 +279,7 @@ int tcp_connect(struct tcp *tcp, struct tcb *t, const struct flow *f)
     return 0;
 }
 
+/* [RFC 6582 3.2 MUST-1] */
 void tcp_conn_begin(struct tcb *t, tcp_seq iss)
 {
     t->sndq.iss = iss;
@@ -283,11 +289,19 @@ void tcp_conn_begin(struct tcb *t, tcp_seq iss)
     t->snd.wnd = t->snd.wnd_max = 0;
 }
 
-/* [RFC 6928 2, RFC 5681 3.1] Ten segments; one when the SYN was lost more than once. */
+uint32_t tcp_initial_window(const struct tcp *tcp, uint32_t mss)
+{
+    uint32_t segs = tcp->env->conf.tcp_init_cwnd;
+    return w_u32_min(segs * mss, w_u32_max(2 * mss, segs * 1460));
+}
+
+/* [RFC 6928 2; RFC 5681 3.1 MUST-4 … MUST-6, SHLD-2] One segment when the SYN was lost more than
+ * once. */
 static void begin_cwnd(struct tcp *tcp, struct tcb *t)
 {
-    uint32_t segs = t->st.n_rtx > 1 ? 1 : tcp->env->conf.tcp_init_cwnd;
-    cc_init(&t->cc, t->cc.kind, t->snd.mss, segs * t->snd.mss, tcp->env->now);
+    uint32_t mss = t->snd.mss;
+    uint32_t cwnd = t->st.n_rtx > 1 ? mss : tcp_initial_window(tcp, mss);
+    cc_init(&t->cc, t->cc.kind, mss, cwnd, tcp->env->now);
 }
 
 void tcp_established(struct tcp *tcp, struct tcb *t)
@@ -299,7 +313,7 @@ void tcp_established(struct tcp *tcp, struct tcb *t)
     t->rtt.first_rto_ms = 0;
     tcp_disarm(t, T_RTO);
     begin_cwnd(tcp, t);
-    /* [RFC 6298 5.7] no sample, and the SYN was lost: 3 s */
+    /* [RFC 6298 5.7 MUST-10] no sample, and the SYN was lost: 3 s */
     if (t->rtt.srtt8_us == 0 && (t->flags & TF_SYN_RTX) != 0)
         t->rtt.rto_us = w_u32_max(t->rtt.rto_us, 3000000);
     t->rcv.mss = (uint16_t)w_u32_max(

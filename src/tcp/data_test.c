@@ -16,8 +16,9 @@ static void end(struct lab *l, struct tcb *t)
 
 static void big_buffers(struct weir_conf *c) { c->tcp_wmem_default = c->tcp_wmem_max = 1 << 20; }
 
-/* If this failed a stream would be numbered otherwise than TCP says: 500,000 bytes at MSS 1,000 are
- * 500 segments 0, 1000, 2000, … (counted here from the SYN, so from 1). [RFC 9293 3.4; A7] */
+/* If this failed a stream would be numbered otherwise than TCP says: 500,000 bytes at MSS 1,000
+ * are 500 segments 0, 1000, 2000, … (counted here from the SYN, so from 1). [RFC 9293 3.4; A7]
+ * [RFC 9293 3.9.1.2 MUST-61, SHLD-27, SHLD-28] */
 static void a_stream_is_500_segments(void **state)
 {
     struct lab l;
@@ -43,7 +44,8 @@ static void a_stream_is_500_segments(void **state)
 }
 
 /* If this failed acknowledgements would not be cumulative: bytes 0-535 → ACK 536 [A8]; 900-1000
- * beyond a hole → still 536 [A9]; the hole filled → all at once [A10]. [RFC 9293 3.4, 3.8.6.3] */
+ * beyond a hole → still 536 [A9]; the hole filled → all at once [A10]. [RFC 9293 3.4, 3.8.6.3]
+ * [RFC 9293 3.10.7.4 SHLD-31] */
 static void acks_are_cumulative(void **state)
 {
     struct lab l;
@@ -62,7 +64,8 @@ static void acks_are_cumulative(void **state)
     end(&l, t);
 }
 
-/* If this failed a sender would have to guess what to repeat. [RFC 2018 4, RFC 2883 4] */
+/* If this failed a sender would have to guess what to repeat. [RFC 2018 4 SHLD-1, SHLD-2, SHLD-3,
+ * MUST-3, 8 MUST-8; RFC 2883 4] */
 static void sack_blocks_say_what_is_there(void **state)
 {
     struct lab l;
@@ -153,7 +156,8 @@ static void overlaps_in_every_way(void **state)
 }
 
 /* If this failed ACKs would be late, or twice as many as needed. Quick ACKs first, then every
- * second segment, then the timer. [RFC 9293 3.8.6.3 SHLD-18, SHLD-19, MUST-59; RFC 5681 4.2] */
+ * second segment, then the timer. [RFC 9293 3.8.6.3 SHLD-18, SHLD-19, MUST-40; RFC 5681 4.2
+ * SHLD-10, SHLD-11, MUST-17] */
 static void delayed_acks(void **state)
 {
     struct lab l;
@@ -196,6 +200,27 @@ static void delayed_acks(void **state)
     end(&l, t);
 }
 
+/* If this failed a train of segments would be answered by a train of ACKs: all that came together
+ * is processed before anything is sent, and has one. [RFC 9293 3.10.7.4 MUST-58, MUST-59] */
+static void a_burst_has_one_ack(void **state)
+{
+    struct lab l;
+    (void)state;
+    lab_open(&l, NULL);
+    struct tcb *t = lab_client(&l, "mss 1000", 5000);
+    for (uint32_t i = 0; i < 10; i++) {
+        char text[64];
+        snprintf(text, sizeof text, ". %u:%u(1000) ack 1 win 5000", 1 + i * 1000, 1001 + i * 1000);
+        lab_put(&l, text);
+        assert_int_equal(l.n_out, 0);
+    }
+    lab_settle(&l);
+    lab_out(&l, ". 1:1(0) ack 10001");
+    lab_quiet(&l);
+    assert_int_equal(lab_read(&l, t), 10000);
+    end(&l, t);
+}
+
 /* If this failed keystrokes would flood the network, or TCP_NODELAY would not help.
  * [RFC 9293 3.7.4 SHLD-7, MUST-17] */
 static void nagle(void **state)
@@ -222,7 +247,8 @@ static void nagle(void **state)
     end(&l, t);
 }
 
-/* If this failed TCP_CORK and MSG_MORE would send headers alone, or hold data for ever. */
+/* If this failed TCP_CORK and MSG_MORE would send headers alone, or hold data for ever. [RFC 9293
+ * 3.9.1.2 MUST-60, MUST-61, MAY-16] */
 static void cork(void **state)
 {
     struct lab l;
@@ -246,7 +272,7 @@ static void cork(void **state)
 }
 
 /* If this failed a closed window would stop a connection for ever, or be ignored.
- * [RFC 9293 3.8.6.1 MUST-35, MUST-36, SHLD-29, SHLD-30] */
+ * [RFC 9293 3.8.6.1 MUST-36, MUST-37, SHLD-29, SHLD-30] */
 static void closed_window_is_probed(void **state)
 {
     struct lab l;
@@ -273,7 +299,7 @@ static void closed_window_is_probed(void **state)
 }
 
 /* If this failed a peer that takes its window back could crash us or stop us.
- * [RFC 9293 3.8.6 MUST-34] */
+ * [RFC 9293 3.8.6 MUST-34, SHLD-15, SHLD-16, MAY-7; RFC 7323 2.4 MUST-9] */
 static void shrunk_window(void **state)
 {
     struct lab l;
@@ -292,7 +318,7 @@ static void shrunk_window(void **state)
 }
 
 /* If this failed small windows would be filled with small segments for ever.
- * [RFC 9293 3.8.6.2.1 MUST-38] */
+ * [RFC 9293 3.8.6.2.1 MUST-38; 3.9.1.2 MUST-60] */
 static void sender_avoids_silly_windows(void **state)
 {
     struct lab l;
@@ -317,7 +343,7 @@ static void small_rcvbuf(struct weir_conf *c)
 }
 
 /* If this failed a reader who falls behind would lose data (C7), or the window would open in silly
- * steps. [RFC 9293 3.8.6.2.2 MUST-39, 3.8.6 SHLD-14] */
+ * steps. [RFC 9293 3.8.6.2.2 MUST-39, 3.8.6 SHLD-14] [RFC 7323 2.4 MUST-10, SHLD-3] */
 static void receiver_closes_and_opens_its_window(void **state)
 {
     struct lab l;
@@ -426,7 +452,7 @@ static void send_buffer_pushes_back(void **state)
     end(&l, t);
 }
 
-/* If this failed telnet's interrupt would not work. [RFC 9293 3.8.5 MUST-30, MUST-31, MUST-32] */
+/* If this failed telnet's interrupt would not work. [RFC 9293 3.8.5 MUST-30, MUST-32, MUST-33] */
 static void urgent_data(void **state)
 {
     struct lab l;
@@ -450,7 +476,8 @@ static void urgent_data(void **state)
     end(&l, t);
 }
 
-/* If this failed dead peers would be held for ever. [RFC 9293 3.8.4 MUST-24 … MUST-29] */
+/* If this failed dead peers would be held for ever. [RFC 9293 3.8.4 MUST-24, MUST-26, MUST-27,
+ * MUST-29, SHLD-12] */
 static void keepalive(void **state)
 {
     struct lab l;
@@ -583,6 +610,7 @@ int main(void)
         cmocka_unit_test(every_segment_ahead_is_told),
         cmocka_unit_test(overlaps_in_every_way),
         cmocka_unit_test(delayed_acks),
+        cmocka_unit_test(a_burst_has_one_ack),
         cmocka_unit_test(nagle),
         cmocka_unit_test(cork),
         cmocka_unit_test(closed_window_is_probed),

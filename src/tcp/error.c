@@ -8,8 +8,10 @@
  * Called by stack/ with what icmp/ read; calls ip/ for the path MTU, recover.c to send again.
  *
  * Anybody can send an ICMP error. It is believed only when the sequence number it quotes is in
- * flight. While a connection is being opened an error ends the attempt; afterwards it is remembered
- * and told when the connection is given up for other reasons.
+ * flight. While a connection is being opened a hard error ends the attempt, and so does what this
+ * host itself finds out (a next hop that does not answer). A soft one is remembered, like all
+ * errors afterwards, and told when the connection is given up for other reasons; tcp_soft_abort
+ * lets it end an attempt, too, as in Linux [RFC 5461 4.1].
  *
  * Invariant: no ICMP error ends a synchronized connection.
  */
@@ -23,6 +25,10 @@ static bool is_in_flight(const struct tcb *t, tcp_seq seq)
     return seq_between(seq, t->snd.una, t->snd.nxt);
 }
 
+/* Linux's table, but for parameter problems, which are soft [RFC 9293 3.9.2.2 MUST-56]. */
+static bool is_hard(const struct icmp_err *e) { return e->is_hard && e->error != EPROTO; }
+
+/* [RFC 7323 5.7 MUST-25] */
 static void too_big(struct tcp *tcp, struct tcb *t, const struct icmp_err *e)
 {
     if (!ip_pmtu_update(tcp->ip, &t->flow.remote, e->mtu, e->sent))
@@ -44,13 +50,19 @@ static void error_to_tcb(struct tcp *tcp, struct tcb *t, const struct icmp_err *
         too_big(tcp, t, e);
         return;
     }
-    if (t->state == TCPS_SYN_SENT || t->state == TCPS_SYN_RECEIVED) {
+    bool is_opening = t->state == TCPS_SYN_SENT || t->state == TCPS_SYN_RECEIVED;
+    bool is_final = is_hard(e) || e->is_local || tcp->env->conf.tcp_soft_abort != 0;
+    if (is_opening && is_final) {
         (void)tcp_done(tcp, t, e->error);
         return;
     }
+    /* [RFC 9293 3.9.2.2 MUST-56, SHLD-25] for take_error, and for the day it is given up. [RFC 9293
+     * 3.9.2.2 SHLD-26 DEVIATES: a hard error does not end a synchronized connection either: anybody
+     * can send one, and TCP itself finds out (RFC 5927 5.2)] */
     t->soft_err = (uint16_t)e->error;
 }
 
+/* [RFC 9293 3.9.2.2 MUST-54] */
 void tcp_error(struct tcp *tcp, const struct icmp_err *e)
 {
     struct flow f = e->flow;
@@ -63,7 +75,7 @@ void tcp_error(struct tcp *tcp, const struct icmp_err *e)
         error_to_tcb(tcp, tcp_at(tcp, idx), e);
     } else if (tcp_ref_kind(ref) == REF_SYN) {
         struct syn_rec *r = pool_at(&tcp->syns, idx);
-        if (e->seq == r->iss && e->is_hard)
+        if (e->seq == r->iss && is_hard(e))
             tcp_syn_rec_drop(tcp, r);
     }
 }

@@ -111,6 +111,7 @@ uint32_t tcp_poll(const struct tcp *tcp, const struct tcb *t)
     return bits | poll_data(tcp, t) | (t->err != 0 ? TCP_EV_ERR : 0u);
 }
 
+/* [RFC 9293 3.9.1.8 MUST-47, SHLD-20; 3.9.2.2 SHLD-25] Who does not ask is not told. */
 int tcp_take_error(struct tcb *t)
 {
     int err = t->err != 0 ? t->err : t->soft_err;

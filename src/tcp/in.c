@@ -29,7 +29,7 @@
 /* ---- RFC 5961 ---- */
 
 /* [RFC 5961 7] A limit for the stack, its second half random, so that nobody can count a
- * neighbour's answers [RFC 5961 10, Cao et al. 2016]. */
+ * neighbour's answers [RFC 5961 10, Cao et al. 2016]. [RFC 5961 7 SHLD-3, SHLD-4] */
 bool tcp_challenge_allowed(struct tcp *tcp)
 {
     uint32_t limit = tcp->env->conf.tcp_challenge_ack_limit;
@@ -78,6 +78,7 @@ void tcp_oow_ack(struct tcp *tcp, struct tcb *t, const struct seg *s, enum env_s
 
 /* ---- first: sequence number ---- */
 
+/* [RFC 7323 4.3 SHLD-8, SHLD-9, MUST-18; 5.2 MUST-19] */
 void tcp_ts_store(struct tcp *tcp, struct tcb *t, const struct seg *s)
 {
     /* [RFC 7323 4.3 (2)] Only from a segment that spans Last.ACK.sent: delayed ACKs measure the
@@ -88,7 +89,8 @@ void tcp_ts_store(struct tcp *tcp, struct tcb *t, const struct seg *s)
     t->rcv.ts_recent_ms = tcp_now_ms(tcp);
 }
 
-/* [RFC 7323 5.3 R1, 5.5] After 24 days the stored one may be older than half the circle. */
+/* [RFC 7323 5.3 MUST-21, MUST-22; 5.5 MAY-4] After 24 days the stored one may be older than half
+ * the circle. */
 static bool is_paws_old(struct tcp *tcp, const struct tcb *t, const struct seg *s)
 {
     const uint32_t days24_ms = 24u * 24 * 3600 * 1000;
@@ -98,7 +100,8 @@ static bool is_paws_old(struct tcp *tcp, const struct tcb *t, const struct seg *
 }
 
 /* [RFC 9293 3.10.7.4 first] Some of it inside the window; or nothing in it and at its edges. Text
- * that came before counts down to the last ACK sent, so that it is answered as a duplicate. */
+ * that came before counts down to the last ACK sent, so that it is answered as a duplicate. A
+ * closed window lets resets and urgent pointers in [RFC 9293 3.4 MUST-66]. */
 static bool is_acceptable(const struct tcb *t, const struct seg *s)
 {
     return seq_geq(s->end, t->rcv.wup) && seq_leq(s->seq, t->rcv.nxt + tcp_rcv_wnd(t));
@@ -107,7 +110,10 @@ static bool is_acceptable(const struct tcb *t, const struct seg *s)
 static enum drop check_sequence(struct tcp *tcp, struct tcb *t, const struct seg *s)
 {
     bool is_rst = (s->h.flags & TCPF_RST) != 0;
+    /* [RFC 7323 3.2 MUST-15; SHLD-6 DEVIATES: a segment without its timestamp is taken, as in
+     * Linux: middleboxes that strip options are commoner than forgers who leave them out] */
     bool has_ts = (t->flags & TF_TS) != 0 && (s->h.has & TCPH_TS) != 0;
+    /* [RFC 7323 5.2 MUST-20] not for resets; before the window */
     if (has_ts && !is_rst && is_paws_old(tcp, t, s)) {
         tcp_count(tcp, STAT_PAWSEstab);
         tcp_oow_ack(tcp, t, s, STAT_TCPACKSkippedPAWS);
@@ -124,12 +130,15 @@ static enum drop check_sequence(struct tcp *tcp, struct tcb *t, const struct seg
         else
             tcp_oow_ack(tcp, t, s, STAT_TCPACKSkippedSeq);
     }
+    /* [RFC 5961 3.2 MUST-3] a reset outside: silence */
     return is_rst ? DROP_TCP_RST_WINDOW : DROP_TCP_SEQ;
 }
 
 /* ---- second, fourth ---- */
 
-/* [RFC 9293 3.10.7.4 second, RFC 5961 3.2] *is_gone: the tcb is. */
+/* [RFC 5961 3.2 SHLD-1, MUST-1, MUST-2, 4.2 MUST-6; RFC 9293 3.5 MUST-11, 3.5.2 SHLD-2] Whatever
+ * text it has is not read. SYN-RECEIVED is here after an active open only; half-open records are
+ * listen.c's. *is_gone: the tcb is. */
 static enum drop take_rst(struct tcp *tcp, struct tcb *t, const struct seg *s, bool *is_gone)
 {
     if (s->seq != t->rcv.nxt) {
@@ -169,7 +178,8 @@ static enum drop complete_handshake(struct tcp *tcp, struct tcb *t, const struct
     return DROP_NONE;
 }
 
-/* [RFC 5961 5.2] (SND.UNA - MAX.SND.WND) <= SEG.ACK <= SND.NXT */
+/* [RFC 5961 5.2 MAY-1, MUST-7; RFC 9293 3.10.7.4 MAY-12] (SND.UNA - MAX.SND.WND) <= SEG.ACK <=
+ * SND.NXT */
 static enum drop check_ack(struct tcp *tcp, struct tcb *t, const struct seg *s)
 {
     if (seq_gt(s->ack, t->snd.nxt)) {
@@ -209,8 +219,8 @@ static bool fin_acked(struct tcp *tcp, struct tcb *t)
 
 /* ---- sixth ---- */
 
-/* [RFC 9293 3.8.5, 3.10.7.4 sixth; RFC 6093] The pointer names the byte after the urgent one unless
- * tcp_stdurg asks for RFC 1122's reading. */
+/* [RFC 9293 3.8.5 MUST-30, MUST-32; 3.10.7.4; RFC 6093] The pointer names the byte after the urgent
+ * one unless tcp_stdurg asks for RFC 1122's reading. */
 void tcp_in_urgent(struct tcp *tcp, struct tcb *t, const struct seg *s)
 {
     if ((s->h.flags & TCPF_URG) != 0 && s->h.urg != 0) {
@@ -235,7 +245,7 @@ void tcp_in_urgent(struct tcp *tcp, struct tcb *t, const struct seg *s)
 
 /* ---- seventh, eighth ---- */
 
-/* [RFC 9293 3.6.1, 3.10.4] Text for a program that is gone: it would be lost, so say so. */
+/* [RFC 9293 3.6.1 SHLD-3] Text for a program that is gone: it would be lost, so say so. */
 static bool is_unwanted(const struct tcb *t, const struct seg *s)
 {
     bool is_closed = (t->flags & TF_ORPHAN) != 0;
@@ -269,12 +279,12 @@ static enum drop take_text(struct tcp *tcp, struct tcb *t, struct seg *s)
     return why;
 }
 
-/* [RFC 9293 3.5 figure 7, MUST-10] Both opened at once: the SYN-ACK repeats a SYN we have, and its
+/* [RFC 9293 3.5 MUST-10] Figure 7: both opened at once: the SYN-ACK repeats a SYN we have, and its
  * ACK completes the handshake. */
 static bool is_simultaneous(const struct tcb *t, const struct seg *s)
 {
-    return t->state == TCPS_SYN_RECEIVED && (s->h.flags & TCPF_ACK) != 0 &&
-           s->end == s->seq + 1 && s->end == t->rcv.nxt && s->ack == t->snd.nxt;
+    return t->state == TCPS_SYN_RECEIVED && (s->h.flags & TCPF_ACK) != 0 && s->end == s->seq + 1 &&
+           s->end == t->rcv.nxt && s->ack == t->snd.nxt;
 }
 
 enum drop tcp_in_sync(struct tcp *tcp, struct tcb *t, struct seg *s)
@@ -288,7 +298,7 @@ enum drop tcp_in_sync(struct tcp *tcp, struct tcb *t, struct seg *s)
         return take_rst(tcp, t, s, &is_gone);
     if ((s->h.flags & TCPF_SYN) != 0 && !is_simultaneous(t, s)) {
         tcp_count(tcp, STAT_TCPSYNChallenge);
-        tcp_challenge(tcp, t); /* [RFC 5961 4.2] */
+        tcp_challenge(tcp, t); /* [RFC 5961 4.2 SHLD-2, MUST-5] */
         return DROP_TCP_SYN_CHALLENGE;
     }
     if ((s->h.flags & TCPF_SYN) != 0)
@@ -314,7 +324,7 @@ enum drop tcp_in_sync(struct tcp *tcp, struct tcb *t, struct seg *s)
 
 /* ---- whose is it? ---- */
 
-/* [RFC 9293 3.1 MUST-2, MUST-3; 3.10.7] Header, checksum, lengths. */
+/* [RFC 9293 3.1 MUST-3] Header, checksum, lengths. */
 static enum drop read_segment(struct tcp *tcp, struct pkt *p, struct seg *s)
 {
     enum drop why = wire_tcp_parse(pkt_data(p), p->lin, &s->h);
@@ -357,6 +367,7 @@ static enum drop to_listener(struct tcp *tcp, struct seg *s, const struct flow *
 
 static enum drop to_tcb(struct tcp *tcp, struct tcb *t, struct seg *s)
 {
+    /* [RFC 9293 3.1 MUST-1; RFC 7323 2.2 MUST-3, 2.3 MUST-6] */
     s->wnd = (uint32_t)s->h.wnd << ((s->h.flags & TCPF_SYN) != 0 ? 0 : t->snd.wscale);
     if (t->state == TCPS_ESTABLISHED && tcp_in_fast(tcp, t, s))
         return DROP_NONE;

@@ -33,7 +33,7 @@ enum drop tcp_in_listen(struct tcp *tcp, struct tcb *t, struct seg *s, const str
     return tcp_syn_rec_new(tcp, t, s, f, hash, 0);
 }
 
-/* The peer's SYN in SYN-SENT. */
+/* The peer's SYN in SYN-SENT. [RFC 7323 2.2 MUST-3] */
 static void take_syn(struct tcp *tcp, struct tcb *t, const struct seg *s)
 {
     t->irs = s->seq;
@@ -80,7 +80,7 @@ static enum drop active_done(struct tcp *tcp, struct tcb *t, struct seg *s)
     return tcp_data_in(tcp, t, s);
 }
 
-/* Both sides open at once [RFC 9293 3.5 figure 7]. */
+/* Both sides open at once [RFC 9293 3.5 MUST-10]. */
 static enum drop simultaneous(struct tcp *tcp, struct tcb *t, struct seg *s)
 {
     take_syn(tcp, t, s);
@@ -108,7 +108,7 @@ enum drop tcp_in_syn_sent(struct tcp *tcp, struct tcb *t, struct seg *s)
         }
     }
     if (is_rst) {
-        /* [RFC 9293 3.10.7.3 second] believed only with the right ACK */
+        /* [RFC 5961 3.2 MUST-4] believed only with the right ACK */
         if (!has_ack)
             return DROP_TCP_RST_INEXACT;
         (void)tcp_done(tcp, t, ECONNREFUSED);

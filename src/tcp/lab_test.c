@@ -257,9 +257,8 @@ static void read_text(const char *s, struct text *t)
 /* The payload of byte `seq` of a stream is a function of it, so that mixing up shows. */
 static uint8_t stream_byte(uint32_t seq) { return (uint8_t)(seq * 7 + (seq >> 8)); }
 
-void lab_in(struct lab *l, const char *text) { lab_in_train(l, text, 0); }
-
-void lab_in_train(struct lab *l, const char *text, uint16_t size)
+/* One packet, which link/ may have merged from segments of `size` bytes. */
+static void put(struct lab *l, const char *text, uint16_t size)
 {
     static uint8_t frame[66000], seg[66000];
     struct text t;
@@ -290,6 +289,15 @@ void lab_in_train(struct lab *l, const char *text, uint16_t size)
     p->gso_size = size;
     p->gso_segs = (uint16_t)(size == 0 ? 0 : (t.len + size - 1) / size);
     input(l, p);
+}
+
+void lab_put(struct lab *l, const char *text) { put(l, text, 0); }
+
+void lab_in(struct lab *l, const char *text) { lab_in_train(l, text, 0); }
+
+void lab_in_train(struct lab *l, const char *text, uint16_t size)
+{
+    put(l, text, size);
     lab_settle(l);
 }
 

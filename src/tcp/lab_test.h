@@ -52,6 +52,8 @@ void lab_wait(struct lab *, w_ns d);
 void lab_in(struct lab *, const char *text);
 /* As lab_in, but merged by link/ from segments of `size` bytes; 0: not merged. */
 void lab_in_train(struct lab *, const char *text, uint16_t size);
+/* As lab_in, inside a burst: lab_settle ends it. */
+void lab_put(struct lab *, const char *text);
 #define lab_out(l, text) lab_out_(l, text, __FILE__, __LINE__)
 void lab_out_(struct lab *, const char *text, const char *file, int line);
 /* Data segments of `step` bytes covering [from, to), any flags. */

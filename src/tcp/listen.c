@@ -271,7 +271,8 @@ static enum drop complete(struct tcp *tcp, struct syn_rec *r, struct seg *s, uin
     return why;
 }
 
-/* [RFC 9293 3.10.7.4] SYN-RECEIVED after a passive open. */
+/* [RFC 9293 3.5 MUST-11; RFC 5961 3.2 MUST-1 … MUST-3, 4.2 MUST-5] SYN-RECEIVED after a passive
+ * open: a reset leaves nothing behind but the listener. */
 enum drop tcp_in_half_open(struct tcp *tcp, struct syn_rec *r, struct seg *s, uint64_t hash)
 {
     uint16_t flags = s->h.flags & (TCPF_SYN | TCPF_RST | TCPF_ACK);
@@ -320,6 +321,7 @@ enum drop tcp_in_half_open(struct tcp *tcp, struct syn_rec *r, struct seg *s, ui
 
 /* ---- the listener's own calls ---- */
 
+/* [RFC 9293 3.9.1.1 MUST-41] */
 int tcp_listen(struct tcp *tcp, struct tcb *t, const struct addr *local, uint16_t port,
                unsigned backlog)
 {

@@ -60,6 +60,7 @@ static bool is_running(const struct tcb *t)
            t->state != TCPS_SYN_RECEIVED;
 }
 
+/* [RFC 9293 3.7.4 MUST-17, 3.8.4 MUST-24, MUST-25] */
 static int set_flag(struct tcp *tcp, struct tcb *t, uint32_t flag, bool is_on)
 {
     t->flags = is_on ? t->flags | flag : t->flags & ~flag;
@@ -99,6 +100,7 @@ static void set_maxseg(struct tcp *tcp, struct tcb *t, int64_t v)
         tcp_conn_mss(tcp, t);
 }
 
+/* [RFC 9293 3.8.3 MUST-21, 3.8.4 MUST-27, 3.9.1.9 MUST-48, SHLD-21, 3.9.2 MUST-49] */
 static int set_value(struct tcp *tcp, struct tcb *t, int name, int64_t v)
 {
     switch (name) {

@@ -56,6 +56,7 @@ void tcp_out_remove(struct tcp *tcp, struct tcb *t)
     t->flags &= ~(uint32_t)TF_OUT;
 }
 
+/* [RFC 9293 3.10.7.4 MUST-58, MUST-59] The end of a burst. */
 void tcp_flush(struct tcp *tcp)
 {
     /* What is marked while we go (by a retry) waits for the next time. */
@@ -107,6 +108,8 @@ static uint32_t path_max(const struct tcp *tcp, const struct tcb *t, uint32_t ms
 static uint32_t train_max(const struct tcp *tcp, const struct tcb *t, uint32_t mss)
 {
     uint32_t max = path_max(tcp, t, mss), least = tcp->env->conf.tcp_min_tso_segs * mss;
+    if (WEIR_UNLIKELY((t->flags & TF_SND_URG) != 0))
+        return mss; /* [RFC 9293 3.8.5 MUST-62] each segment has an urgent pointer of its own */
     uint32_t shift = t->rtt.min_us >> 9, srtt = t->rtt.srtt8_us >> 3;
     if (shift == 0 || srtt == 0 || max <= least)
         return max;
@@ -124,8 +127,8 @@ uint32_t tcp_out_goal(const struct tcp *tcp, const struct tcb *t)
     return max > mss ? max / mss * mss : mss;
 }
 
-/* [RFC 9293 3.7.4 SHLD-7] as Minshall refined it: a small segment waits while another small one is
- * unacknowledged; with TCP_CORK it waits for more to come. */
+/* [RFC 9293 3.7.4 SHLD-7, MUST-17; 3.9.1.2 MAY-16] as Minshall refined it: a small segment waits
+ * while another small one is unacknowledged; with TCP_CORK it waits for more to come. */
 static bool nagle_holds(const struct tcb *t, bool is_more)
 {
     if ((t->flags & TF_CORK) != 0 || is_more)
@@ -173,7 +176,9 @@ static enum drop resend(struct tcp *tcp, struct tcb *t, struct sent_rec *r, uint
     return DROP_NONE;
 }
 
-/* Repeats what is lost as far as cwnd allows. DROP_NONE: nothing hindered it. */
+/* Repeats what is lost as far as cwnd allows. DROP_NONE: nothing hindered it. [RFC 9293 3.8.6
+ * SHLD-16, MAY-7; RFC 7323 2.4 MUST-12; RFC 5681 3.2 MUST-14, 4.3 MUST-19; RFC 6675 4 MUST-5, 5
+ * SHLD-5, MUST-11] */
 static enum drop repeat_lost(struct tcp *tcp, struct tcb *t)
 {
     struct sent_rec *r;
@@ -205,8 +210,8 @@ static enum drop repeat_lost(struct tcp *tcp, struct tcb *t)
 
 /* ---- new data ---- */
 
-/* [RFC 5681 4.1] The program writes after nothing was sent for longer than an RTO: what cwnd says
- * is no longer known. */
+/* [RFC 5681 4.1 SHLD-9] The program writes after nothing was sent for longer than an RTO: what cwnd
+ * says is no longer known. */
 void tcp_out_after_idle(struct tcp *tcp, struct tcb *t)
 {
     const struct weir_conf *c = &tcp->env->conf;
@@ -217,13 +222,15 @@ void tcp_out_after_idle(struct tcp *tcp, struct tcb *t)
     uint64_t rto_ms = t->rtt.rto_us / 1000;
     if (c->tcp_slow_start_after_idle == 0 || idle_ms <= rto_ms)
         return;
-    uint32_t iw = c->tcp_init_cwnd * t->cc.mss;
+    uint32_t iw = tcp_initial_window(tcp, t->cc.mss);
     t->cc.ssthresh = w_u32_max(t->cc.ssthresh, t->cc.cwnd / 4 * 3);
     for (uint64_t n = idle_ms; n > rto_ms && t->cc.cwnd > iw; n -= rto_ms)
         t->cc.cwnd = w_u32_max(t->cc.cwnd / 2, iw);
 }
 
-/* How many new bytes may go in the next packet; 0: none. *cwnd_limited: cwnd was why. */
+/* How many new bytes may go in the next packet; 0: none. *cwnd_limited: cwnd was why. [RFC 9293
+ * 3.8.6 MUST-34, SHLD-15; 3.9.1.2 SHLD-27, SHLD-28; RFC 5681 2 MUST-1, 3.1 MUST-3; RFC 7323 2.4
+ * MUST-11, MUST-9] */
 static uint32_t how_much(const struct tcp *tcp, const struct tcb *t, uint32_t mss, bool is_more,
                          bool *cwnd_limited)
 {
@@ -237,7 +244,7 @@ static uint32_t how_much(const struct tcp *tcp, const struct tcb *t, uint32_t ms
     uint32_t n = w_u32_min(left, wnd);
     if (n > mss)
         n = w_u32_min(n, w_u32_min(room, train_max(tcp, t, mss)));
-    /* [RFC 9293 3.8.6.2.1] Cut by window or cwnd: whole segments only. */
+    /* [RFC 9293 3.8.6.2.1 MUST-38] Cut by window or cwnd: whole segments only. */
     uint32_t part = n < mss ? n : n % mss;
     if (n != left)
         return n - part;
@@ -264,7 +271,7 @@ static void after_send(struct tcp *tcp, struct tcb *t, uint32_t mss, uint32_t le
     if (len > 0)
         tcp_count(tcp, STAT_TCPOrigDataSent);
     if (t->at[T_RTO] == W_NEVER)
-        tcp_arm_rto(tcp, t); /* [RFC 6298 5.1] */
+        tcp_arm_rto(tcp, t); /* [RFC 6298 5.1 SHLD-4] */
     tcp_disarm(t, T_PERSIST);
     t->flags &= ~(uint32_t)TF_PROBE0;
 }
@@ -326,7 +333,7 @@ static enum drop new_data(struct tcp *tcp, struct tcb *t, bool is_more)
     return why;
 }
 
-/* Something waits and nothing is in flight that would bring an ACK. */
+/* Something waits and nothing is in flight that would bring an ACK [RFC 9293 3.8.6.1 SHLD-29]. */
 static void arm_persist(struct tcp *tcp, struct tcb *t, enum drop why)
 {
     bool waits = seq_gt(t->snd.end, t->snd.nxt) || fin_unsent(t) || t->snd.lost > t->snd.rtx;
@@ -344,6 +351,8 @@ static void arm_persist(struct tcp *tcp, struct tcb *t, enum drop why)
     tcp_arm(tcp, t, T_PERSIST, tcp->env->now + tcp_rto_ns(tcp, t));
 }
 
+/* [RFC 6675 4 MUST-3, MUST-4] What is lost before what is new. [RFC 5681 3.2 SHLD-7, SHLD-8,
+ * MUST-15] */
 static enum drop output_data(struct tcp *tcp, struct tcb *t, bool is_more)
 {
     enum drop why = DROP_NONE;
@@ -380,8 +389,8 @@ void tcp_output(struct tcp *tcp, struct tcb *t, bool is_more)
     tcp_out_ack(tcp, t);
 }
 
-/* One segment whatever Nagle or the corner of a window says, as the override timeout of RFC 9293
- * 3.8.6.2.1. */
+/* One segment whatever Nagle or the corner of a window says: the override timeout of [RFC 9293
+ * 3.8.6.2.1 MUST-38; 3.9.1.2 MUST-60]. */
 static enum drop send_forced(struct tcp *tcp, struct tcb *t)
 {
     uint32_t wnd = seq_ahead(t->snd.una + t->snd.wnd, t->snd.nxt);

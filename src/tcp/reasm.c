@@ -64,7 +64,8 @@ void tcp_rcvq_free(struct tcp *tcp, struct tcb *t)
 
 /* ---- SACK blocks ---- */
 
-/* [RFC 2018 4] [start, end) came: its block, grown with all that touch it, goes first. */
+/* [RFC 2018 4 MUST-3, 8 MUST-7, MUST-8] [start, end) came: its block, grown with all that touch it,
+ * goes first. */
 static void sack_note(struct tcb *t, tcp_seq start, tcp_seq end)
 {
     struct sack_block out[TCP_SACK_BLOCKS];
@@ -257,9 +258,9 @@ static void drain(struct tcp *tcp, struct tcb *t)
     sack_trim(t);
 }
 
-/* [RFC 5681 4.2] A duplicate ACK for each segment ahead of its time, at once. A peer without SACK
- * learns of a loss by counting them, so a train that link/ merged is answered for every segment in
- * it; with SACK one ACK tells all. */
+/* [RFC 5681 3.2 SHLD-4] A duplicate ACK for each segment ahead of its time, at once. A peer without
+ * SACK learns of a loss by counting them, so a train that link/ merged is answered for every
+ * segment in it; with SACK one ACK tells all. */
 static void ack_ahead(struct tcp *tcp, struct tcb *t, unsigned n_segs)
 {
     for (unsigned i = 1; i < n_segs && (t->flags & TF_SACK) == 0; i++) {
@@ -269,6 +270,7 @@ static void ack_ahead(struct tcp *tcp, struct tcb *t, unsigned n_segs)
     tcp_ack_now(tcp, t);
 }
 
+/* [RFC 9293 3.10.7.4 SHLD-31, MAY-13; RFC 2018 4 SHLD-3] */
 static enum drop data_ahead(struct tcp *tcp, struct tcb *t, struct seg *s)
 {
     struct pkt *p = s->p;

@@ -22,7 +22,7 @@
 
 static bool has_sack(const struct tcb *t) { return (t->flags & TF_SACK) != 0; }
 
-/* A duplicate ACK without SACK: one more segment arrived somewhere. */
+/* A duplicate ACK without SACK: one more segment arrived somewhere [RFC 5681 3.2 MUST-15]. */
 static void reno_dup(struct tcb *t)
 {
     uint32_t out = t->snd.nxt - t->snd.una;
@@ -30,7 +30,7 @@ static void reno_dup(struct tcb *t)
     t->snd.sacked = w_u32_min(t->snd.sacked + t->snd.mss, most);
 }
 
-/* [RFC 6582 3.2 step 3] The ACK moved: what it covers beyond the hole had been counted. */
+/* [RFC 6582 3.2 MUST-5] The ACK moved: what it covers beyond the hole had been counted. */
 static void reno_advance(struct tcb *t, struct ack_work *w)
 {
     uint32_t beyond = w->acked > t->snd.mss ? w->acked - t->snd.mss : 0;
@@ -44,15 +44,17 @@ static bool should_recover(const struct tcp *tcp, const struct tcb *t)
 {
     uint32_t thresh = tcp->env->conf.tcp_reordering;
     if (has_sack(t)) {
-        /* [RFC 6675 5 (1), (2)] DupThresh duplicates, or IsLost(HighACK + 1) */
+        /* [RFC 6675 5; RFC 5681 3.2 SHLD-6; RFC 2018 5.1 MUST-5] DupThresh duplicates, or
+         * IsLost(HighACK + 1) */
         return t->snd.sacked > 0 &&
                (t->snd.dupacks >= thresh || t->snd.sacked > (uint64_t)(thresh - 1) * t->snd.mss);
     }
-    /* [RFC 6582 3.2 (2), 4] Duplicates of what was sent before the last recovery are no new loss.
+    /* [RFC 6582 3.2 MUST-2] Duplicates of what was sent before the last recovery are no new loss.
      * */
     return t->snd.dupacks >= thresh && seq_gt(t->snd.una, t->rec.point);
 }
 
+/* [RFC 5681 3.2 MUST-13, MUST-14; 4.3 MUST-21; RFC 6582 3.2 MUST-2; RFC 6675 5] */
 static void enter_recovery(struct tcp *tcp, struct tcb *t, struct ack_work *w)
 {
     tcp_count(tcp, has_sack(t) ? STAT_TCPSackRecovery : STAT_TCPRenoRecovery);
@@ -67,6 +69,7 @@ static void enter_recovery(struct tcp *tcp, struct tcb *t, struct ack_work *w)
         tcp_sent_mark_sack_lost(tcp, t);
 }
 
+/* [RFC 5681 3.2 MUST-16, 4.3 MUST-20; RFC 6582 3.2 MUST-3; RFC 6675 5 MUST-9, SHLD-4] */
 static void leave(struct tcp *tcp, struct tcb *t, struct ack_work *w)
 {
     t->ca_state = t->snd.sacked != 0 ? CA_DISORDER : CA_OPEN;
@@ -85,7 +88,7 @@ static void in_recovery(struct tcp *tcp, struct tcb *t, struct ack_work *w)
         if (w->acked != 0 && t->snd.rtx == 0 && t->snd.lost == 0)
             tcp_sent_mark_head_lost(tcp, t); /* as a partial ACK says: the next hole */
     } else if (w->acked != 0) {
-        tcp_sent_mark_head_lost(tcp, t); /* [RFC 6582 3.2 (5)] partial ACK */
+        tcp_sent_mark_head_lost(tcp, t); /* [RFC 6582 3.2 MUST-4] */
     }
 }
 
@@ -97,6 +100,7 @@ static void grow(struct tcb *t, struct ack_work *w)
         cc_on_ack(&t->cc, &w->cc);
 }
 
+/* [RFC 6675 5 MUST-7 … MUST-10, MAY-1; RFC 5681 3.2 MUST-11] */
 void tcp_recover_ack(struct tcp *tcp, struct tcb *t, struct ack_work *w)
 {
     if (w->acked != 0) {
@@ -137,7 +141,8 @@ void tcp_recover_ack(struct tcp *tcp, struct tcb *t, struct ack_work *w)
     tcp_sndq_grow(tcp, t);
 }
 
-/* [RFC 5681 3.1 (4), RFC 6298 5.4 - 5.6] */
+/* [RFC 9293 3.8.2 MUST-19; RFC 5681 3.1 MUST-7, MUST-9, MUST-10, 4.3 MUST-21; RFC 6298 5.4 SHLD-7;
+ * RFC 6582 3.2 MUST-6; RFC 6675 5.1 MUST-12, MUST-13, SHLD-6] */
 void tcp_recover_rto(struct tcp *tcp, struct tcb *t)
 {
     struct cc_ack a = {.now = tcp->env->now, .inflight_prior = tcp_pipe(t)};
@@ -147,7 +152,7 @@ void tcp_recover_rto(struct tcp *tcp, struct tcb *t)
         t->rec.prior_ssthresh = t->cc.ssthresh;
         cc_on_loss(&t->cc, CC_LOSS_RTO, &a);
     }
-    /* [RFC 2018 8] A peer whose first hole is SACKed has thrown data away. */
+    /* [RFC 2018 5 MUST-4] A peer whose first hole is SACKed has thrown data away. */
     const struct sent_rec *head = tcp_sent_at(tcp, t->snd.rec_head);
     bool is_reneging = head != NULL && (head->flags & SENT_SACKED) != 0;
     if (!has_sack(t))

@@ -18,7 +18,8 @@ static void no_rto_min(struct weir_conf *c) { c->tcp_rto_min_us = 1; }
 
 /* If this failed the timeout would not be the book's: EstimatedRTT = 7/8 EstimatedRTT + 1/8 Sample,
  * DevRTT = 3/4 DevRTT + 1/4 |Sample - EstimatedRTT|, Timeout = EstimatedRTT + 4 DevRTT, 1 s before
- * the first sample; it doubles, and a sample computes it afresh. [RFC 6298 2.1-2.3, 5.5; B3-B6] */
+ * the first sample; it doubles, and a sample computes it afresh. [RFC 6298 2.1 SHLD-1, 2.2 MUST-2,
+ * 2.3 MUST-3, MUST-4, SHLD-2, 5.5 MUST-9] */
 static void timeout_interval_to_the_microsecond(void **state)
 {
     struct lab l;
@@ -47,8 +48,8 @@ static void timeout_interval_to_the_microsecond(void **state)
     lab_close(&l);
 }
 
-/* If this failed lost data would stay lost, or be repeated too eagerly. [RFC 6298 5.1-5.6; B1, B6]
- * */
+/* If this failed lost data would stay lost, or be repeated too eagerly. [RFC 6298 1 MUST-1, 5
+ * MUST-8, 5.5 MUST-9, 3 MUST-5; RFC 5681 3.1 MUST-10] */
 static void timeout_repeats_and_backs_off(void **state)
 {
     struct lab l;
@@ -82,7 +83,7 @@ static void timeout_repeats_and_backs_off(void **state)
     end(&l, t);
 }
 
-/* If this failed a dead peer would be fed for ever. [RFC 9293 3.8.3 MUST-20, MUST-22] */
+/* If this failed a dead peer would be fed for ever. [RFC 9293 3.8.3 MUST-20, MUST-21, SHLD-11] */
 static void connection_is_given_up(void **state)
 {
     struct lab l;
@@ -148,7 +149,8 @@ static void sack_recovery(void **state)
 
 static void reno(struct weir_conf *c) { c->tcp_congestion_control = 0; }
 
-/* If this failed peers without SACK would suffer a timeout per loss. [RFC 6582 3.2] */
+/* If this failed peers without SACK would suffer a timeout per loss. [RFC 6582 3.2 MUST-2 …
+ * MUST-5] */
 static void newreno_recovery(void **state)
 {
     struct lab l;
@@ -261,7 +263,8 @@ static void restart_after_idle(void **state)
     end(&l, t);
 }
 
-/* If this failed cwnd would grow while nothing tests it. [RFC 7661, RFC 5681 3.1] */
+/* If this failed cwnd would grow while nothing tests it. [RFC 7661, RFC 5681 3.1] [RFC 9438 4.6
+ * MUST-5] */
 static void unused_window_does_not_grow(void **state)
 {
     struct lab l;
@@ -279,6 +282,36 @@ static void unused_window_does_not_grow(void **state)
     end(&l, t);
 }
 
+static void cubic(struct weir_conf *c)
+{
+    c->tcp_congestion_control = 1;
+    c->tcp_slow_start_after_idle = 0;
+}
+
+/* If this failed an hour of silence would count as an hour of growth, and the first words after it
+ * would come as a burst. [RFC 9438 4.2 MUST-1] */
+static void silence_is_no_growth(void **state)
+{
+    struct lab l;
+    (void)state;
+    lab_open(&l, cubic);
+    struct tcb *t = lab_client(&l, "mss 1000,sackOK", 60000);
+    lab_write(&l, t, 10000);
+    lab_in(&l, ". 1:1(0) ack 1 win 60000 <sack 1001:5001>"); /* a loss: cwnd 7 */
+    lab_in(&l, ". 1:1(0) ack 10001 win 60000");
+    assert_int_equal(t->cc.cwnd, 7000);
+    lab_write(&l, t, 7000);
+    lab_in(&l, ". 1:1(0) ack 17001 win 60000"); /* the epoch has begun */
+    uint32_t before = t->cc.cwnd;
+    lab_wait(&l, 3600 * W_S);
+    lab_write(&l, t, 9000);
+    lab_wait(&l, 10 * W_MS);
+    lab_in(&l, ". 1:1(0) ack 24001 win 60000");
+    assert_in_range(t->cc.cwnd, before, before + 1000);
+    lab_skip(&l);
+    end(&l, t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +325,7 @@ int main(void)
         cmocka_unit_test(fin_is_repeated),
         cmocka_unit_test(restart_after_idle),
         cmocka_unit_test(unused_window_does_not_grow),
+        cmocka_unit_test(silence_is_no_growth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,7 +61,7 @@ static uint32_t readable(struct tcp *tcp, struct tcb *t)
     return bytes;
 }
 
-/* Nothing to read: why? */
+/* Nothing to read: why? [RFC 9293 3.6 MUST-12] */
 static int64_t recv_nothing(struct tcb *t)
 {
     if ((t->flags & TF_FIN_RCVD) != 0)
@@ -175,4 +175,5 @@ uint32_t tcp_inq(const struct tcp *tcp, const struct tcb *t)
     return to_mark < bytes ? to_mark : bytes;
 }
 
+/* [RFC 9293 3.8.5 MUST-33] */
 bool tcp_at_mark(const struct tcb *t) { return has_mark(t) && t->rcv_up == t->rcv.copied; }

@@ -33,6 +33,7 @@ struct ack_work {
 
 enum { TCP_OOO_MAX = 4096, TCP_SENT_MAX = 4096 };
 
+/* The timestamps' clock, too [RFC 7323 4.1 MUST-17; 5.4 MUST-23, SHLD-12, MUST-24]. */
 static inline uint32_t tcp_now_ms(const struct tcp *tcp)
 {
     return (uint32_t)(tcp->env->now / W_MS);
@@ -90,11 +91,14 @@ bool tcp_done(struct tcp *, struct tcb *, int err);
 bool tcp_reset_out(struct tcp *, struct tcb *, int err);
 /* Sequence numbers of the send side for a connection that begins at iss. */
 void tcp_conn_begin(struct tcb *, tcp_seq iss);
+/* The first congestion window, and the largest after idling [RFC 6928 2: min(10 MSS, max(2 MSS,
+ * 14600)) where tcp_init_cwnd is 10]. */
+uint32_t tcp_initial_window(const struct tcp *, uint32_t mss);
 /* The handshake is complete: congestion window, buffers, timers, events. */
 void tcp_established(struct tcp *, struct tcb *);
 /* Route, MSS, TTL for t->flow; 0 or negative errno. */
 int tcp_conn_route(struct tcp *, struct tcb *);
-/* The MSS option to send on this path, with t's options [RFC 9293 3.7.1 MUST-67, RFC 6691]. */
+/* The MSS option to send on this path, with t's options [RFC 6691]. */
 uint32_t tcp_advmss(const struct tcp *, const struct tcb *, const struct dst *,
                     const struct flow *);
 /* After a change of the path's MTU or of options. */

@@ -20,7 +20,7 @@
 void tcp_rtt_init(struct tcp *tcp, struct tcb *t)
 {
     memset(&t->rtt, 0, sizeof t->rtt);
-    t->rtt.rto_us = tcp->env->conf.tcp_rto_initial_ms * 1000; /* [RFC 6298 2.1] */
+    t->rtt.rto_us = tcp->env->conf.tcp_rto_initial_ms * 1000; /* [RFC 6298 2.1 SHLD-1] */
 }
 
 /* The least of five minutes, roughly: an old minimum is replaced by what comes. */
@@ -39,24 +39,26 @@ void tcp_rtt_sample(struct tcp *tcp, struct tcb *t, uint32_t us)
     us = w_u32_min(w_u32_max(us, 1), 300u * 1000000); /* times 8 must fit */
     min_sample(tcp, t, us);
     if (t->rtt.srtt8_us == 0) {
-        /* [RFC 6298 2.2] SRTT = R, RTTVAR = R/2 */
+        /* [RFC 6298 2.2 MUST-2] SRTT = R, RTTVAR = R/2 */
         t->rtt.srtt8_us = us << 3;
         t->rtt.rttvar4_us = us << 1;
     } else {
-        /* [RFC 6298 2.3] alpha = 1/8, beta = 1/4, RTTVAR first */
+        /* [RFC 6298 2.3 MUST-3, SHLD-2, MUST-4] alpha = 1/8, beta = 1/4, RTTVAR first */
         uint32_t srtt = t->rtt.srtt8_us >> 3;
         uint32_t dev = us > srtt ? us - srtt : srtt - us;
         t->rtt.rttvar4_us += dev - (t->rtt.rttvar4_us >> 2);
         t->rtt.srtt8_us += us - (t->rtt.srtt8_us >> 3);
     }
-    /* [RFC 6298 2.4 DEVIATES: the minimum is that of the variance term, 200 ms and not 1 s, as in
-     * all current hosts; on paths where 4 RTTVAR is larger it changes nothing] */
+    /* [RFC 6298 4 MUST-7; 2.5 MAY-1; 2.4 SHLD-3 DEVIATES: the minimum is that of the variance term,
+     * 200 ms and not 1 s, as in all current hosts; on paths where 4 RTTVAR is larger it changes
+     * nothing] */
     uint64_t rto =
         (uint64_t)(t->rtt.srtt8_us >> 3) + w_u32_max(t->rtt.rttvar4_us, c->tcp_rto_min_us);
     t->rtt.rto_us = (uint32_t)w_u64_min(rto, (uint64_t)c->tcp_rto_max_ms * 1000);
-    t->snd.backoff = 0; /* [RFC 6298 5.7, 5] a new sample computes it afresh */
+    t->snd.backoff = 0; /* [RFC 6298 5.7] a new sample computes it afresh */
 }
 
+/* [RFC 6298 1 MUST-1, 5.5 MUST-9; RFC 9293 3.8.1 MUST-18, 3.8.2 MUST-19] */
 w_ns tcp_rto_ns(const struct tcp *tcp, const struct tcb *t)
 {
     w_ns max = tcp->env->conf.tcp_rto_max_ms * W_MS;

@@ -36,7 +36,8 @@ uint32_t tcp_seg_mss(const struct tcb *t)
     return mss > sack + 8 ? mss - sack : 8;
 }
 
-/* [RFC 2018 4, RFC 2883 4] A duplicate is reported first, then the most recent block. */
+/* [RFC 2018 4 MUST-2, MUST-3, SHLD-4, SHLD-5; RFC 2883 4] A duplicate is reported first, then the
+ * most recent block. */
 static void put_sack(struct tcb *t, struct wire_tcp *h)
 {
     unsigned max = (t->flags & TF_TS) != 0 ? 3 : 4, n = 0;
@@ -52,6 +53,7 @@ static void put_sack(struct tcb *t, struct wire_tcp *h)
     h->has |= TCPH_SACK;
 }
 
+/* [RFC 7323 3.2 MUST-13, SHLD-4] */
 static void put_ts(struct tcp *tcp, const struct tcb *t, struct wire_tcp *h)
 {
     h->has |= TCPH_TS;
@@ -59,7 +61,8 @@ static void put_ts(struct tcp *tcp, const struct tcb *t, struct wire_tcp *h)
     h->ts_ecr = (h->flags & TCPF_ACK) != 0 ? t->rcv.ts_recent : 0; /* [RFC 7323 3.2] */
 }
 
-/* Writes the header in front of what is in p, the pseudo-header's sum into it. */
+/* Writes the header in front of what is in p, the pseudo-header's sum into it. [RFC 9293 3.1
+ * MUST-2] */
 static void put_header(struct pkt *p, const struct flow *f, struct wire_tcp *h)
 {
     unsigned hlen = WIRE_TCP_HLEN + wire_tcp_opts_len(h);
@@ -73,12 +76,14 @@ static void put_header(struct pkt *p, const struct flow *f, struct wire_tcp *h)
     p->csum_at = WIRE_TCP_CSUM_AT;
 }
 
+/* [RFC 9293 3.9.1.1 MUST-45] */
 static void meta_of(const struct flow *f, struct ip_meta *m)
 {
     *m = (struct ip_meta){.src = f->local, .dst = f->remote, .proto = PROTO_TCP, .df = true};
 }
 
-/* Header of a segment of t, and off it goes. Owns p. */
+/* Header of a segment of t, and off it goes. Owns p. [RFC 9293 3.9.1.9 MUST-48, SHLD-22; 3.9.2
+ * MUST-49] */
 static enum drop send_pkt(struct tcp *tcp, struct tcb *t, struct wire_tcp *h, struct pkt *p)
 {
     struct ip_meta m;
@@ -101,7 +106,8 @@ static enum drop send_pkt(struct tcp *tcp, struct tcb *t, struct wire_tcp *h, st
     return DROP_NONE;
 }
 
-/* What every segment of a synchronized connection carries. */
+/* What every segment of a synchronized connection carries. [RFC 9293 3.7.1 MUST-65; RFC 7323 3.2
+ * MUST-14, SHLD-5; RFC 2018 4 SHLD-1, SHLD-2] */
 static void common(struct tcp *tcp, struct tcb *t, struct wire_tcp *h, tcp_seq seq, uint16_t flags)
 {
     h->has = 0;
@@ -117,8 +123,8 @@ static void common(struct tcp *tcp, struct tcb *t, struct wire_tcp *h, tcp_seq s
         put_sack(t, h);
 }
 
-/* [RFC 9293 3.8.5 MUST-30 … MUST-32] The pointer counts from this segment to the byte after the
- * urgent one, as all hosts do [RFC 6093 2.1]. */
+/* [RFC 9293 3.8.5 MUST-30, MUST-31, MUST-62] The pointer counts from this segment to the byte after
+ * the urgent one, as all hosts do [RFC 6093 2.1]. */
 static void put_urg(const struct tcb *t, struct wire_tcp *h)
 {
     if ((t->flags & TF_SND_URG) == 0 || seq_geq(h->seq, t->snd_up))
@@ -199,14 +205,15 @@ static enum drop send_bare(struct tcp *tcp, struct tcb *t, tcp_seq seq, uint16_t
 
 enum drop tcp_seg_ack(struct tcp *tcp, struct tcb *t) { return send_bare(tcp, t, t->snd.nxt, 0); }
 
-/* [RFC 9293 3.8.6.1 DEVIATES: no byte beyond the window but an old sequence number and no text, as
- * Linux and BSD: it draws the same answer and cannot be taken for data] */
+/* [RFC 9293 3.8.4 SHLD-12] No data in a keep-alive. [RFC 9293 3.8.6.1 DEVIATES: no byte beyond the
+ * window but an old sequence number and no text, as Linux and BSD: it draws the same answer and
+ * cannot be taken for data] */
 enum drop tcp_seg_probe(struct tcp *tcp, struct tcb *t)
 {
     return send_bare(tcp, t, t->snd.una - 1, 0);
 }
 
-/* [RFC 9293 3.10.7.4, 3.5.1] */
+/* [RFC 9293 3.10.7.4, 3.5.1] [RFC 7323 5.2 SHLD-11] */
 void tcp_seg_rst(struct tcp *tcp, struct tcb *t)
 {
     struct pkt *p = pkt_new(&tcp->env->mem);
@@ -224,7 +231,8 @@ void tcp_seg_rst(struct tcp *tcp, struct tcb *t)
     }
 }
 
-/* [RFC 9293 3.5, 3.7.1 MUST-14, RFC 7323 2.2, 3.2, RFC 2018 2] The window of a SYN is never
+/* [RFC 9293 3.7.1 MUST-14, SHLD-5, MAY-3; RFC 7323 2.2 MUST-1, SHLD-1, MUST-3, 2.3 MUST-4, 3.2
+ * MAY-2; RFC 2018 2 MUST-1] The window of a SYN is never
  * scaled. */
 enum drop tcp_seg_syn(struct tcp *tcp, struct tcb *t, bool with_ack)
 {
@@ -315,6 +323,7 @@ static enum drop half_open_header(struct tcp *tcp, const struct syn_rec *r, stru
     return DROP_NONE;
 }
 
+/* [RFC 9293 3.7.1 MUST-14; RFC 7323 2.3 SHLD-2, 3.2 MAY-2; RFC 2018 2 MUST-1] */
 enum drop tcp_seg_syn_ack(struct tcp *tcp, struct syn_rec *r)
 {
     struct wire_tcp h;

@@ -24,7 +24,7 @@ static uint32_t rec_idx(const struct tcp *tcp, const struct sent_rec *r)
 
 static uint32_t rec_len(const struct sent_rec *r) { return r->end - r->start; }
 
-/* Adds sign * length to the sums that r's flags say. */
+/* Adds sign * length to the sums that r's flags say. [RFC 6675 4 SHLD-1, MUST-2] */
 static void sums(struct tcb *t, const struct sent_rec *r, uint32_t len_signed)
 {
     if ((r->flags & SENT_SACKED) != 0)
@@ -208,9 +208,9 @@ static void mark_lost(struct tcp *tcp, struct tcb *t, struct sent_rec *r)
     (void)tcp;
 }
 
-/* [RFC 6675 4 IsLost] A range is lost when DupThresh discontiguous ranges above it are SACKed, or
- * more than (DupThresh - 1) * SMSS bytes. From the highest record down, once that is true it stays
- * true. */
+/* IsLost [RFC 6675 4 MUST-2]. A range is lost when DupThresh discontiguous ranges above it are
+ * SACKed, or more than (DupThresh - 1) * SMSS bytes. From the highest record down, once that is
+ * true it stays true. */
 void tcp_sent_mark_sack_lost(struct tcp *tcp, struct tcb *t)
 {
     uint32_t thresh = tcp->env->conf.tcp_reordering;
@@ -256,6 +256,7 @@ void tcp_sent_mark_all_lost(struct tcp *tcp, struct tcb *t, bool forget_sacks)
         t->sndq.fack = t->snd.una;
 }
 
+/* [RFC 6675 4 MUST-3] */
 struct sent_rec *tcp_sent_next_rtx(const struct tcp *tcp, struct tcb *t)
 {
     if (t->snd.lost == 0)

@@ -40,12 +40,33 @@ void tcp_arm_rto(struct tcp *tcp, struct tcb *t)
 
 /* ---- retransmission ---- */
 
-/* [RFC 9293 3.8.3 MUST-20, MUST-23] R2, or what the program set. */
+/* [RFC 9293 3.8.3 MUST-20, SHLD-10] R1: IP is advised that the way may be dead, and asked anew. */
+static void advise_at_r1(struct tcp *tcp, struct tcb *t)
+{
+    if (t->snd.n_rto != tcp->env->conf.tcp_retries1)
+        return;
+    ip_dst_doubt(tcp->ip, &t->dst);
+    t->dst.gen = 0;
+}
+
+/* [RFC 9293 3.8.6 SHLD-17, MUST-35; 3.8.6.1 MUST-37] The peer took its window back: what we repeat
+ * are probes then, and while they are answered the connection lives. Two of the longest timeouts
+ * without an answer are R2. */
+static bool is_shut_but_alive(const struct tcp *tcp, const struct tcb *t)
+{
+    if (t->snd.wnd != 0 || (t->flags & TF_ORPHAN) != 0 || t->state == TCPS_SYN_SENT)
+        return false;
+    return tcp_now_ms(tcp) - t->st.ack_ms < 2 * tcp->env->conf.tcp_rto_max_ms;
+}
+
+/* [RFC 9293 3.8.3 MUST-20 … MUST-23, SHLD-11] R2, or what the program set. */
 static bool is_hopeless(struct tcp *tcp, const struct tcb *t)
 {
     const struct weir_conf *c = &tcp->env->conf;
     if (t->opt.user_timeout_ms != 0 && t->rtt.first_rto_ms != 0)
         return tcp_now_ms(tcp) - t->rtt.first_rto_ms >= t->opt.user_timeout_ms;
+    if (is_shut_but_alive(tcp, t))
+        return false;
     uint32_t max = c->tcp_retries2;
     if (t->state == TCPS_SYN_SENT)
         max = t->opt.syn_cnt != 0 ? t->opt.syn_cnt : c->tcp_syn_retries;
@@ -72,7 +93,7 @@ static void syn_again(struct tcp *tcp, struct tcb *t)
         (void)tcp_seg_syn(tcp, t, t->state == TCPS_SYN_RECEIVED);
 }
 
-/* [RFC 6298 5.4 - 5.6] */
+/* [RFC 6298 5 MUST-8, 5.4 SHLD-7] */
 static bool rto_fired(struct tcp *tcp, struct tcb *t)
 {
     bool is_opening = t->state == TCPS_SYN_SENT || t->state == TCPS_SYN_RECEIVED;
@@ -81,6 +102,7 @@ static bool rto_fired(struct tcp *tcp, struct tcb *t)
     tcp_count(tcp, STAT_TCPTimeouts);
     if (is_hopeless(tcp, t))
         return give_up(tcp, t);
+    advise_at_r1(tcp, t);
     if (t->rtt.first_rto_ms == 0)
         t->rtt.first_rto_ms = is_opening ? t->sndq.sent_ms : tcp_stamp_ms(tcp);
     t->st.n_rto++;
@@ -93,7 +115,7 @@ static bool rto_fired(struct tcp *tcp, struct tcb *t)
     if (t->snd.n_rto < UINT8_MAX)
         t->snd.n_rto++;
     if (t->snd.backoff < 20)
-        t->snd.backoff++; /* [RFC 6298 5.5] */
+        t->snd.backoff++; /* [RFC 6298 5.5 MUST-9] */
     tcp_arm_rto(tcp, t);
     if (!is_opening)
         tcp_output(tcp, t, false);
@@ -119,7 +141,7 @@ void tcp_keep_restart(struct tcp *tcp, struct tcb *t)
         tcp_arm(tcp, t, T_KEEP, tcp->env->now + keep_idle_ms(tcp, t) * W_MS);
 }
 
-/* [RFC 9293 3.8.4 MUST-24 … MUST-29] */
+/* [RFC 9293 3.8.4 MAY-5, MUST-24 … MUST-29] */
 static bool keep_fired(struct tcp *tcp, struct tcb *t)
 {
     const struct weir_conf *c = &tcp->env->conf;

@@ -2,8 +2,8 @@
  *
  * TIME-WAIT: remembering a connection that is over, in 64 bytes [RFC 9293 3.6.1, 3.10.7.4, 3.10.8].
  *
- * Decides: answers to late segments, when a new SYN may take the place [RFC 9293 3.6.1 MAY-2, RFC
- * 6191, RFC 1122 4.2.2.13], when the wait is over.
+ * Decides: answers to late segments, when a new SYN may take the place [RFC 6191], when the wait is
+ * over.
  * Owns: the pool of records and their queue. All wait equally long, so one queue ordered by expiry
  * and one timer serve all; a restarted wait goes to the end.
  * Called by in.c, close.c, conn.c; calls seg.c.
@@ -31,6 +31,7 @@ static void arm(struct tcp *tcp)
               tcp->env->now + (clock_lt(now, at) ? at - now : 0) * W_MS);
 }
 
+/* [RFC 9293 3.6.1 MUST-13] 2 MSL from now. */
 static void push(struct tcp *tcp, uint32_t idx)
 {
     tw_at(tcp, idx)->expire_ms = tcp_now_ms(tcp) + 1000 * tcp->env->conf.tcp_timewait_s;
@@ -104,8 +105,8 @@ void tcp_tw_timer(struct tcp *tcp)
     arm(tcp);
 }
 
-/* [RFC 6191 2] With timestamps a second of age is enough: the new connection's segments are told
- * from the old one's. Setting 2 allows it on the loopback only. */
+/* [RFC 6191 2; RFC 9293 3.6.1 SHLD-4] With timestamps a second of age is enough: the new
+ * connection's segments are told from the old one's. Setting 2 allows it on the loopback only. */
 bool tcp_tw_is_reusable(const struct tcp *tcp, uint32_t idx)
 {
     const struct tw_rec *r = tw_at(tcp, idx);

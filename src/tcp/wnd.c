@@ -81,7 +81,8 @@ static uint32_t free_window(const struct tcp *tcp, const struct tcb *t)
     return w_u32_min(space > queued ? space - queued : 0, clamp_of(tcp, t));
 }
 
-/* Window worth offering [RFC 9293 3.8.6.2.2]: no small steps, none at all when nearly full. */
+/* Window worth offering [RFC 9293 3.8.6.2.2 MUST-39; 3.8.6.1 MAY-8]: no small steps, none at all
+ * when nearly full. */
 static uint32_t select_window(const struct tcp *tcp, const struct tcb *t)
 {
     uint32_t full = clamp_of(tcp, t);
@@ -119,6 +120,7 @@ uint16_t tcp_wnd_announce(struct tcp *tcp, struct tcb *t)
         max = 0x7fff;
     t->rcv.wnd = w_u32_min(wnd, w_u32_max(max, cur));
     t->rcv.wup = t->rcv.nxt;
+    /* [RFC 7323 2.3 MUST-7; 2.4 SHLD-3, MUST-10] */
     uint32_t field = w_u32_min(t->rcv.wnd >> t->rcv.wscale, 0xffff);
     if (field == 0 && old != 0)
         tcp_count(tcp, STAT_TCPToZeroWindowAdv);
@@ -181,6 +183,7 @@ void tcp_ack_data_event(struct tcp *tcp, struct tcb *t, const struct seg *s)
         t->rcv.ssthresh += w_u32_min(clamp - t->rcv.ssthresh, 2u * t->rcv.advmss);
 }
 
+/* [RFC 5681 4.2 MUST-18] A flag: however many ask for it, one goes. */
 void tcp_ack_now(struct tcp *tcp, struct tcb *t)
 {
     t->flags |= TF_ACK_NOW;
@@ -202,7 +205,7 @@ static void delay_ack(struct tcp *tcp, struct tcb *t)
             max = w_u32_min(max, w_u32_max(srtt, c->tcp_delack_min_us));
         ato = w_u32_min(ato, max);
     }
-    /* [RFC 9293 3.8.6.3 MUST-59] less than half a second */
+    /* [RFC 9293 3.8.6.3 MUST-40, RFC 5681 4.2 MUST-17] less than half a second */
     ato = w_u32_min(ato, w_u32_min(c->tcp_delack_max_us, 499999));
     w_ns now = tcp->env->now, at = now + ato * W_US;
     if (t->at[T_DELACK] != W_NEVER) {
@@ -223,8 +226,8 @@ void tcp_ack_check(struct tcp *tcp, struct tcb *t, bool had_hole)
     uint32_t owed = t->rcv.nxt - t->rcv.wup;
     bool is_second = owed > t->rcv.mss && (tcp_rcvq_bytes(t) < w_u32_max(t->opt.rcvlowat, 1) ||
                                            select_window(tcp, t) >= t->rcv.wnd);
-    /* [RFC 9293 3.8.6.3 SHLD-19, RFC 5681 4.2] every second full segment; at once while there is a
-     * hole and when one is filled */
+    /* [RFC 9293 3.8.6.3 SHLD-18, SHLD-19; RFC 5681 4.2 SHLD-10, SHLD-11, 3.2 SHLD-5] every second
+     * full segment; at once while there is a hole and when one is filled */
     if (is_second || had_hole || (t->rcv.quick > 0 && !in_pingpong(t)))
         tcp_ack_now(tcp, t);
     else

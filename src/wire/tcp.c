@@ -5,7 +5,7 @@
  * Decides what a header is (data offset >= 5 and within the bytes there are) and how options are
  * read: each may come in any segment and any order, the last of a kind counts, an unknown kind is
  * skipped by its length, a length < 2 or beyond the header ends the walk and keeps what came before
- * [RFC 9293 3.1 MUST-5, MUST-6, MUST-7]. An option of a known kind with a wrong length is skipped
+ * [RFC 9293 3.1]. An option of a known kind with a wrong length is skipped
  * like an unknown one. Whether an option means anything in this state (MSS outside a SYN, SACK that
  * was not negotiated) is tcp/'s to say.
  *
@@ -91,7 +91,7 @@ static bool parse_opt(uint8_t kind, const uint8_t *d, unsigned len, struct wire_
     case TCPO_WSCALE:
         if (len != 1)
             return false;
-        /* [RFC 7323 2.3] A shift count over 14 is used as 14. */
+        /* [RFC 7323 2.3 MUST-8] A shift count over 14 is used as 14. */
         h->wscale = (uint8_t)w_u32_min(d[0], WIRE_TCP_WSCALE_MAX);
         h->has |= TCPH_WSCALE;
         return true;
@@ -110,7 +110,7 @@ static bool parse_opt(uint8_t kind, const uint8_t *d, unsigned len, struct wire_
     }
 }
 
-/* All options, in p[20 .. hlen). */
+/* All options, in p[20 .. hlen). [RFC 9293 3.1 MUST-4, MUST-5; 3.2 MUST-64] */
 static void parse_opts(const uint8_t *p, unsigned hlen, struct wire_tcp *h)
 {
     unsigned at = WIRE_TCP_HLEN;
@@ -236,7 +236,8 @@ static unsigned build_fastopen(uint8_t *at, unsigned off, const struct wire_tcp 
 /* Room for all options at once, far more than a header can hold. */
 enum { OPTS_SCRATCH = 4 + 12 + 12 + 4 + 4 + 36 + 20 };
 
-/* The options from at[0]; returns their length, a multiple of 4, at most OPTS_SCRATCH. */
+/* The options from at[0]; returns their length, a multiple of 4, at most OPTS_SCRATCH. [RFC 9293
+ * 3.1 MUST-68, MUST-69] */
 static unsigned build_opts(uint8_t *at, const struct wire_tcp *h)
 {
     unsigned off = 0, has = h->has;

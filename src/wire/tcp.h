@@ -3,7 +3,7 @@
  * The TCP header and its options [RFC 9293 3.1, 3.2], bytes to struct and back.
  *
  * Parsing never fails because of options: an unknown one is skipped, a malformed one ends the walk
- * and what came before it counts [RFC 9293 3.1 MUST-6, MUST-7], as in Linux.
+ * and what came before it counts [RFC 9293 3.1], as in Linux.
  */
 #ifndef WEIR_WIRE_TCP_H
 #define WEIR_WIRE_TCP_H

@@ -144,7 +144,7 @@ static void timestamps_fast_and_slow(void **state)
 }
 
 /* If this fails, an option from the future breaks connections today.
- * [RFC 9293 3.1 MUST-5, MUST-6] */
+ * [RFC 9293 3.1 MUST-4, MUST-6; 3.2 MUST-64] */
 static void unknown_options_are_skipped(void **state)
 {
     (void)state;
@@ -178,7 +178,7 @@ static void malformed_options_end_the_walk(void **state)
     assert_int_equal(OPT(0, 2, 4, 5, 0xb4).has, 0);
 }
 
-/* If this fails, a peer's shift count of 15 gives it a window of 2 GiB. [RFC 7323 2.3] */
+/* If this fails, a peer's shift count of 15 gives it a window of 2 GiB. [RFC 7323 2.3 MUST-8] */
 static void window_scale_is_capped(void **state)
 {
     (void)state;
@@ -311,6 +311,27 @@ static void all_combinations_round_trip(void **state)
     assert_true(fitting > 3000);
 }
 
+/* If this fails, a receiver takes our padding for options: every option has its length, the
+ * rest of the header is no-operations, and nothing follows an end of the list.
+ * [RFC 9293 3.1 MUST-68, MUST-69] */
+static void lists_are_filled_with_no_operations(void **state)
+{
+    (void)state;
+    for (unsigned has = 0; has < 256; has++) {
+        struct wire_tcp h = {
+            .has = (uint16_t)(has & ~(unsigned)TCPH_FASTOPEN_EXP), .n_sack = 1, .acc_n = 1};
+        uint8_t out[60];
+        if (wire_tcp_opts_len(&h) > 40)
+            continue;
+        unsigned at = 20, end = wire_tcp_build(out, &h);
+        while (at < end) {
+            assert_int_not_equal(out[at], TCPO_EOL);
+            at += out[at] == TCPO_NOP ? 1 : out[at + 1];
+        }
+        assert_int_equal(at, end);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(fixed_fields),
     cmocka_unit_test(data_offset),
@@ -325,5 +346,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(signatures_are_noticed),
     cmocka_unit_test(the_last_of_a_kind_counts),
     cmocka_unit_test(all_combinations_round_trip),
+    cmocka_unit_test(lists_are_filled_with_no_operations),
 };
 UNIT_MAIN(tests)

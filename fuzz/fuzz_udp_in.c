@@ -11,7 +11,7 @@ static void sockets(struct udp *u, struct udp_sock **s)
 {
     struct addr any = addr_ip4(0), our = addr_ip4(0x0a000001), peer = addr_ip4(0x0a000002);
     for (unsigned i = 0; i < 3; i++) {
-        s[i] = udp_open(u, i + 1);
+        s[i] = udp_open(u, i + 1, true);
         WEIR_ASSERT(s[i] != NULL);
         s[i]->flags |= UDP_REUSEADDR;
         s[i]->rx_limit = 8000;

@@ -35,6 +35,17 @@ static inline struct weir_addr pair_at(unsigned last, uint16_t port)
     return a;
 }
 
+/* fd00::last, or :: */
+static inline struct weir_addr pair_at6(unsigned last, uint16_t port)
+{
+    struct weir_addr a = {.port = port, .family = 6};
+    if (last != 0) {
+        a.ip[0] = 0xfd;
+        a.ip[15] = (uint8_t)last;
+    }
+    return a;
+}
+
 static inline void pair_conf(struct weir_conf *c)
 {
     weir_conf_default(c);
@@ -62,6 +73,15 @@ static inline void pair_make(struct weir_pair *p, const struct weir_conf *c, uin
         assert_true(nif > 0);
         p->nif[i] = (unsigned)nif;
         assert_int_equal(weir_addr_add(p->w[i], p->nif[i], &a, 24), 0);
+    }
+}
+
+/* fd00::1/64 and fd00::2/64 beside the IPv4 addresses. */
+static inline void pair_add6(struct weir_pair *p)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct weir_addr a = pair_at6(i + 1, 0);
+        assert_int_equal(weir_addr_add(p->w[i], p->nif[i], &a, 64), 0);
     }
 }
 

@@ -114,7 +114,8 @@ enum weir_nif_flag {
     WEIR_NIF_L3 = 1,       /* raw IP packets, no Ethernet */
     WEIR_NIF_TX_CSUM = 2,  /* the device completes checksums */
     WEIR_NIF_TSO = 4,      /* the device cuts TCP super-segments */
-    WEIR_NIF_PROBE = 8,    /* look for address conflicts before using an address [RFC 5227] */
+    WEIR_NIF_PROBE = 8,    /* look for address conflicts before using an address [RFC 5227, 4862] */
+    WEIR_NIF_SLAAC = 16,   /* IPv6 configures itself by what routers say [RFC 4861, RFC 4862] */
 };
 struct weir_nif_conf {
     const char *name; /* copied, 15 bytes at most */

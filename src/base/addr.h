@@ -58,9 +58,32 @@ static inline bool addr_is_multicast(const struct addr *a)
 {
     return addr_is_ip4(a) ? (a->b[12] & 0xf0) == 0xe0 : a->b[0] == 0xff;
 }
+/* fe80::/10 [RFC 4291 2.5.6]: means something on one link only. */
+static inline bool addr_is_link_local6(const struct addr *a)
+{
+    return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+/* ff02::1:ffXX:XXXX, where an IPv6 address is asked for [RFC 4291 2.7.1]. */
+static inline struct addr addr_solicited_node(const struct addr *a)
+{
+    struct addr g = {.b = {0xff, 0x02, [11] = 1, [12] = 0xff}};
+    memcpy(&g.b[13], &a->b[13], 3);
+    return g;
+}
 static inline bool addr_is_limited_broadcast(const struct addr *a)
 {
     return addr_is_ip4(a) && addr_to_ip4(a) == 0xffffffffu;
+}
+
+/* Whether two local ends of sockets may both be meant by one packet: "any" of a family, of both
+ * families (:: where IPv4 is taken too), or one address. only6: that socket takes no IPv4. */
+static inline bool addr_ends_meet(const struct addr *a, bool a_only6, const struct addr *b,
+                                  bool b_only6)
+{
+    bool any_a = addr_is_any(a), any_b = addr_is_any(b);
+    bool a4 = addr_is_ip4(a) || (any_a && !a_only6), a6 = !addr_is_ip4(a);
+    bool b4 = addr_is_ip4(b) || (any_b && !b_only6), b6 = !addr_is_ip4(b);
+    return ((a4 && b4) || (a6 && b6)) && (any_a || any_b || addr_eq(a, b));
 }
 
 /* Whether the first `bits` bits are equal; IPv4 prefix lengths are written + 96. */

@@ -14,7 +14,7 @@
  * bytes [RFC 1812 4.3.2.3]; the message leaves from the address that was spoken to, where that is
  * ours.
  */
-#include "icmp/icmp.h"
+#include "icmp/parts.h"
 
 #include "wire/csum.h"
 #include "wire/icmp4.h"
@@ -41,7 +41,7 @@ static bool global_allowed(struct icmp *ic)
     return true;
 }
 
-static bool is_looped(const struct icmp *ic, const struct pkt *p)
+bool icmp_is_looped(const struct icmp *ic, const struct pkt *p)
 {
     const struct nif *nif = link_nif(ic->ip->link, p->nif);
     return nif != NULL && (nif->flags & NIF_LOOPBACK) != 0;
@@ -50,10 +50,9 @@ static bool is_looped(const struct icmp *ic, const struct pkt *p)
 /* Destinations that share a slot share its rate: an outsider cannot choose which [RFC 1812
  * 4.3.2.8]. Two are not limited here, as in Linux: fragmentation needed, because a path must learn
  * its MTU, and what stays inside this host, where a refused datagram must be known at once. */
-static bool dst_allowed(struct icmp *ic, const struct pkt *p, const struct addr *to)
+static bool dst_allowed(struct icmp *ic, const struct pkt *p, const struct addr *to, bool is_mtu)
 {
-    bool is_mtu = p->icmp_type == ICMP4T_DEST_UNREACH && p->icmp_code == ICMP4C_FRAG_NEEDED;
-    if (is_mtu || is_looped(ic, p) || ic->env->conf.icmp_ratelimit == 0)
+    if (is_mtu || icmp_is_looped(ic, p) || ic->env->conf.icmp_ratelimit == 0)
         return true;
     uint64_t h = hash_sip13(&ic->env->key_misc, to->b, sizeof to->b);
     w_ns *at = &ic->dst_at[h % ICMP_DST_SLOTS];
@@ -61,6 +60,11 @@ static bool dst_allowed(struct icmp *ic, const struct pkt *p, const struct addr 
         return false;
     *at = ic->env->now + ic->env->conf.icmp_ratelimit * W_MS;
     return true;
+}
+
+bool icmp_rate_allowed(struct icmp *ic, const struct pkt *p, const struct addr *to, bool is_mtu)
+{
+    return dst_allowed(ic, p, to, is_mtu) && global_allowed(ic);
 }
 
 /* Whether the standards allow an error about this packet, whose header is h. */
@@ -75,7 +79,7 @@ static bool is_allowed(const struct icmp *ic, const struct pkt *p, const struct 
     if (to == IP_BROADCAST || to == IP_MULTICAST)
         return false;
     enum ip_kind from = ip_addr_kind(ic->ip, NULL, &h->src);
-    bool is_inside = is_looped(ic, p);
+    bool is_inside = icmp_is_looped(ic, p);
     if (from != IP_REMOTE && !(from == IP_LOCAL && is_inside))
         return false;
     uint8_t first = addr_ip4_bytes(&h->src)[0];
@@ -126,7 +130,8 @@ static enum drop error_send(struct icmp *ic, const struct pkt *p)
         return DROP_ICMP_NOT_ALLOWED;
     if (!is_allowed(ic, p, &h))
         return DROP_ICMP_NOT_ALLOWED;
-    if (!dst_allowed(ic, p, &h.src) || !global_allowed(ic)) {
+    bool is_mtu = p->icmp_type == ICMP4T_DEST_UNREACH && p->icmp_code == ICMP4C_FRAG_NEEDED;
+    if (!icmp_rate_allowed(ic, p, &h.src, is_mtu)) {
         env_count(ic->env, STAT_IcmpOutRateLimited);
         return DROP_ICMP_RATE;
     }
@@ -147,7 +152,8 @@ static enum drop error_send(struct icmp *ic, const struct pkt *p)
 
 void icmp_error(struct icmp *ic, struct pkt *p)
 {
-    enum drop why = error_send(ic, p);
+    bool is_ip6 = p->lin > 0 && pkt_data(p)[0] >> 4 == 6;
+    enum drop why = is_ip6 ? icmp6_error_send(ic, p) : error_send(ic, p);
     if (why != DROP_NONE)
         ic->env->drops[why]++;
     pkt_free(p);

@@ -15,28 +15,21 @@
  * RFC 792, RFC 1122 3.2.2, RFC 1812 4.3, RFC 5927, RFC 6633 (source quench), RFC 6918 (retired
  * types).
  */
-#include "icmp/icmp.h"
+#include "icmp/parts.h"
 
 #include "wire/csum.h"
 #include "wire/icmp4.h"
+#include "wire/icmp6.h"
 #include "wire/ipv4.h"
 #include "wire/tcp.h"
 #include "wire/udp.h"
 
 #include <errno.h>
 
-enum { QUOTE_L4 = 8 /* bytes of the transport header that are always quoted [RFC 792] */ };
-
 void icmp_init(struct icmp *ic, struct env *env, struct ip *ip)
 {
     *ic = (struct icmp){.env = env, .ip = ip, .global_at = env->now};
     ic->global_tokens = env->conf.icmp_msgs_burst;
-}
-
-static enum next in_drop(struct pkt *p, enum drop why)
-{
-    p->drop = (uint16_t)why;
-    return NEXT_DROP;
 }
 
 /* The request becomes the reply: type changed, checksum mended, addresses exchanged [RFC 1122
@@ -45,13 +38,13 @@ static enum next echo_reply(struct icmp *ic, struct pkt *p)
 {
     struct dst d = {0};
     if (ip_route(ic->ip, &p->flow.remote, &p->flow.local, &d) < 0)
-        return in_drop(p, DROP_IP_NO_ROUTE);
+        return icmp_drop(p, DROP_IP_NO_ROUTE);
     uint8_t *icmp = pkt_data(p);
     uint16_t csum = csum_update16(w_be16(icmp + 2), (uint16_t)(ICMP4T_ECHO_REQUEST << 8),
                                   ICMP4T_ECHO_REPLY << 8);
     struct wire_icmp4 h;
     if (wire_icmp4_parse(icmp, p->lin, &h) != DROP_NONE)
-        return in_drop(p, DROP_ICMP_SHORT);
+        return icmp_drop(p, DROP_ICMP_SHORT);
     h.type = ICMP4T_ECHO_REPLY;
     h.csum = csum;
     wire_icmp4_build(icmp, &h);
@@ -72,9 +65,9 @@ static enum next echo_input(struct icmp *ic, const struct nif *nif, struct pkt *
     env_count(ic->env, STAT_IcmpInEchos);
     /* [RFC 1122 3.2.2.6] To a broadcast or multicast address: MAY be discarded, and is. */
     if (ip_addr_kind(ic->ip, nif, &p->flow.local) != IP_LOCAL)
-        return in_drop(p, DROP_ICMP_BROADCAST);
+        return icmp_drop(p, DROP_ICMP_BROADCAST);
     if (ic->env->conf.icmp_echo_ignore_all != 0)
-        return in_drop(p, DROP_ICMP_TYPE);
+        return icmp_drop(p, DROP_ICMP_TYPE);
     return echo_reply(ic, p);
 }
 
@@ -125,6 +118,22 @@ static bool error_meaning(const struct wire_icmp4 *h, struct icmp_err *err)
     }
 }
 
+enum next icmp_quote_l4(const uint8_t *l4, struct icmp_err *err)
+{
+    if (err->flow.proto == PROTO_TCP) {
+        err->flow.lport = wire_tcp_sport(l4);
+        err->flow.rport = wire_tcp_dport(l4);
+        err->seq = wire_tcp_seq(l4);
+        return NEXT_TCP_ERROR;
+    }
+    if (err->flow.proto == PROTO_UDP) {
+        err->flow.lport = wire_udp_sport(l4);
+        err->flow.rport = wire_udp_dport(l4);
+        return NEXT_UDP_ERROR;
+    }
+    return NEXT_DROP;
+}
+
 /* Reads the packet quoted at p->off + at: who was talking to whom. It was sent by us, so its source
  * is our end. NEXT_DROP: nothing usable. */
 static enum next quote_read(const struct pkt *p, uint32_t at, struct icmp_err *err)
@@ -138,23 +147,11 @@ static enum next quote_read(const struct pkt *p, uint32_t at, struct icmp_err *e
     enum drop why = wire_ip4_parse(b, UINT16_MAX, &h);
     if (why != DROP_NONE || n < h.hlen + (uint32_t)QUOTE_L4 || h.frag_off != 0)
         return NEXT_DROP;
-    const uint8_t *l4 = b + h.hlen;
     err->flow.local = h.src;
     err->flow.remote = h.dst;
     err->flow.proto = h.proto;
     err->sent = h.total;
-    if (h.proto == PROTO_TCP) {
-        err->flow.lport = wire_tcp_sport(l4);
-        err->flow.rport = wire_tcp_dport(l4);
-        err->seq = wire_tcp_seq(l4);
-        return NEXT_TCP_ERROR;
-    }
-    if (h.proto == PROTO_UDP) {
-        err->flow.lport = wire_udp_sport(l4);
-        err->flow.rport = wire_udp_dport(l4);
-        return NEXT_UDP_ERROR;
-    }
-    return NEXT_DROP;
+    return icmp_quote_l4(b + h.hlen, err);
 }
 
 static enum next error_input(struct icmp *ic, const struct nif *nif, struct pkt *p,
@@ -167,14 +164,14 @@ static enum next error_input(struct icmp *ic, const struct nif *nif, struct pkt 
     *err = (struct icmp_err){
         .reporter = p->flow.remote, .type = h->type, .code = h->code, .nif = nif->id};
     if (!error_meaning(h, err))
-        return in_drop(p, DROP_ICMP_TYPE);
+        return icmp_drop(p, DROP_ICMP_TYPE);
     if (ip_addr_kind(ic->ip, nif, &p->flow.local) != IP_LOCAL)
-        return in_drop(p, DROP_ICMP_BROADCAST);
+        return icmp_drop(p, DROP_ICMP_BROADCAST);
     enum next next = quote_read(p, WIRE_ICMP4_HLEN, err);
     if (next == NEXT_DROP)
-        return in_drop(p, DROP_ICMP_QUOTE);
+        return icmp_drop(p, DROP_ICMP_QUOTE);
     if (!ip_is_local(ic->ip, &err->flow.local))
-        return in_drop(p, DROP_ICMP_STALE);
+        return icmp_drop(p, DROP_ICMP_STALE);
     return next;
 }
 
@@ -196,22 +193,23 @@ enum next icmp_input(struct icmp *ic, struct nif *nif, struct pkt *p, struct icm
     enum drop why = message_check(ic, p, &h);
     if (why != DROP_NONE) {
         env_count(ic->env, STAT_IcmpInErrors);
-        return in_drop(p, why);
+        return icmp_drop(p, why);
     }
     if (h.type == ICMP4T_ECHO_REQUEST)
         return echo_input(ic, nif, p);
     if (wire_icmp4_is_error(h.type))
         return error_input(ic, nif, p, &h, err);
     /* [RFC 1122 3.2.2] Unknown types are silently discarded. */
-    return in_drop(p, DROP_ICMP_TYPE);
+    return icmp_drop(p, DROP_ICMP_TYPE);
 }
 
 enum next icmp_host_failed(struct icmp *ic, struct pkt *p, struct icmp_err *err)
 {
+    bool is_ip6 = pkt_data(p)[0] >> 4 == 6;
     if (p->origin == LINK_FORWARDED) {
         p->drop = DROP_NEIGH_FAILED;
-        p->icmp_type = ICMP4T_DEST_UNREACH;
-        p->icmp_code = ICMP4C_HOST;
+        p->icmp_type = is_ip6 ? ICMP6T_DEST_UNREACH : ICMP4T_DEST_UNREACH;
+        p->icmp_code = is_ip6 ? ICMP6C_ADDR : ICMP4C_HOST;
         p->icmp_arg = 0;
         ic->env->drops[DROP_NEIGH_FAILED]++;
         icmp_error(ic, p);
@@ -219,7 +217,7 @@ enum next icmp_host_failed(struct icmp *ic, struct pkt *p, struct icmp_err *err)
     }
     *err = (struct icmp_err){
         .type = ICMP4T_DEST_UNREACH, .code = ICMP4C_HOST, .error = EHOSTUNREACH, .is_local = true};
-    enum next next = quote_read(p, 0, err);
+    enum next next = is_ip6 ? icmp6_quote_read(p, 0, err) : quote_read(p, 0, err);
     err->reporter = err->flow.local;
-    return next == NEXT_DROP ? in_drop(p, DROP_NEIGH_FAILED) : next;
+    return next == NEXT_DROP ? icmp_drop(p, DROP_NEIGH_FAILED) : next;
 }

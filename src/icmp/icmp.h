@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ICMP: echo answered, errors sent with restraint, errors received read for TCP and UDP
- * [RFC 792, RFC 1122 3.2.2, RFC 1812 4.3].
+ * ICMP of both families: echo answered, errors sent with restraint, errors received read for TCP
+ * and UDP [RFC 792, RFC 1122 3.2.2, RFC 1812 4.3, RFC 4443].
  *
  * An error is about a packet; what it says stands in the packet itself (p->icmp_type and so on, as
  * pkt/next.h describes) when a room returned NEXT_ICMP_ERROR. It is never sent about an ICMP error,
@@ -44,6 +44,10 @@ void icmp_init(struct icmp *, struct env *, struct ip *);
  * p->drop. */
 WEIR_MUST_CHECK enum next icmp_input(struct icmp *, struct nif *, struct pkt *,
                                      struct icmp_err *err);
+
+/* The same for ICMPv6, as ip6_input left it; neighbour discovery goes to neigh/ from here. */
+WEIR_MUST_CHECK enum next icmp6_input(struct icmp *, struct nif *, struct pkt *,
+                                      struct icmp_err *err);
 
 /* Sends the error that p asks for, about p, or does not where the rules forbid it. Owns p. */
 void icmp_error(struct icmp *, struct pkt *);

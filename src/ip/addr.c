@@ -32,7 +32,7 @@ static void slots_rebuild(struct ip *ip)
     memset(ip->slot, 0, sizeof ip->slot);
     for (unsigned i = 0; i < IP_ADDRS; i++) {
         const struct ip_addr *a = &ip->addr[i];
-        if (a->nif != 0 && a->flags == 0)
+        if (ip_addr_is_usable(a))
             slot_put(ip, &a->addr, IP_LOCAL, a->nif);
     }
     for (unsigned i = 0; i < IP_ADDRS; i++) {
@@ -75,7 +75,7 @@ unsigned ip_addr_nif(const struct ip *ip, const struct addr *a)
 static unsigned select_rank(const struct ip_addr *a, const struct nif *nif,
                             const struct addr *nexthop)
 {
-    if (a->flags != 0)
+    if (!ip_addr_is_usable(a) || !addr_is_ip4(&a->addr))
         return 0;
     if (a->nif == nif->id)
         return addr_in_prefix(nexthop, &a->addr, a->plen) ? 1000u + a->plen : 2;
@@ -102,7 +102,7 @@ const struct addr *ip_addr_select(const struct ip *ip, const struct nif *nif,
 /* All host bits one [RFC 1122 3.2.1.3 (d)]; a /31 and a /32 have none [RFC 3021 2.1]. */
 static struct addr broadcast_of(const struct addr *a, unsigned plen)
 {
-    if (plen > IP4_PLEN(30))
+    if (!addr_is_ip4(a) || plen > IP4_PLEN(30))
         return addr_ip4(0);
     uint32_t host_bits = 0xffffffffu >> (plen - IP4_PLEN(0));
     if (plen == IP4_PLEN(0))
@@ -110,9 +110,14 @@ static struct addr broadcast_of(const struct addr *a, unsigned plen)
     return addr_ip4(addr_to_ip4(a) | host_bits);
 }
 
-static bool addr_is_assignable(const struct nif *nif, const struct addr *a)
+static bool addr_is_assignable(const struct nif *nif, const struct addr *a, unsigned plen)
 {
-    if (!addr_is_ip4(a) || addr_is_any(a) || addr_is_multicast(a) || addr_ip4_bytes(a)[0] >= 240)
+    if (addr_is_any(a) || addr_is_multicast(a))
+        return false;
+    if (addr_is_ip4(a) && (addr_ip4_bytes(a)[0] >= 240 || plen < IP4_PLEN(0)))
+        return false;
+    /* [RFC 8200 5] */
+    if (!addr_is_ip4(a) && (plen == 0 || nif->mtu < WIRE_IP6_MIN_MTU))
         return false;
     return !addr_is_loopback(a) || (nif->flags & NIF_LOOPBACK) != 0;
 }
@@ -126,7 +131,7 @@ static struct ip_addr *addr_slot_free(struct ip *ip)
     return NULL;
 }
 
-static struct ip_addr *addr_entry(struct ip *ip, const struct nif *nif, const struct addr *a)
+struct ip_addr *ip_addr_entry(struct ip *ip, const struct nif *nif, const struct addr *a)
 {
     for (unsigned i = 0; i < IP_ADDRS; i++) {
         if (ip->addr[i].nif == nif->id && addr_eq(&ip->addr[i].addr, a))
@@ -135,11 +140,12 @@ static struct ip_addr *addr_entry(struct ip *ip, const struct nif *nif, const st
     return NULL;
 }
 
-int ip_addr_add(struct ip *ip, struct nif *nif, const struct addr *a, unsigned plen, bool probe)
+int ip_addr_put(struct ip *ip, struct nif *nif, const struct addr *a, unsigned plen, bool probe,
+                bool has_route)
 {
-    if (plen < IP4_PLEN(0) || plen > IP4_PLEN(32) || !addr_is_assignable(nif, a))
+    if (plen > 128 || !addr_is_assignable(nif, a, plen))
         return -EINVAL;
-    if (addr_entry(ip, nif, a) != NULL)
+    if (ip_addr_entry(ip, nif, a) != NULL)
         return -EEXIST;
     struct ip_addr *e = addr_slot_free(ip);
     if (e == NULL)
@@ -156,10 +162,15 @@ int ip_addr_add(struct ip *ip, struct nif *nif, const struct addr *a, unsigned p
     e->bcast = is_lo ? addr_ip4(0) : broadcast_of(a, plen);
     if (!is_lo && neigh_addr_state(ip->neigh, nif, a) == NEIGH_ADDR_PROBING)
         e->flags = IP_ADDR_TENTATIVE;
-    if (!is_lo && plen < IP4_PLEN(32))
+    if (!is_lo && plen < IP4_PLEN(32) && has_route)
         route_auto_add(ip, nif, a, plen);
     slots_rebuild(ip);
     return 0;
+}
+
+int ip_addr_add(struct ip *ip, struct nif *nif, const struct addr *a, unsigned plen, bool probe)
+{
+    return ip_addr_put(ip, nif, a, plen, probe, true);
 }
 
 /* Whether another address of the same network stays on the interface. */
@@ -176,7 +187,7 @@ static bool network_is_shared(const struct ip *ip, const struct ip_addr *e)
 
 int ip_addr_del(struct ip *ip, struct nif *nif, const struct addr *a)
 {
-    struct ip_addr *e = addr_entry(ip, nif, a);
+    struct ip_addr *e = ip_addr_entry(ip, nif, a);
     if (e == NULL)
         return -ENOENT;
     neigh_addr_del(ip->neigh, nif, a);
@@ -189,16 +200,38 @@ int ip_addr_del(struct ip *ip, struct nif *nif, const struct addr *a)
 
 void ip_addr_changed(struct ip *ip, const struct neigh_addr *n)
 {
-    const struct nif *nif = link_nif(ip->link, n->nif);
-    struct ip_addr *e = nif != NULL ? addr_entry(ip, nif, &n->addr) : NULL;
+    struct nif *nif = link_nif(ip->link, n->nif);
+    struct ip_addr *e = nif != NULL ? ip_addr_entry(ip, nif, &n->addr) : NULL;
     if (e == NULL)
         return;
-    e->flags = 0;
+    e->flags &= (uint8_t)~IP_ADDR_UNUSABLE;
     if (n->state == NEIGH_ADDR_PROBING)
-        e->flags = IP_ADDR_TENTATIVE;
+        e->flags |= IP_ADDR_TENTATIVE;
     else if (n->state == NEIGH_ADDR_CONFLICT)
-        e->flags = IP_ADDR_CONFLICT;
+        e->flags |= IP_ADDR_CONFLICT;
     slots_rebuild(ip);
+    if ((e->flags & IP_ADDR_CONFLICT) != 0 && (e->flags & IP_ADDR_AUTO) != 0)
+        slaac_conflict(ip, nif, e);
+}
+
+bool ip6_is_member(const struct ip *ip, const struct nif *nif, const struct addr *group)
+{
+    static const struct addr all_nodes = {.b = {0xff, 0x02, [15] = 1}};
+    static const struct addr all_nodes_inside = {.b = {0xff, 0x01, [15] = 1}};
+    static const struct addr all_routers = {.b = {0xff, 0x02, [15] = 2}};
+    if (addr_eq(group, &all_nodes) || addr_eq(group, &all_nodes_inside))
+        return true;
+    if (addr_eq(group, &all_routers))
+        return ip->env->conf.ip_forward != 0;
+    for (unsigned i = 0; i < IP_ADDRS; i++) {
+        const struct ip_addr *a = &ip->addr[i];
+        if (a->nif != nif->id || addr_is_ip4(&a->addr) || (a->flags & IP_ADDR_CONFLICT) != 0)
+            continue;
+        struct addr mine = addr_solicited_node(&a->addr);
+        if (addr_eq(&mine, group))
+            return true;
+    }
+    return false;
 }
 
 const struct ip_addr *ip_addr_at(const struct ip *ip, unsigned i)

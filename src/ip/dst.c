@@ -15,14 +15,15 @@
 #include <errno.h>
 
 /* A broadcast or multicast without a route goes by the source's interface, or the first with an
- * address [RFC 1122 3.3.6]. */
-static unsigned group_nif(const struct ip *ip, const struct addr *src)
+ * address of that family [RFC 1122 3.3.6]. */
+static unsigned group_nif(const struct ip *ip, const struct addr *dst, const struct addr *src)
 {
     if (src != NULL)
         return ip_addr_nif(ip, src);
     for (unsigned i = 0; i < IP_ADDRS; i++) {
-        if (ip->addr[i].nif != 0 && ip->addr[i].nif != ip->lo && ip->addr[i].flags == 0)
-            return ip->addr[i].nif;
+        const struct ip_addr *a = &ip->addr[i];
+        if (ip_addr_is_usable(a) && a->nif != ip->lo && addr_is_ip4(&a->addr) == addr_is_ip4(dst))
+            return a->nif;
     }
     return 0;
 }
@@ -33,7 +34,7 @@ static int route_group(const struct ip *ip, const struct addr *dst, const struct
     unsigned nif = want != 0 ? want : ip_addr_nif(ip, dst);
     if (nif == 0) {
         const struct route *r = route_find(ip, dst, 0);
-        nif = r != NULL && r->kind == ROUTE_UNICAST ? r->nif : group_nif(ip, src);
+        nif = r != NULL && r->kind == ROUTE_UNICAST ? r->nif : group_nif(ip, dst, src);
     }
     if (nif == 0)
         return -ENETUNREACH;
@@ -77,7 +78,8 @@ static int choose_src(const struct ip *ip, const struct addr *dst, const struct 
     }
     if (!addr_is_any(&d->src))
         return 0;
-    const struct addr *a = ip_addr_select(ip, nif, &d->nexthop);
+    const struct addr *a =
+        d->is_ip6 ? ip6_addr_select(ip, nif, dst) : ip_addr_select(ip, nif, &d->nexthop);
     if (a == NULL)
         return -EADDRNOTAVAIL;
     d->src = *a;
@@ -88,12 +90,34 @@ static void set_mtu(const struct ip *ip, const struct addr *dst, const struct ni
                     struct dst *d)
 {
     d->mtu = nif->mtu;
-    d->can_frag = ip->env->conf.ip_no_pmtu_disc != 0;
+    if (d->is_ip6) {
+        const struct ip6_nif *n6 = &ip->nif6[nif->id];
+        d->hlim = n6->hlim;
+        d->mtu = n6->mtu != 0 ? w_u32_min(d->mtu, n6->mtu) : d->mtu;
+    }
+    d->can_frag = !d->is_ip6 && ip->env->conf.ip_no_pmtu_disc != 0;
     const struct pmtu_entry *e = d->kind == IP_REMOTE ? pmtu_find(ip, dst) : NULL;
     if (e == NULL || e->mtu >= d->mtu)
         return;
     d->mtu = e->mtu;
     d->can_frag |= e->is_floor;
+}
+
+/* [RFC 4007 6] A link-local address is one on a certain link: the one asked for, or the one its
+ * source is on. 0: not known. */
+static unsigned zone_of(const struct ip *ip, const struct addr *src, unsigned want)
+{
+    if (want != 0 || src == NULL || !addr_is_link_local6(src))
+        return want;
+    return ip_addr_nif(ip, src);
+}
+
+/* What cannot be sent whatever the routes say. */
+static int ends_check(const struct addr *dst, const struct addr *src, unsigned nif)
+{
+    if (addr_is_any(dst) || (src != NULL && addr_is_ip4(src) != addr_is_ip4(dst)))
+        return -ENETUNREACH;
+    return addr_is_link_local6(dst) && nif == 0 ? -EINVAL : 0;
 }
 
 int ip_route(const struct ip *ip, const struct addr *dst, const struct addr *src, struct dst *out)
@@ -103,9 +127,14 @@ int ip_route(const struct ip *ip, const struct addr *dst, const struct addr *src
     *out = (struct dst){0};
     if (src != NULL && addr_is_any(src))
         src = NULL;
-    struct dst d = {.kind = (uint8_t)ip_addr_kind(ip, NULL, dst), .src = addr_ip4(0)};
-    if (addr_is_any(dst) || !addr_is_ip4(dst))
-        return -ENETUNREACH;
+    struct dst d = {.kind = (uint8_t)ip_addr_kind(ip, NULL, dst),
+                    .src = addr_ip4(0),
+                    .is_ip6 = !addr_is_ip4(dst)};
+    if (d.is_ip6)
+        want = d.kind == IP_LOCAL ? ip->lo : zone_of(ip, src, want);
+    r = ends_check(dst, src, want);
+    if (r < 0)
+        return r;
     if (d.kind == IP_LOCAL) {
         d.nif = ip->lo;
         d.nexthop = *dst;

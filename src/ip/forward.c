@@ -36,8 +36,7 @@ static enum next no_route(struct pkt *p, const struct route *r)
     return NEXT_DROP;
 }
 
-/* What described the packet as it came says nothing about it as it goes. */
-static void becomes_outgoing(struct pkt *p)
+void ip_becomes_outgoing(struct pkt *p)
 {
     p->origin = LINK_FORWARDED;
     p->csum = CSUM_NONE;
@@ -48,6 +47,8 @@ static void becomes_outgoing(struct pkt *p)
 enum next ip_forward(struct ip *ip, struct pkt *p)
 {
     struct wire_ip4 h;
+    if (pkt_data(p)[0] >> 4 == 6)
+        return ip6_forward(ip, p);
     enum drop why = wire_ip4_parse(pkt_data(p), p->len, &h);
     WEIR_ASSERT(why == DROP_NONE);
     WEIR_ASSERT(p->origin == LINK_TO_US);
@@ -66,9 +67,9 @@ enum next ip_forward(struct ip *ip, struct pkt *p)
         return forward_error(p, DROP_FRAG_NEEDED, ICMP4T_DEST_UNREACH, ICMP4C_FRAG_NEEDED,
                              nif->mtu);
     }
-    ip_make_headroom(p);
+    ip_make_headroom(p, WIRE_IP4_HLEN + IP_LINK_ROOM);
     wire_ip4_dec_ttl(pkt_data(p));
-    becomes_outgoing(p);
+    ip_becomes_outgoing(p);
     env_count(ip->env, STAT_IpForwDatagrams);
     struct addr nexthop = addr_is_any(&r->gw) ? h.dst : r->gw;
     if (p->len > nif->mtu)

@@ -17,6 +17,8 @@
 #include "ip/parts.h"
 #include "wire/icmp4.h"
 #include "wire/ipv4.h"
+#include "wire/tcp.h"
+#include "wire/udp.h"
 
 static enum next in_drop(struct pkt *p, enum drop why)
 {
@@ -113,10 +115,40 @@ static enum next deliver(struct ip *ip, struct pkt *p, const struct wire_ip4 *h)
     return next;
 }
 
+/* What a fragment says of itself, before any other is looked at. */
+static enum drop fragment_check(const struct wire_ip4 *h)
+{
+    uint32_t n = h->total - (uint32_t)h->hlen;
+    bool has_more = (h->flags & IP4_MF) != 0;
+    if (n == 0 || (has_more && n % 8 != 0))
+        return DROP_FRAG_BAD;
+    if (h->frag_off + n > 65535u - h->hlen)
+        return DROP_FRAG_BAD;
+    uint32_t need = h->proto == PROTO_TCP ? WIRE_TCP_HLEN : WIRE_UDP_HLEN;
+    if (h->frag_off == 0 && n < need)
+        return DROP_FRAG_TINY;
+    if (h->frag_off == 8 && h->proto == PROTO_TCP)
+        return DROP_FRAG_TINY;
+    return DROP_NONE;
+}
+
 /* Fragments: held, or the whole datagram. */
 static enum next in_fragment(struct ip *ip, struct pkt *p, struct wire_ip4 *h)
 {
-    enum next next = reasm_input(ip, p, h);
+    env_count(ip->env, STAT_IpReasmReqds);
+    enum drop bad = fragment_check(h);
+    if (bad != DROP_NONE)
+        return in_drop(p, bad);
+    struct reasm_part part = {.src = h->src,
+                              .dst = h->dst,
+                              .id = h->id,
+                              .off = h->frag_off,
+                              .n = h->total - (uint32_t)h->hlen,
+                              .at = h->hlen,
+                              .proto = h->proto,
+                              .ecn = h->tos & ECN_MASK,
+                              .has_more = (h->flags & IP4_MF) != 0};
+    enum next next = reasm_input(ip, p, &part);
     if (next != NEXT_IP4)
         return next;
     enum drop why = wire_ip4_parse(pkt_data(p), p->len, h);

@@ -3,7 +3,8 @@
  * Laying the Internet layer out, and its timers.
  *
  * Decides nothing about packets: those are in in4.c, out.c, forward.c, frag.c, reasm.c; addresses
- * in addr.c, routes in route.c, path MTUs in pmtu.c.
+ * in addr.c, routes in route.c, path MTUs in pmtu.c, what routers tell in router.c,
+ * learnt.c, slaac.c.
  *
  * Called by stack/. Invariant: ip->gen is never 0, so that a zeroed struct dst is not valid, and
  * rises with every change after which a destination might be resolved differently.
@@ -32,6 +33,14 @@ struct pkt *ip_timer(struct ip *ip, struct timer *t)
 {
     if (t->obj == IP_TIMER_PMTU) {
         pmtu_expire(ip);
+        return NULL;
+    }
+    if (t->obj == IP_TIMER_LEARNT) {
+        learnt_expire(ip);
+        return NULL;
+    }
+    if (t->obj > IP_TIMER_RS && t->obj <= IP_TIMER_RS + LINK_NIFS) {
+        router_solicit_due(ip, t->obj - IP_TIMER_RS);
         return NULL;
     }
     return reasm_timer(ip, t);

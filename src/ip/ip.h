@@ -17,6 +17,7 @@
 #include "link/link.h"
 #include "neigh/neigh.h"
 #include "wire/ipv4.h"
+#include "wire/ipv6.h"
 
 enum {
     IP_ADDRS = 64,
@@ -42,6 +43,8 @@ struct dst {
     uint8_t kind;        /* enum ip_kind of the destination */
     bool can_frag;       /* path MTU below what we believe: never set DF (mtu is the floor) */
     uint8_t gateway;     /* 1: nexthop is a router */
+    bool is_ip6;         /* IPv6 all the way: nobody fragments but ip_output */
+    uint8_t hlim;        /* IPv6: what the link's routers advertise, 0: the default */
 };
 
 /* What ip_output writes into the header. */
@@ -50,20 +53,26 @@ struct ip_meta {
     uint8_t proto;
     uint8_t ttl; /* 0: the default */
     uint8_t tos; /* DSCP and ECN bits */
-    bool df;     /* don't fragment: too big → DROP_FRAG_NEEDED */
+    bool df; /* don't fragment: too big → DROP_FRAG_NEEDED. IPv6: not here either. Whoever sets it
+                    looks at dst.can_frag first */
     uint16_t
         id; /* used as given when df [RFC 6864 4.1]; otherwise ip chooses, and this is ignored */
 };
 
 enum ip_addr_flag {
-    IP_ADDR_TENTATIVE = 1, /* conflict detection runs: not ours yet */
-    IP_ADDR_CONFLICT = 2,  /* somebody else has it: not ours any more */
+    IP_ADDR_TENTATIVE = 1,  /* conflict detection runs: not ours yet */
+    IP_ADDR_CONFLICT = 2,   /* somebody else has it: not ours any more */
+    IP_ADDR_DEPRECATED = 4, /* ours, but no new connection leaves from it [RFC 4862 5.5.4] */
+    IP_ADDR_AUTO = 8,       /* made here: link-local, or from an advertised prefix */
+    IP_ADDR_UNUSABLE = IP_ADDR_TENTATIVE | IP_ADDR_CONFLICT,
 };
 struct ip_addr {
     struct addr addr;
     uint8_t plen, nif; /* nif 0: slot free */
-    uint8_t flags;     /* enum ip_addr_flag; 0: usable */
-    struct addr bcast; /* directed broadcast of its network; any(): none (/31, /32) */
+    uint8_t flags;     /* enum ip_addr_flag; none of IP_ADDR_UNUSABLE: usable */
+    uint8_t dad_count; /* of an address made here: identifiers that were taken */
+    struct addr bcast; /* directed broadcast of its network; any(): none (/31, /32, IPv6) */
+    w_ns preferred_until, valid_until; /* with IP_ADDR_AUTO */
 };
 
 enum route_kind { ROUTE_UNICAST, ROUTE_UNREACHABLE, ROUTE_BLACKHOLE };
@@ -83,6 +92,32 @@ struct ip_addr_slot {
     uint8_t nif;  /* whose address it is, whose network's broadcast */
 };
 
+/* What IPv6 is on one interface. */
+struct ip6_nif {
+    uint32_t mtu;       /* advertised [RFC 4861 6.3.4]; 0: the interface's */
+    uint8_t hlim;       /* advertised; 0: the default */
+    bool is_auto;       /* listens to routers */
+    uint32_t rs_ms;     /* time to the next solicitation, 0: none sent yet */
+    struct timer timer; /* TK_REASM, obj IP_TIMER_RS + id: the next solicitation */
+};
+
+/* A route that a router told, for a time; see learnt.c. */
+enum ip6_learnt_kind {
+    LEARNT_NONE,
+    LEARNT_DEFAULT,  /* ::/0 by gw */
+    LEARNT_PREFIX,   /* on the link */
+    LEARNT_ROUTE,    /* [RFC 4191 2.3] */
+    LEARNT_REDIRECT, /* one destination; gw any(): it is on the link */
+};
+struct ip6_learnt {
+    struct addr prefix, gw;
+    w_ns expires; /* W_NEVER: not by time */
+    uint8_t plen, nif, kind;
+    int8_t pref;     /* -1, 0, 1 [RFC 4191 2.1] */
+    bool has_failed; /* gw did not answer: after all others */
+};
+enum { IP6_LEARNT = 64 };
+
 struct ip_reasm;
 struct ip_pmtu;
 
@@ -94,6 +129,9 @@ struct ip {
     uint8_t lo;   /* id of the loopback interface, 0: none yet */
     struct ip_addr addr[IP_ADDRS];
     struct ip_addr_slot slot[IP_ADDR_SLOTS];
+    struct ip6_nif nif6[LINK_NIFS + 1]; /* by interface id */
+    struct ip6_learnt learnt[IP6_LEARNT];
+    struct timer learnt_timer; /* TK_REASM, obj IP_TIMER_LEARNT: the earliest expiry */
     struct pool routes, nodes; /* struct route; nodes of the prefix trie */
     uint32_t root;             /* its root, 0: no route */
     struct ip_reasm *reasm;
@@ -107,10 +145,13 @@ void ip_init(struct ip *, struct env *, struct link *, struct neigh *, struct ar
 
 /* Adds an address with its on-link route (none for a host prefix) and takes it on the wire: see
  * neigh_addr_add for `probe`. 0, -EINVAL, -EEXIST, -ENOSPC. With an address on the loopback
- * interface all of 127/8 is local [RFC 1122 3.2.1.3 (g)]. */
+ * interface all of 127/8 is local [RFC 1122 3.2.1.3 (g)]. IPv6 needs an MTU of 1280. */
 WEIR_MUST_CHECK int ip_addr_add(struct ip *, struct nif *, const struct addr *, unsigned plen,
                                 bool probe);
 int ip_addr_del(struct ip *, struct nif *, const struct addr *); /* 0, -ENOENT */
+/* Gives the interface its link-local IPv6 address, if it has none [RFC 4291 2.1, RFC 7217 5]. 0 or
+ * as ip_addr_add. */
+WEIR_MUST_CHECK int ip6_link_local_add(struct ip *, struct nif *, bool probe);
 /* What neigh_addr_pop told. */
 void ip_addr_changed(struct ip *, const struct neigh_addr *);
 /* Bring up, take down, new MTU: after changing nif->flags or nif->mtu. */
@@ -128,15 +169,18 @@ const struct route *ip_route_iter(const struct ip *, uint32_t *after);
 
 /* What the address is to us, on this interface (NULL: on any). O(1). */
 enum ip_kind ip_addr_kind(const struct ip *, const struct nif *, const struct addr *);
+/* The interface an address of ours is on, 0: not ours. Also of a directed broadcast. */
+unsigned ip_addr_nif(const struct ip *, const struct addr *);
 /* Whether a socket may bind to it or send from it: ours and usable. */
 bool ip_is_local(const struct ip *, const struct addr *);
 
 /* ---- destinations ---- */
 
 /* Resolves dst. `src`: the source address that must be used, or NULL or any() to have one selected
- * [RFC 1122 3.3.4.3]. out->nif on entry: interface it must leave by, 0: any. 0, -ENETUNREACH,
- * -EHOSTUNREACH (unreachable route), -EINVAL (blackhole), -EADDRNOTAVAIL (src is not ours). On
- * failure out->gen is 0. O(128) at worst. */
+ * [RFC 1122 3.3.4.3, RFC 6724 5]. out->nif on entry: interface it must leave by, 0: any. 0,
+ * -ENETUNREACH, -EHOSTUNREACH (unreachable route), -EINVAL (blackhole, or a link-local address
+ * without its interface), -EADDRNOTAVAIL (src is not ours). On failure out->gen is 0. O(128) at
+ * worst. */
 WEIR_MUST_CHECK int ip_route(const struct ip *, const struct addr *dst, const struct addr *src,
                              struct dst *out);
 static inline bool ip_dst_is_valid(const struct ip *ip, const struct dst *d)
@@ -147,12 +191,29 @@ static inline bool ip_dst_is_valid(const struct ip *ip, const struct dst *d)
 /* What was sent to d goes unanswered: advice for the next hop's entry [RFC 1122 3.3.1.4]. O(1). */
 void ip_dst_doubt(struct ip *, const struct dst *d);
 
-/* ---- path MTU [RFC 1191] ---- */
+/* ---- routers ---- */
 
-/* An ICMP "fragmentation needed" that the transport believes [RFC 5927 7 is its duty]: the path to
- * dst carries only `mtu`; 0: an old router said nothing, then the next plateau below `sent`, the
- * total length of the packet it quoted [RFC 1191 7.1]. Values are bounded below by
- * conf.ip_min_pmtu. True when this lowered anything: every dst is then invalid. */
+/* The interface configures itself: a link-local address, routers asked for, addresses in the
+ * prefixes they offer [RFC 4861 6.3, RFC 4862]. 0 or as ip_addr_add. */
+WEIR_MUST_CHECK int ip6_auto_start(struct ip *, struct nif *);
+/* A router advertisement, a redirect, from `from`; parsed and checked by icmp/ (hop limit,
+ * checksum, format). DROP_NONE: taken. */
+struct wire_nd;
+enum drop ip6_router_advert(struct ip *, struct nif *, const struct addr *from,
+                            const struct wire_nd *);
+enum drop ip6_redirect(struct ip *, struct nif *, const struct addr *from, const struct wire_nd *);
+/* A neighbour says it is no router any more [RFC 4861 7.2.5]. */
+void ip6_router_gone(struct ip *, const struct nif *, const struct addr *router);
+/* A neighbour that may be a router has failed: those that did are used after all others. */
+void ip6_routers_check(struct ip *);
+
+/* ---- path MTU [RFC 1191, RFC 8201] ---- */
+
+/* An ICMP "fragmentation needed" or "packet too big" that the transport believes [RFC 5927 7 is its
+ * duty]: the path to dst carries only `mtu`; 0: an old router said nothing, then the next plateau
+ * below `sent`, the total length of the packet it quoted [RFC 1191 7.1]. Values are bounded below
+ * by conf.ip_min_pmtu; for IPv6 one below 1280 is not believed at all. True when this lowered
+ * anything: every dst is then invalid. */
 bool ip_pmtu_update(struct ip *, const struct addr *dst, uint32_t mtu, uint32_t sent);
 
 /* ---- packets ---- */
@@ -173,7 +234,11 @@ uint32_t ip_gso_max(const struct ip *, const struct dst *);
  * pkt/next.h says. NEXT_DONE: held for reassembly. NEXT_DROP: p->drop. */
 WEIR_MUST_CHECK enum next ip4_input(struct ip *, struct nif *, struct pkt *);
 
-/* Sends a packet on [RFC 1812 5.3]: NEXT_DONE, NEXT_ICMP_ERROR, NEXT_DROP. */
+/* The same for IPv6 [RFC 8200]: NEXT_ICMP6 instead of NEXT_ICMP. Extension headers are pulled with
+ * the header. flow.nif is set where an address means something on that link only. */
+WEIR_MUST_CHECK enum next ip6_input(struct ip *, struct nif *, struct pkt *);
+
+/* Sends a packet on [RFC 1812 5.3, RFC 8200 3]: NEXT_DONE, NEXT_ICMP_ERROR, NEXT_DROP. */
 WEIR_MUST_CHECK enum next ip_forward(struct ip *, struct pkt *);
 
 /* A timer of kind TK_REASM is due. Returns a packet that wants an ICMP error (time exceeded in

@@ -16,9 +16,7 @@
 #include "ip/parts.h"
 #include "wire/ipv4.h"
 
-enum { LINK_ROOM = 18 };
-
-static uint16_t next_id(struct ip *ip, const struct ip_meta *m)
+uint32_t ip_next_id(struct ip *ip, const struct ip_meta *m)
 {
     uint8_t k[33];
     memcpy(k, m->src.b, 16);
@@ -26,12 +24,11 @@ static uint16_t next_id(struct ip *ip, const struct ip_meta *m)
     k[32] = m->proto;
     uint64_t h = hash_sip13(&ip->env->key_misc, k, sizeof k);
     uint32_t *counter = &ip->id_counter[h % ID_COUNTERS];
-    return (uint16_t)((*counter)++ + (uint32_t)(h >> 32));
+    return (*counter)++ + (uint32_t)(h >> 32);
 }
 
-void ip_make_headroom(struct pkt *p)
+void ip_make_headroom(struct pkt *p, uint32_t want)
 {
-    uint32_t want = WIRE_IP4_HLEN + LINK_ROOM;
     if (p->off >= want)
         return;
     uint32_t shift = want - p->off;
@@ -42,14 +39,6 @@ void ip_make_headroom(struct pkt *p)
     p->l4 = (uint16_t)(p->l4 + shift);
     p->pay = (uint16_t)(p->pay + shift);
     p->csum_start = (uint16_t)(p->csum_start + shift);
-}
-
-/* The largest IP packet that p will be on the wire: of a super-segment, one piece. */
-static uint32_t wire_len(const struct pkt *p)
-{
-    if (WEIR_LIKELY(p->gso_size == 0))
-        return p->len;
-    return (uint32_t)(p->pay - p->off) + p->gso_size;
 }
 
 static enum drop too_big(struct ip *ip, struct nif *nif, const struct dst *d, bool df,
@@ -74,12 +63,12 @@ static uint8_t ttl_of(const struct ip *ip, const struct dst *d, const struct ip_
 static enum drop ip4_output(struct ip *ip, struct nif *nif, const struct dst *d,
                             const struct ip_meta *m, struct pkt *p)
 {
-    bool df = m->df && !d->can_frag;
+    bool df = m->df;
     struct wire_ip4 h = {.tos = m->tos,
                          .ttl = ttl_of(ip, d, m),
                          .proto = m->proto,
                          .total = (uint16_t)(p->len + WIRE_IP4_HLEN),
-                         .id = df ? m->id : next_id(ip, m),
+                         .id = df ? m->id : (uint16_t)ip_next_id(ip, m),
                          .flags = df ? (uint16_t)IP4_DF : 0,
                          .src = m->src,
                          .dst = m->dst};
@@ -88,21 +77,23 @@ static enum drop ip4_output(struct ip *ip, struct nif *nif, const struct dst *d,
     p->l3 = p->off;
     p->ecn = m->tos & ECN_MASK;
     wire_ip4_put(at, &h);
-    if (WEIR_UNLIKELY(wire_len(p) > d->mtu))
+    if (WEIR_UNLIKELY(ip_wire_len(p) > d->mtu))
         return too_big(ip, nif, d, df, p);
     return neigh_output(ip->neigh, nif, &d->nexthop, p);
 }
 
 enum drop ip_output(struct ip *ip, const struct dst *d, const struct ip_meta *m, struct pkt *p)
 {
+    if (WEIR_UNLIKELY(d->is_ip6))
+        return ip6_output(ip, d, m, p);
     env_count(ip->env, STAT_IpOutRequests);
     struct nif *nif = link_nif(ip->link, d->nif);
     if (WEIR_UNLIKELY(nif == NULL))
         return env_drop(ip->env, p, DROP_IP_NO_ROUTE);
     if (WEIR_UNLIKELY(p->len > 65535 - WIRE_IP4_HLEN))
         return env_drop(ip->env, p, DROP_TOO_BIG);
-    if (WEIR_UNLIKELY(p->off < WIRE_IP4_HLEN + LINK_ROOM))
-        ip_make_headroom(p);
+    if (WEIR_UNLIKELY(p->off < WIRE_IP4_HLEN + IP_LINK_ROOM))
+        ip_make_headroom(p, WIRE_IP4_HLEN + IP_LINK_ROOM);
     p->origin = LINK_TO_US;
     WEIR_CHECK(addr_is_ip4(&m->src) && addr_is_ip4(&m->dst));
     return ip4_output(ip, nif, d, m, p);

@@ -17,7 +17,8 @@ static enum drop out(struct net_ip_host *h, uint32_t to, uint32_t n, bool df, ui
     struct addr a = addr_ip4(to);
     struct dst d = {0};
     assert_int_equal(ip_route(&h->ip, &a, NULL, &d), 0);
-    struct ip_meta m = {.src = d.src, .dst = a, .proto = 253, .df = df, .id = id, .tos = 2};
+    struct ip_meta m = {
+        .src = d.src, .dst = a, .proto = 253, .df = df && !d.can_frag, .id = id, .tos = 2};
     return ip_output(&h->ip, &d, &m, payload(h, n));
 }
 

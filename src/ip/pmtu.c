@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What was learnt about path MTUs, per destination [RFC 1191].
+ * What was learnt about path MTUs, per destination [RFC 1191, RFC 8201].
  *
  * Decides what value is believed: never above what the path was thought to carry, never below
  * conf.ip_min_pmtu (a lower one means: fragment instead of shrinking further, because a forged
@@ -65,10 +65,13 @@ bool ip_pmtu_update(struct ip *ip, const struct addr *dst, uint32_t mtu, uint32_
     struct dst d = {0};
     if (ip_route(ip, dst, NULL, &d) < 0 || d.kind != IP_REMOTE)
         return false;
+    /* [RFC 8201 4] Below IPv6's minimum it must be discarded; every IPv6 router says. */
+    if (d.is_ip6 && mtu < WIRE_IP6_MIN_MTU)
+        return false;
     if (mtu == 0)
         mtu = plateau_below(w_u32_min(sent, d.mtu));
-    bool is_floor = mtu < ip->env->conf.ip_min_pmtu;
-    mtu = w_u32_max(mtu, ip->env->conf.ip_min_pmtu);
+    bool is_floor = !d.is_ip6 && mtu < ip->env->conf.ip_min_pmtu;
+    mtu = d.is_ip6 ? mtu : w_u32_max(mtu, ip->env->conf.ip_min_pmtu);
     /* [RFC 1191 3] MUST NOT increase its estimate in response to a message. */
     if (mtu > d.mtu || (mtu == d.mtu && !(is_floor && !d.can_frag)))
         return false;

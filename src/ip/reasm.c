@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fragments put together again [RFC 791 3.2, RFC 1122 3.3.2], on the defensive.
+ * Fragments of both families put together again [RFC 791 3.2, RFC 1122 3.3.2, RFC 8200 4.5], on the
+ * defensive.
  *
  * Decides which fragments are held, for how long, and which are refused:
  *
  *     overlap        the whole datagram is refused, what still comes of it too [RFC 5722 4, there
- *                    for IPv6]; an exact repetition of a fragment only itself
+ *                    for IPv6, here for both]; an exact repetition of a fragment only itself
  *     tiny           a first fragment without its whole transport header, and a TCP fragment at
  *                    offset 8, are refused [RFC 1858 3.2, RFC 3128 3]
  *     memory         ipfrag_high_thresh in all, by true size: the oldest datagram gives way
  *     count          n_reasm datagrams: the oldest gives way; ipfrag_max_dist a source (by hash);
  *                    REASM_FRAGS fragments a datagram
- *     time           ipfrag_time_ms from the first that came, then what there is goes, and its
- *                    sender is told if the first fragment is there [RFC 792 "Time Exceeded"]
+ *     time           ipfrag_time_ms (ip6_frag_time_ms) from the first that came, then what there is
+ *                    goes, and its sender is told if the first fragment is there [RFC 792 "Time
+ *                    Exceeded", RFC 8200 4.5]
  *
- * Called by in4.c and ip.c; calls the wheel. Owns the fragments it holds, their IP headers still in
- * front. Invariants: the list of a datagram is in order of offset and free of overlap; `mem` is the
- * sum of the true sizes of all that is held; a refused datagram holds nothing but its name.
+ * Called by in4.c, in6.c and ip.c; calls the wheel. Owns the fragments it holds, their IP headers
+ * still in front. Invariants: the list of a datagram is in order of offset and free of overlap;
+ * `mem` is the sum of the true sizes of all that is held; a refused datagram holds nothing but its
+ * name. Tiny first fragments are refused by the callers, who know the family's headers.
  */
 #include "ip/parts.h"
 #include "wire/icmp4.h"
-#include "wire/ipv4.h"
-#include "wire/tcp.h"
-#include "wire/udp.h"
+#include "wire/icmp6.h"
 
 #include "base/list.h"
 
@@ -33,8 +34,8 @@ enum {
 
 struct reasm_key {
     struct addr src, dst;
-    uint16_t id;
-    uint8_t proto, zero[5]; /* no padding: it is hashed and compared as bytes */
+    uint32_t id;
+    uint8_t proto, zero[3]; /* no padding: it is hashed and compared as bytes */
 };
 _Static_assert(sizeof(struct reasm_key) == 40, "reasm_key");
 
@@ -46,8 +47,10 @@ struct reasm_entry {
     uint16_t n;       /* fragments held */
     uint8_t ecn_seen; /* bit per codepoint */
     bool is_refused;
-    uint8_t source;    /* slot of its source's count */
-    struct pkt *first; /* by offset, linked by ->next; p->seq: offset, p->end_seq: its end */
+    uint8_t source; /* slot of its source's count */
+    struct pkt
+        *first; /* by offset, linked by ->next; p->seq: offset, p->end_seq: its end; p->l4: its
+                          bytes; p->pay, IPv6: the next-header field that says Fragment */
     struct list age;
     struct timer timer;
 };
@@ -73,6 +76,14 @@ void reasm_init(struct ip *ip, struct arena *a)
         return;
     *ip->reasm = (struct ip_reasm){.pool = pool, .bucket = bucket, .bucket_mask = buckets - 1};
     list_init(&ip->reasm->oldest);
+}
+
+static bool key_is_ip6(const struct reasm_key *k) { return !addr_is_ip4(&k->dst); }
+
+/* A counter of the family the datagram is of. */
+static void count(struct ip *ip, const struct reasm_key *k, enum env_stat ip4, enum env_stat ip6)
+{
+    env_count(ip->env, key_is_ip6(k) ? ip6 : ip4);
 }
 
 static uint32_t *bucket_of(const struct ip *ip, const struct reasm_key *k)
@@ -135,8 +146,9 @@ static bool oldest_goes(struct ip *ip, const struct reasm_entry *spare)
         l = l->next;
     if (l == &ip->reasm->oldest)
         return false;
-    env_count(ip->env, STAT_IpReasmFails);
-    entry_free(ip, WEIR_CONTAINER(l, struct reasm_entry, age), DROP_FRAG_LIMIT);
+    struct reasm_entry *e = WEIR_CONTAINER(l, struct reasm_entry, age);
+    count(ip, &e->key, STAT_IpReasmFails, STAT_Ip6ReasmFails);
+    entry_free(ip, e, DROP_FRAG_LIMIT);
     return true;
 }
 
@@ -162,25 +174,10 @@ static struct reasm_entry *entry_new(struct ip *ip, const struct reasm_key *k)
     list_push_back(&r->oldest, &e->age);
     e->timer.kind = TK_REASM;
     e->timer.obj = idx;
-    wheel_set(&ip->env->wheel, &e->timer, ip->env->now + ip->env->conf.ipfrag_time_ms * W_MS);
+    const struct weir_conf *c = &ip->env->conf;
+    uint32_t ms = key_is_ip6(k) ? c->ip6_frag_time_ms : c->ipfrag_time_ms;
+    wheel_set(&ip->env->wheel, &e->timer, ip->env->now + ms * W_MS);
     return e;
-}
-
-/* What a fragment says of itself, before any other is looked at. */
-static enum drop fragment_check(const struct wire_ip4 *h)
-{
-    uint32_t n = h->total - (uint32_t)h->hlen;
-    bool has_more = (h->flags & IP4_MF) != 0;
-    if (n == 0 || (has_more && n % 8 != 0))
-        return DROP_FRAG_BAD;
-    if (h->frag_off + n > 65535u - h->hlen)
-        return DROP_FRAG_BAD;
-    uint32_t need = h->proto == PROTO_TCP ? WIRE_TCP_HLEN : WIRE_UDP_HLEN;
-    if (h->frag_off == 0 && n < need)
-        return DROP_FRAG_TINY;
-    if (h->frag_off == 8 && h->proto == PROTO_TCP)
-        return DROP_FRAG_TINY;
-    return DROP_NONE;
 }
 
 /* Puts p in its place. DROP_NONE, or why not: then p is still the caller's. *is_fatal: the datagram
@@ -263,29 +260,53 @@ static enum drop ecn_of(const struct reasm_entry *e, uint8_t *ip)
         return DROP_NONE;
     if ((e->ecn_seen & 1u << ECN_NOT) != 0)
         return DROP_FRAG_BAD;
-    wire_ip4_set_ecn(ip, ECN_CE);
+    if (key_is_ip6(&e->key))
+        wire_ip6_set_ecn(ip, ECN_CE);
+    else
+        wire_ip4_set_ecn(ip, ECN_CE);
     return DROP_NONE;
 }
 
-/* All of it is here: p, emptied, becomes the datagram. The first fragment's header is its
- * header. */
-static enum drop rebuild(struct ip *ip, struct reasm_entry *e, struct pkt *p)
+/* The first fragment's header, made the datagram's; its length, 0: the whole would be too long. */
+static uint32_t header4(const struct reasm_entry *e, uint8_t *to)
 {
     const struct pkt *first = e->first;
-    uint32_t hlen = (uint32_t)(first->l4 - first->off);
-    if (e->total + hlen > 65535)
-        return DROP_FRAG_BAD;
     struct wire_ip4 h;
     enum drop why = wire_ip4_parse(pkt_data(first), first->len, &h);
     WEIR_ASSERT(why == DROP_NONE);
+    if (e->total + h.hlen > 65535)
+        return 0;
+    h.total = (uint16_t)(h.hlen + e->total);
+    h.flags = 0;
+    h.frag_off = 0;
+    return wire_ip4_build(to, &h, pkt_data(first) + WIRE_IP4_HLEN);
+}
+
+/* [RFC 8200 4.5] What stands before the fragment header, with the next header that one named. */
+static uint32_t header6(const struct reasm_entry *e, uint8_t *to)
+{
+    const struct pkt *first = e->first;
+    uint32_t hlen = (uint32_t)(first->l4 - first->off) - WIRE_IP6_FRAG_HLEN;
+    uint32_t plen = hlen - WIRE_IP6_HLEN + e->total;
+    if (plen > 65535)
+        return 0;
+    memcpy(to, pkt_data(first), hlen);
+    to[first->pay - first->off] = pkt_data(first)[hlen];
+    wire_ip6_set_plen(to, (uint16_t)plen);
+    return hlen;
+}
+
+/* All of it is here: p, emptied, becomes the datagram. */
+static enum drop rebuild(struct ip *ip, struct reasm_entry *e, struct pkt *p)
+{
     WEIR_ASSERT(p->len == 0);
+    uint32_t hlen = key_is_ip6(&e->key) ? header6(e, p->head) : header4(e, p->head);
+    if (hlen == 0)
+        return DROP_FRAG_BAD;
+    WEIR_ASSERT(hlen <= PKT_RX_LINEAR);
     p->off = 0;
     p->l3 = 0;
     p->csum = CSUM_NONE;
-    h.total = (uint16_t)(hlen + e->total);
-    h.flags = 0;
-    h.frag_off = 0;
-    wire_ip4_build(p->head, &h, pkt_data(first) + WIRE_IP4_HLEN);
     uint32_t lin = w_u32_min(e->total, PKT_RX_LINEAR - hlen);
     gather(e, 0, p->head + hlen, lin);
     p->lin = (uint16_t)(hlen + lin);
@@ -305,6 +326,7 @@ static struct pkt *stand_in(struct ip *ip, struct pkt *p)
     s->nif = p->nif;
     s->seq = p->seq;
     s->end_seq = p->end_seq;
+    s->pay = p->pay;
     pkt_trim(p, 0);
     return s;
 }
@@ -324,16 +346,22 @@ static enum next complete(struct ip *ip, struct reasm_entry *e, struct pkt *p)
         pkt_free(q);
     }
     e->first = NULL;
-    env_count(ip->env, why == DROP_NONE ? STAT_IpReasmOKs : STAT_IpReasmFails);
+    bool is_ip6 = key_is_ip6(&e->key);
+    if (why == DROP_NONE)
+        count(ip, &e->key, STAT_IpReasmOKs, STAT_Ip6ReasmOKs);
+    else
+        count(ip, &e->key, STAT_IpReasmFails, STAT_Ip6ReasmFails);
     entry_free(ip, e, DROP_NONE);
-    return why == DROP_NONE ? NEXT_IP4 : refuse(p, why);
+    if (why != DROP_NONE)
+        return refuse(p, why);
+    return is_ip6 ? NEXT_IP6 : NEXT_IP4;
 }
 
 /* p in its entry e. p itself is held, unless it completes the datagram. */
 static enum next fragment_take(struct ip *ip, struct reasm_entry *e, struct pkt *p,
-                               const struct wire_ip4 *h)
+                               const struct reasm_part *h)
 {
-    bool has_more = (h->flags & IP4_MF) != 0, is_fatal = false;
+    bool has_more = h->has_more, is_fatal = false;
     uint32_t total = has_more ? e->total : p->end_seq;
     bool may_complete = total != 0 && e->have + (p->end_seq - p->seq) == total;
     struct pkt *held = may_complete ? stand_in(ip, p) : p;
@@ -344,13 +372,13 @@ static enum next fragment_take(struct ip *ip, struct reasm_entry *e, struct pkt 
         if (held != p)
             pkt_free(held);
         if (is_fatal) {
-            env_count(ip->env, STAT_IpReasmFails);
+            count(ip, &e->key, STAT_IpReasmFails, STAT_Ip6ReasmFails);
             entry_empty(ip, e, why);
             e->is_refused = true;
         }
         return refuse(p, why);
     }
-    e->ecn_seen |= (uint8_t)(1u << (h->tos & ECN_MASK));
+    e->ecn_seen |= (uint8_t)(1u << h->ecn);
     held->truesize = pkt_truesize(held);
     e->mem += held->truesize;
     ip->reasm->mem += held->truesize;
@@ -360,12 +388,8 @@ static enum next fragment_take(struct ip *ip, struct reasm_entry *e, struct pkt 
     return NEXT_DONE;
 }
 
-enum next reasm_input(struct ip *ip, struct pkt *p, const struct wire_ip4 *h)
+enum next reasm_input(struct ip *ip, struct pkt *p, const struct reasm_part *h)
 {
-    env_count(ip->env, STAT_IpReasmReqds);
-    enum drop why = fragment_check(h);
-    if (why != DROP_NONE)
-        return refuse(p, why);
     struct reasm_key k = {.src = h->src, .dst = h->dst, .id = h->id, .proto = h->proto};
     struct reasm_entry *e = entry_find(ip, &k);
     if (e == NULL)
@@ -381,9 +405,10 @@ enum next reasm_input(struct ip *ip, struct pkt *p, const struct wire_ip4 *h)
             entry_free(ip, e, DROP_NONE);
         return refuse(p, DROP_FRAG_LIMIT);
     }
-    p->l4 = (uint16_t)(p->off + h->hlen);
-    p->seq = h->frag_off;
-    p->end_seq = h->frag_off + (uint32_t)(h->total - h->hlen);
+    p->l4 = (uint16_t)(p->off + h->at);
+    p->pay = (uint16_t)(p->off + h->proto_at);
+    p->seq = h->off;
+    p->end_seq = h->off + h->n;
     return fragment_take(ip, e, p, h);
 }
 
@@ -391,20 +416,21 @@ struct pkt *reasm_timer(struct ip *ip, struct timer *t)
 {
     struct reasm_entry *e = WEIR_CONTAINER(t, struct reasm_entry, timer);
     struct pkt *first = e->first;
+    bool is_ip6 = key_is_ip6(&e->key);
     if (!e->is_refused)
-        env_count(ip->env, STAT_IpReasmFails);
+        count(ip, &e->key, STAT_IpReasmFails, STAT_Ip6ReasmFails);
     if (first == NULL || first->seq != 0) {
         entry_free(ip, e, DROP_FRAG_TIMEOUT);
         return NULL;
     }
-    /* [RFC 1122 3.3.2] The sender is told, by what came first in the datagram. */
+    /* [RFC 1122 3.3.2, RFC 8200 4.5] The sender is told, by what came first in the datagram. */
     e->first = first->next;
     entry_free(ip, e, DROP_FRAG_TIMEOUT);
     ip->env->drops[DROP_FRAG_TIMEOUT]++;
     first->next = NULL;
     first->drop = DROP_FRAG_TIMEOUT;
-    first->icmp_type = ICMP4T_TIME_EXCEEDED;
-    first->icmp_code = ICMP4C_REASM;
+    first->icmp_type = is_ip6 ? ICMP6T_TIME_EXCEEDED : ICMP4T_TIME_EXCEEDED;
+    first->icmp_code = is_ip6 ? ICMP6C_REASM : ICMP4C_REASM;
     first->icmp_arg = 0;
     return first;
 }

@@ -9,7 +9,8 @@
  * prefix; everything below it is longer and begins with it; of two children one continues with a 0
  * bit, one with a 1. A node without a route only forks. A search walks down while the node's prefix
  * matches and remembers the last node that had a usable route: at most 129 nodes. IPv4 is the
- * subtree under ::ffff:0:0/96, which one compressed step reaches.
+ * subtree under ::ffff:0:0/96, which one compressed step reaches; shorter prefixes are IPv6's
+ * alone, or ::/0 would be IPv4's default route too.
  *
  * Called by out.c, forward.c, the transports (ip_route) and configuration. Owns ip->routes, nodes.
  *
@@ -280,12 +281,13 @@ static const struct route *node_usable(const struct ip *ip, const struct route_n
 const struct route *route_find(const struct ip *ip, const struct addr *a, unsigned nif)
 {
     const struct route *best = NULL;
+    unsigned shortest = addr_is_ip4(a) ? IP4_PLEN(0) : 0;
     uint32_t i = ip->root;
     for (unsigned depth = 0; depth <= 128 && i != 0; depth++) {
         const struct route_node *n = node_at(ip, i);
         if (common_bits(&n->key, a, n->plen) < n->plen)
             break;
-        const struct route *r = node_usable(ip, n, nif);
+        const struct route *r = n->plen >= shortest ? node_usable(ip, n, nif) : NULL;
         if (r != NULL)
             best = r;
         if (n->plen == 128)

@@ -10,12 +10,11 @@
  * shortage must never become a loss the connection has to repair.
  *
  * Invariants: the pieces' payloads in order are the whole's payload; each piece but the last
- * carries gso_size bytes; each carries the whole's owner. IPv4 for now: the length field is the
- * only thing that differs for IPv6.
+ * carries gso_size bytes; each carries the whole's owner. IPv6 differs in the length field only.
  */
 #include "link/queue.h"
 #include "wire/csum.h"
-#include "wire/ipv4.h"
+#include "wire/ipv6.h"
 #include "wire/tcp.h"
 
 bool gso_is_sound(const struct pkt *p)
@@ -29,7 +28,8 @@ bool gso_is_sound(const struct pkt *p)
     if (p->csum_start != p->l4 || p->csum_at != WIRE_TCP_CSUM_AT)
         return false;
     const uint8_t *ip = pkt_at(p, p->l3);
-    return ip[0] >> 4 == 4 && wire_ip4_proto(ip) == PROTO_TCP;
+    return ip[0] >> 4 == 4 ? wire_ip4_proto(ip) == PROTO_TCP
+                           : ip[0] >> 4 == 6 && ip[6] == PROTO_TCP;
 }
 
 bool link_append_part(struct pkt *to, const struct pkt *from, uint32_t at, uint32_t n)
@@ -74,7 +74,10 @@ static void piece_headers(struct pkt *piece, const struct pkt *whole, uint32_t d
     uint8_t *ip = pkt_at(piece, piece->l3), *tcp = pkt_at(piece, piece->l4);
     uint32_t l3_len = piece->len - (uint32_t)(piece->l3 - piece->off);
     uint32_t l4_len = piece->len - (uint32_t)(piece->l4 - piece->off);
-    wire_ip4_set_total_id(ip, (uint16_t)l3_len, (uint16_t)(w_be16(ip + 4) + number));
+    if (WEIR_UNLIKELY(ip[0] >> 4 == 6))
+        wire_ip6_set_plen(ip, (uint16_t)(l3_len - WIRE_IP6_HLEN));
+    else
+        wire_ip4_set_total_id(ip, (uint16_t)l3_len, (uint16_t)(w_be16(ip + 4) + number));
     wire_tcp_set_seq(tcp, wire_tcp_seq(tcp) + done);
     uint16_t flags = wire_tcp_flags(tcp);
     /* [RFC 3168 6.1.2] One CWR answers one reduction. */

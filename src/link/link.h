@@ -45,7 +45,8 @@ enum link_origin {
 /* What the device does itself; everything not named is done here in software. */
 enum nif_cap {
     NIF_CAP_TX_CSUM = 1, /* completes CSUM_TODO */
-    NIF_CAP_TSO = 2,     /* cuts TCP super-segments up to gso_max bytes (needs NIF_CAP_TX_CSUM) */
+    NIF_CAP_TSO = 2,     /* cuts TCP super-segments of both families up to gso_max bytes (needs
+                            NIF_CAP_TX_CSUM) */
 };
 
 /* The queue of one interface. `ready` leaves in order of arrival; `later` is a binary heap by

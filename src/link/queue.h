@@ -39,7 +39,7 @@ static inline struct pkt *q_pop(struct qdisc *q, w_ns now)
     return pktq_pop(&q->ready);
 }
 
-/* Whether p is a super-segment that can be cut: TCP over IPv4, checksum to do, sane offsets. */
+/* Whether p is a super-segment that can be cut: TCP, checksum to do, sane offsets. */
 bool gso_is_sound(const struct pkt *);
 /* The next piece of nif->gso, checksum still to do; NULL: no memory. After the last piece nif->gso
  * is freed and NULL. */

@@ -54,7 +54,7 @@ static void arp_reply(struct neigh *n, struct nif *nif, const struct wire_arp *r
     arp_send(n, nif, &h, req->sha);
 }
 
-static bool reply_allowed(struct neigh *n)
+bool neigh_reply_allowed(struct neigh *n)
 {
     w_ns per_token = W_S / REPLY_PER_S;
     uint64_t fresh = (n->env->now - n->reply_at) / per_token;
@@ -151,7 +151,7 @@ static enum drop arp_handle(struct neigh *n, struct nif *nif, const struct wire_
     enum neigh_addr_state state = neigh_addr_state(n, nif, &h->tpa);
     if (state != NEIGH_ADDR_OURS && state != NEIGH_ADDR_ANNOUNCING)
         return DROP_ARP_NOT_OURS;
-    if (!reply_allowed(n))
+    if (!neigh_reply_allowed(n))
         return DROP_ARP_RATE;
     if (e == NULL && !addr_is_any(&h->spa)) {
         e = neigh_new(n, nif, &h->spa, false);

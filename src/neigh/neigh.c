@@ -25,9 +25,21 @@ static void arm(struct neigh *n, struct neigh_entry *e, uint32_t ms)
     wheel_set(&n->env->wheel, &e->timer, n->env->now + ms * W_MS);
 }
 
+static uint32_t reachable_ms(const struct neigh *n, const struct neigh_entry *e)
+{
+    uint32_t told = addr_is_ip4(&e->addr) ? 0 : n->times[e->nif].reachable_ms;
+    return told != 0 ? told : n->env->conf.neigh_base_reachable_time_ms;
+}
+
+static uint32_t retrans_ms(const struct neigh *n, const struct neigh_entry *e)
+{
+    uint32_t told = addr_is_ip4(&e->addr) ? 0 : n->times[e->nif].retrans_ms;
+    return told != 0 ? told : n->env->conf.neigh_retrans_time_ms;
+}
+
 static void to_reachable(struct neigh *n, struct neigh_entry *e)
 {
-    uint32_t base = n->env->conf.neigh_base_reachable_time_ms;
+    uint32_t base = reachable_ms(n, e);
     e->state = NEIGH_REACHABLE;
     e->confirmed = n->env->now;
     arm(n, e, base / 2 + rng_below(&n->env->rng, base + 1));
@@ -42,10 +54,13 @@ static void to_stale(struct neigh *n, struct neigh_entry *e)
 static void ask(struct neigh *n, struct nif *nif, struct neigh_entry *e)
 {
     const struct addr *from = neigh_ask_from(n, nif, &e->addr);
-    if (from != NULL)
-        arp_request(n, nif, from, &e->addr, e->state == NEIGH_PROBE ? e->mac : NULL);
+    const uint8_t *to = e->state == NEIGH_PROBE ? e->mac : NULL;
+    if (from != NULL && addr_is_ip4(&e->addr))
+        arp_request(n, nif, from, &e->addr, to);
+    else if (from != NULL)
+        nd_solicit(n, nif, from, &e->addr, to);
     e->asks++;
-    arm(n, e, n->env->conf.neigh_retrans_time_ms);
+    arm(n, e, retrans_ms(n, e));
 }
 
 static enum drop send_to(struct neigh *n, struct nif *nif, const uint8_t *mac,
@@ -57,7 +72,7 @@ static enum drop send_to(struct neigh *n, struct nif *nif, const uint8_t *mac,
 void neigh_learn(struct neigh *n, struct nif *nif, struct neigh_entry *e, const uint8_t mac[6],
                  bool is_answer)
 {
-    memcpy(e->mac, mac, sizeof e->mac);
+    memmove(e->mac, mac, sizeof e->mac);
     e->updated = n->env->now;
     e->asks = 0;
     if (is_answer)
@@ -81,12 +96,21 @@ static void hold(struct neigh *n, struct neigh_entry *e, struct pkt *p)
     pktq_push(&e->held, p);
 }
 
-/* The MAC of a group [RFC 1112 6.4]: 01-00-5e and the low 23 bits. */
+/* 01-00-5e and the low 23 bits, 33-33 and the low 32. */
+void neigh_group_mac(const struct addr *group, uint8_t mac[6])
+{
+    const uint8_t *a = addr_ip4_bytes(group);
+    bool is_ip4 = addr_is_ip4(group);
+    const uint8_t mac4[WIRE_MAC] = {0x01, 0x00, 0x5e, a[1] & 0x7f, a[2], a[3]};
+    const uint8_t mac6[WIRE_MAC] = {0x33, 0x33, a[0], a[1], a[2], a[3]};
+    memcpy(mac, is_ip4 ? mac4 : mac6, WIRE_MAC);
+}
+
 static enum drop send_group(struct neigh *n, struct nif *nif, const struct addr *group,
                             struct pkt *p)
 {
-    const uint8_t *a = addr_ip4_bytes(group);
-    uint8_t mac[WIRE_MAC] = {0x01, 0x00, 0x5e, a[1] & 0x7f, a[2], a[3]};
+    uint8_t mac[WIRE_MAC];
+    neigh_group_mac(group, mac);
     bool is_broadcast = addr_is_limited_broadcast(group);
     return send_to(n, nif, is_broadcast ? mac_broadcast : mac, group, p);
 }
@@ -159,6 +183,8 @@ void neigh_doubt(struct neigh *n, const struct nif *nif, const struct addr *next
 static void give_up(struct neigh *n, struct neigh_entry *e)
 {
     e->state = NEIGH_FAILED;
+    /* [RFC 4861 6.1.2, 8.1] A router is known by its link-local address. */
+    n->has_router_failed = n->has_router_failed || addr_is_link_local6(&e->addr);
     struct pkt *p;
     while ((p = pktq_pop(&e->held)) != NULL)
         pktq_push(&n->failed, p);
@@ -167,7 +193,7 @@ static void give_up(struct neigh *n, struct neigh_entry *e)
 /* REACHABLE for its time: was it confirmed meanwhile? */
 static void reachable_due(struct neigh *n, struct neigh_entry *e)
 {
-    w_ns until = e->confirmed + n->env->conf.neigh_base_reachable_time_ms / 2 * W_MS;
+    w_ns until = e->confirmed + reachable_ms(n, e) / 2 * W_MS;
     if (until > n->env->now)
         wheel_set(&n->env->wheel, &e->timer, until);
     else
@@ -200,6 +226,19 @@ void neigh_timer(struct neigh *n, struct timer *t)
         give_up(n, e);
     else
         ask(n, nif, e);
+}
+
+bool neigh_router_failed_pop(struct neigh *n)
+{
+    bool has_failed = n->has_router_failed;
+    n->has_router_failed = false;
+    return has_failed;
+}
+
+bool neigh_has_failed(const struct neigh *n, const struct nif *nif, const struct addr *a)
+{
+    const struct neigh_entry *e = neigh_find(n, nif, a);
+    return e != NULL && e->state == NEIGH_FAILED;
 }
 
 struct pkt *neigh_failed_pop(struct neigh *n) { return pktq_pop(&n->failed); }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Neighbours: from the next hop's IP address to its MAC, by ARP [RFC 826], with reachability states
- * as Linux has them, and our own addresses defended [RFC 5227].
+ * Neighbours: from the next hop's IP address to its MAC, by ARP [RFC 826] or neighbour discovery
+ * [RFC 4861 7], with reachability states as Linux has them, and our own addresses defended
+ * [RFC 5227, RFC 4862 5.4].
  *
  *   state        what it means                        a packet for it   leaves by
  *   INCOMPLETE   asked, no answer yet                 is held           reply → REACHABLE;
@@ -36,7 +37,7 @@ enum neigh_state {
     NEIGH_PERMANENT, /* set by hand; never asked, never changed by what others say */
 };
 
-/* One of our own addresses on an Ethernet interface [RFC 5227 2]. */
+/* One of our own addresses on an Ethernet interface [RFC 5227 2, RFC 4862 5.4]. */
 enum neigh_addr_state {
     NEIGH_ADDR_NONE,
     NEIGH_ADDR_PROBING,    /* not to be used yet; asks about it go unanswered */
@@ -51,6 +52,7 @@ struct neigh_entry {
     uint8_t nif, state; /* enum neigh_state */
     uint8_t mac[6];
     uint8_t asks;     /* requests sent in INCOMPLETE or PROBE */
+    bool is_router;   /* it said so [RFC 4861 7.2.5 IsRouter] */
     w_ns confirmed;   /* last known reachable */
     w_ns used;        /* last packet sent to it, 0: never */
     w_ns updated;     /* its MAC was learned, or seen again */
@@ -64,10 +66,17 @@ struct neigh_addr {
     uint8_t nif, state; /* enum neigh_addr_state */
     uint8_t sent;       /* probes or announcements so far */
     bool is_changed;    /* its state changed since neigh_addr_pop */
+    uint8_t nonce[6];   /* of our last IPv6 probe [RFC 7527 4.1] */
     w_ns defended;      /* when we last insisted, 0: never */
     struct timer timer;
 };
 
+/* What routers advertised for the IPv6 neighbours of an interface; 0: the configuration's. */
+struct nd_times {
+    uint32_t reachable_ms, retrans_ms;
+};
+
+struct wire_nd;
 struct neigh {
     struct env *env;
     struct link *link;
@@ -77,9 +86,11 @@ struct neigh {
     uint32_t clock_hand; /* where the search for an entry to give up begins */
     struct pktq failed;  /* packets nobody could take, for neigh_failed_pop */
     struct neigh_addr addr[NEIGH_ADDRS];
-    bool has_changed; /* some addr[].is_changed */
-    w_ns reply_at;    /* token bucket of our ARP replies: when reply_tokens was true */
+    bool has_changed;       /* some addr[].is_changed */
+    bool has_router_failed; /* for neigh_router_failed_pop */
+    w_ns reply_at;          /* token bucket of our replies: when reply_tokens was true */
     uint32_t reply_tokens;
+    struct nd_times times[LINK_NIFS + 1]; /* by interface id */
 };
 
 void neigh_init(struct neigh *, struct env *, struct link *, struct arena *);
@@ -92,6 +103,27 @@ enum drop neigh_output(struct neigh *, struct nif *, const struct addr *nexthop,
 
 /* An ARP packet, p->l3 at its first byte. Consumes p (NEXT_DONE), or NEXT_DROP with p->drop. */
 WEIR_MUST_CHECK enum next arp_input(struct neigh *, struct nif *, struct pkt *);
+
+/* A neighbour solicitation or advertisement, parsed and checked by icmp/ (hop limit, checksum,
+ * format); p->flow says between whom. Consumes p as arp_input. *router_gone: the advertised
+ * neighbour says it is a router no more. */
+WEIR_MUST_CHECK enum next nd_input(struct neigh *, struct nif *, struct pkt *,
+                                   const struct wire_nd *, bool *router_gone);
+
+/* A message of neighbour discovery behind its IPv6 header, hop limit 255, at most 40 bytes of its
+ * own; the caller sends it. NULL: no memory, counted. */
+WEIR_MUST_CHECK struct pkt *nd_message(struct neigh *, const struct addr *src,
+                                       const struct addr *dst, struct wire_nd *);
+
+/* The MAC of a neighbour that a router's message told [RFC 4861 6.3.4, 8.3]: known, not
+ * confirmed. */
+void nd_learn(struct neigh *, struct nif *, const struct addr *, const uint8_t *mac,
+              bool is_router);
+
+/* Whether a neighbour that may be a router has failed to answer since this was last asked; and
+ * whether it was this one. */
+bool neigh_router_failed_pop(struct neigh *);
+bool neigh_has_failed(const struct neigh *, const struct nif *, const struct addr *);
 
 /* A timer of kind TK_NEIGH is due. */
 void neigh_timer(struct neigh *, struct timer *);
@@ -110,8 +142,8 @@ void neigh_doubt(struct neigh *, const struct nif *, const struct addr *nexthop)
 struct pkt *neigh_failed_pop(struct neigh *);
 
 /* Takes or gives up an address. With `probe` the wire is asked first whether somebody has it
- * [RFC 5227 2.1.1], otherwise it is announced and ours at once. 0, -ENOSPC, -EEXIST. On interfaces
- * without ARP it is ours without a packet. */
+ * [RFC 5227 2.1.1, RFC 4862 5.4], otherwise it is announced and ours at once. 0, -ENOSPC, -EEXIST.
+ * On interfaces without neighbours it is ours without a packet. */
 WEIR_MUST_CHECK int neigh_addr_add(struct neigh *, struct nif *, const struct addr *, bool probe);
 void neigh_addr_del(struct neigh *, struct nif *, const struct addr *);
 enum neigh_addr_state neigh_addr_state(const struct neigh *, const struct nif *,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Our own addresses on the wire: asked about before use, announced, defended [RFC 5227].
+ * Our own addresses on the wire: asked about before use, announced, defended [RFC 5227; RFC 4862
+ * 5.4, RFC 9131].
  *
  *     state        what is sent                       becomes
  *     PROBING      3 probes, 1 to 2 s apart           CONFLICT when somebody has it, or asks for it
@@ -9,13 +10,16 @@
  *     OURS         one announcement per conflict, at most each 10 s
  *     CONFLICT     nothing; it is not answered for
  *
+ * IPv6 asks ip6_dad_transmits times, a retransmission time apart, and takes the address that long
+ * after the last one [RFC 4862 5.4]; its announcements are unsolicited advertisements.
+ *
  * An address in use is not given up: of the three answers to a conflict that RFC 5227 2.4 offers
  * this is (c), defend always, rate limited, because two forged packets must not take a host off the
  * network. The conflict is counted.
  *
- * Called by ip/ when addresses come and go, by arp.c when somebody else shows up with one of them,
- * by neigh.c for timers; calls arp.c. Owns neigh->addr[]. Invariant: a timer is set in PROBING and
- * ANNOUNCING only.
+ * Called by ip/ when addresses come and go, by arp.c and nd.c when somebody else shows up with one
+ * of them, by neigh.c for timers; calls arp.c and nd.c. Owns neigh->addr[]. Invariant: a timer is
+ * set in PROBING and ANNOUNCING only.
  */
 #include "neigh/table.h"
 
@@ -54,11 +58,15 @@ enum neigh_addr_state neigh_addr_state(const struct neigh *n, const struct nif *
     return NEIGH_ADDR_NONE;
 }
 
-/* Leading bits two addresses have in common, of the last 32. */
+/* Leading bits two addresses have in common. */
 static unsigned common_bits(const struct addr *a, const struct addr *b)
 {
-    uint32_t x = addr_to_ip4(a) ^ addr_to_ip4(b);
-    return x == 0 ? 32 : (unsigned)__builtin_clz(x);
+    for (unsigned i = 0; i < 4; i++) {
+        uint32_t x = w_be32(&a->b[4 * i]) ^ w_be32(&b->b[4 * i]);
+        if (x != 0)
+            return 32 * i + (unsigned)__builtin_clz(x);
+    }
+    return 128;
 }
 
 const struct addr *neigh_ask_from(const struct neigh *n, const struct nif *nif,
@@ -68,7 +76,7 @@ const struct addr *neigh_ask_from(const struct neigh *n, const struct nif *nif,
     for (unsigned i = 0; i < NEIGH_ADDRS; i++) {
         const struct neigh_addr *o = &n->addr[i];
         bool is_usable = o->state == NEIGH_ADDR_OURS || o->state == NEIGH_ADDR_ANNOUNCING;
-        if (!is_usable || o->nif != nif->id)
+        if (!is_usable || o->nif != nif->id || addr_is_ip4(&o->addr) != addr_is_ip4(target))
             continue;
         if (best == NULL || common_bits(&o->addr, target) > common_bits(best, target))
             best = &o->addr;
@@ -81,10 +89,19 @@ static void own_arm(struct neigh *n, struct neigh_addr *o, uint32_t ms)
     wheel_set(&n->env->wheel, &o->timer, n->env->now + ms * W_MS);
 }
 
-/* [RFC 5227 2.3] An announcement is a request for our own address from our own address. */
+/* Everybody is told that the address is ours. [RFC 5227 2.3] For ARP that is a request for our own
+ * address from our own address. */
+static void insist(struct neigh *n, struct nif *nif, const struct neigh_addr *o)
+{
+    if (addr_is_ip4(&o->addr))
+        arp_request(n, nif, &o->addr, &o->addr, NULL);
+    else
+        nd_announce(n, nif, &o->addr);
+}
+
 static void announce(struct neigh *n, struct nif *nif, struct neigh_addr *o)
 {
-    arp_request(n, nif, &o->addr, &o->addr, NULL);
+    insist(n, nif, o);
     if (o->state != NEIGH_ADDR_ANNOUNCING)
         return;
     o->sent++;
@@ -109,9 +126,10 @@ int neigh_addr_add(struct neigh *n, struct nif *nif, const struct addr *a, bool 
     o->timer.obj = NEIGH_OBJ_OWN | i;
     if ((nif->flags & (NIF_L3 | NIF_NOARP)) != 0)
         return 0;
-    if (probe) {
-        /* [RFC 5227 2.1.1] A random wait first, so that hosts powered on together do not
-         * collide. */
+    bool can_probe = addr_is_ip4(a) || n->env->conf.ip6_dad_transmits != 0;
+    if (probe && can_probe) {
+        /* [RFC 5227 2.1.1, RFC 4862 5.4.2] A random wait first, so that hosts powered on together
+         * do not collide. */
         o->state = NEIGH_ADDR_PROBING;
         own_arm(n, o, rng_below(&n->env->rng, PROBE_WAIT_MS + 1));
         return 0;
@@ -130,14 +148,31 @@ void neigh_addr_del(struct neigh *n, struct nif *nif, const struct addr *a)
     *o = (struct neigh_addr){0};
 }
 
-static void probe_due(struct neigh *n, struct nif *nif, struct neigh_addr *o)
+static void probe4(struct neigh *n, struct nif *nif, struct neigh_addr *o)
 {
     const struct addr none = addr_ip4(0);
-    if (o->sent < PROBE_NUM) {
-        arp_request(n, nif, &none, &o->addr, NULL);
-        o->sent++;
-        uint32_t gap = PROBE_MIN_MS + rng_below(&n->env->rng, PROBE_MAX_MS - PROBE_MIN_MS + 1);
-        own_arm(n, o, o->sent < PROBE_NUM ? gap : ANNOUNCE_WAIT_MS);
+    arp_request(n, nif, &none, &o->addr, NULL);
+    o->sent++;
+    uint32_t gap = PROBE_MIN_MS + rng_below(&n->env->rng, PROBE_MAX_MS - PROBE_MIN_MS + 1);
+    own_arm(n, o, o->sent < PROBE_NUM ? gap : ANNOUNCE_WAIT_MS);
+}
+
+static void probe6(struct neigh *n, struct nif *nif, struct neigh_addr *o)
+{
+    uint32_t told = n->times[nif->id].retrans_ms;
+    nd_probe(n, nif, o);
+    o->sent++;
+    own_arm(n, o, told != 0 ? told : n->env->conf.neigh_retrans_time_ms);
+}
+
+static void probe_due(struct neigh *n, struct nif *nif, struct neigh_addr *o)
+{
+    bool is_ip4 = addr_is_ip4(&o->addr);
+    if (o->sent < (is_ip4 ? (uint32_t)PROBE_NUM : n->env->conf.ip6_dad_transmits)) {
+        if (is_ip4)
+            probe4(n, nif, o);
+        else
+            probe6(n, nif, o);
         return;
     }
     o->state = NEIGH_ADDR_ANNOUNCING;
@@ -163,11 +198,11 @@ void neigh_own_timer(struct neigh *n, struct timer *t)
 
 void neigh_conflict(struct neigh *n, struct nif *nif, struct neigh_addr *o)
 {
-    env_count(n->env, STAT_ArpConflicts);
+    env_count(n->env, addr_is_ip4(&o->addr) ? STAT_ArpConflicts : STAT_Ip6AddrConflicts);
     if (o->state == NEIGH_ADDR_CONFLICT)
         return;
     if (o->state == NEIGH_ADDR_PROBING) {
-        /* [RFC 5227 2.1.1] Not to be used. */
+        /* [RFC 5227 2.1.1, RFC 4862 5.4.5] Not to be used. */
         wheel_del(&n->env->wheel, &o->timer);
         o->state = NEIGH_ADDR_CONFLICT;
         o->is_changed = true;
@@ -178,7 +213,7 @@ void neigh_conflict(struct neigh *n, struct nif *nif, struct neigh_addr *o)
     if (o->defended != 0 && n->env->now - o->defended < DEFEND_INTERVAL_S * W_S)
         return;
     o->defended = w_u64_max(n->env->now, 1);
-    arp_request(n, nif, &o->addr, &o->addr, NULL);
+    insist(n, nif, o);
 }
 
 const struct neigh_addr *neigh_addr_pop(struct neigh *n)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Private to neigh/: the table's operations, and the ARP packets we send.
+ * Private to neigh/: the table's operations, and the packets we send.
  */
 #ifndef WEIR_NEIGH_TABLE_H
 #define WEIR_NEIGH_TABLE_H
@@ -47,6 +47,11 @@ void neigh_remove(struct neigh *, struct neigh_entry *, enum drop why);
 void neigh_learn(struct neigh *, struct nif *, struct neigh_entry *, const uint8_t mac[6],
                  bool is_answer);
 
+/* The link address of a group [RFC 1112 6.4, RFC 2464 7]. */
+void neigh_group_mac(const struct addr *group, uint8_t mac[6]);
+/* Whether one more answer may be sent now: ARP's and neighbour discovery's share a bucket. */
+bool neigh_reply_allowed(struct neigh *);
+
 /* ---- own.c ---- */
 struct neigh_addr *neigh_own(struct neigh *, const struct nif *, const struct addr *);
 /* Somebody at `mac` uses, or is about to use, this address of ours. */
@@ -60,5 +65,14 @@ const struct addr *neigh_ask_from(const struct neigh *, const struct nif *,
 /* Sends a request for tpa; to NULL: broadcast. spa any(): an address probe. */
 void arp_request(struct neigh *, struct nif *, const struct addr *spa, const struct addr *tpa,
                  const uint8_t *to);
+
+/* ---- nd.c ---- */
+/* Sends a solicitation for target; to NULL: to its solicited-node group. */
+void nd_solicit(struct neigh *, struct nif *, const struct addr *from, const struct addr *target,
+                const uint8_t *to);
+/* Asks whether anybody has an address we would like. */
+void nd_probe(struct neigh *, struct nif *, struct neigh_addr *);
+/* Tells all nodes that an address is ours. */
+void nd_announce(struct neigh *, struct nif *, const struct addr *own);
 
 #endif

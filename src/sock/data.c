@@ -36,8 +36,12 @@ static int64_t send_dgram(struct socks *ss, struct sock *s, const void *buf, siz
             return -EAFNOSUPPORT;
         end.addr = addr_ip4(0);
     }
+    bool is_ip4 = addr_is_ip4(&end.addr);
+    if (is_ip4 && (s->flags & SOCK_V6ONLY) != 0)
+        return -ENETUNREACH;
     if (addr_is_any(&end.addr))
-        end.addr = addr_ip4(0x7f000001);
+        end.addr = is_ip4 ? addr_ip4(0x7f000001) : (struct addr){.b = {[15] = 1}};
+    end.nif = sock_scope_nif(&end.addr, to->scope);
     return udp_send(ss->udp, sock_udp(ss, s), &end, buf, n);
 }
 
@@ -73,7 +77,7 @@ int64_t sock_recv(struct socks *ss, struct sock *s, void *buf, size_t n, unsigne
     int64_t r =
         udp_recv(ss->udp, sock_udp(ss, s), buf, n, flags & (WEIR_MSG_PEEK | WEIR_MSG_TRUNC), &uf);
     if (r >= 0 && from != NULL)
-        sock_addr_out(s, &uf.addr, uf.port, from);
+        sock_addr_out(s, &uf.addr, uf.port, uf.nif, from);
     return r;
 }
 

@@ -71,6 +71,8 @@ static const struct opt opts[] = {
     {L_IP, 15, OPT_FLAG, SOCK_FREEBIND},
     {L_IP, 24, OPT_FLAG, SOCK_BIND_LATE},
     {L_IPV6, 16, OPT_TTL, 0},
+    {L_IPV6, 23, OPT_PMTUDISC, 0},
+    {L_IPV6, 24, OPT_MTU, 0},
     {L_IPV6, 25, OPT_FLAG, SOCK_RECVERR},
     {L_IPV6, 26, OPT_FLAG, SOCK_V6ONLY},
     {L_IPV6, 67, OPT_TOS, 0},
@@ -95,9 +97,12 @@ static const struct opt *opt_find(const struct sock *s, int level, int name)
 {
     for (size_t i = 0; i < WEIR_COUNT(opts); i++) {
         const struct opt *o = &opts[i];
+        if (o->level != level || o->name != name)
+            continue;
+        /* An IPv6 socket has IPv4's options too, as in Linux; an IPv4 socket not IPv6's. */
         bool is_tcp_only = o->level == L_TCP || o->kind == OPT_TCP;
-        if (o->level == level && o->name == name)
-            return is_tcp_only && s->type != WEIR_STREAM ? NULL : o;
+        bool is_foreign = o->level == L_IPV6 && s->family != WEIR_INET6;
+        return is_foreign || (is_tcp_only && s->type != WEIR_STREAM) ? NULL : o;
     }
     return NULL;
 }
@@ -146,14 +151,25 @@ static void udp_flag_put(struct socks *ss, struct sock *s, uint32_t bit, bool is
     u->flags = is_on ? u->flags | bit : u->flags & ~bit;
 }
 
+/* Whether the socket has its local port already. */
+static bool is_named(const struct socks *ss, const struct sock *s)
+{
+    if (s->type == WEIR_DGRAM)
+        return (sock_udp(ss, s)->flags & UDP_BOUND) != 0;
+    return (s->flags & SOCK_BOUND) != 0 || tcp_state(sock_tcb(ss, s)) != TCPS_CLOSED;
+}
+
 static int flag_set(struct socks *ss, struct sock *s, int bit, bool is_on)
 {
+    /* [RFC 3493 5.3, Linux] Which families a port is taken for is decided before it is taken. */
+    if (bit == SOCK_V6ONLY && is_named(ss, s))
+        return -EINVAL;
     flag_put(&s->flags, (unsigned)bit, is_on);
     if (bit == SOCK_REUSEADDR)
         udp_flag_put(ss, s, UDP_REUSEADDR, is_on);
     if (bit != SOCK_REUSEPORT && bit != SOCK_V6ONLY)
         return 0;
-    udp_flag_put(ss, s, bit == SOCK_REUSEPORT ? UDP_REUSEPORT : 0, is_on);
+    udp_flag_put(ss, s, bit == SOCK_REUSEPORT ? UDP_REUSEPORT : UDP_IP6_ONLY, is_on);
     if (s->type != WEIR_STREAM)
         return 0;
     int name = bit == SOCK_REUSEPORT ? TOPT_REUSEPORT : TOPT_V6ONLY;

@@ -8,17 +8,19 @@
  * Owns: the chains of sockets bound by bind(), a chain per port. Sockets that connect() bound are
  * not on a chain: their connections stand in tcp's table, which tcp_port_uses() counts.
  *
- * The rules of bind are Linux's: sockets on one port conflict when their addresses overlap, unless
- * both set SO_REUSEADDR and neither listens, or both set SO_REUSEPORT. Connections that are left on
- * the port (TIME-WAIT too) conflict unless SO_REUSEADDR is set.
+ * The rules of bind are Linux's: sockets on one port conflict when their addresses overlap (::
+ * takes IPv4's ports too, but for IPV6_V6ONLY), unless both set SO_REUSEADDR and neither listens,
+ * or both set SO_REUSEPORT. Connections that are left on the port (TIME-WAIT too) conflict unless
+ * SO_REUSEADDR is set.
  */
 #include "sock/sock.h"
 
 #include <errno.h>
 
-static bool addr_overlaps(const struct addr *a, const struct addr *b)
+static bool ends_meet(const struct sock *a, const struct addr *local, const struct sock *b)
 {
-    return addr_is_any(a) || addr_is_any(b) || addr_eq(a, b);
+    return addr_ends_meet(local, (a->flags & SOCK_V6ONLY) != 0, &b->local,
+                          (b->flags & SOCK_V6ONLY) != 0);
 }
 
 static bool socks_share(const struct sock *a, const struct sock *b)
@@ -35,7 +37,7 @@ static bool port_conflicts(const struct socks *ss, const struct sock *s, const s
 {
     for (uint32_t i = ss->port_head[port]; i != 0;) {
         const struct sock *o = pool_at(&ss->pool, i);
-        if (o != s && addr_overlaps(local, &o->local) && !socks_share(s, o))
+        if (o != s && ends_meet(s, local, o) && !socks_share(s, o))
             return true;
         i = o->port_next;
     }
@@ -95,8 +97,7 @@ bool port_may_listen(const struct socks *ss, const struct sock *s)
 {
     for (uint32_t i = ss->port_head[s->lport]; i != 0;) {
         const struct sock *o = pool_at(&ss->pool, i);
-        bool is_rival = o != s && (o->flags & SOCK_LISTENING) != 0 &&
-                        addr_overlaps(&s->local, &o->local) &&
+        bool is_rival = o != s && (o->flags & SOCK_LISTENING) != 0 && ends_meet(s, &s->local, o) &&
                         (s->flags & o->flags & SOCK_REUSEPORT) == 0;
         if (is_rival)
             return false;

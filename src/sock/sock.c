@@ -69,7 +69,7 @@ int sock_open(struct socks *ss, int family, int type, weir_sock *out)
         struct tcb *t = tcp_new(ss->tcp, idx);
         s->obj = t == NULL ? 0 : tcp_index(ss->tcp, t);
     } else {
-        struct udp_sock *u = udp_open(ss->udp, idx);
+        struct udp_sock *u = udp_open(ss->udp, idx, family == WEIR_INET);
         s->obj = u == NULL ? 0 : udp_index(ss->udp, u);
     }
     if (s->obj == 0) {
@@ -106,6 +106,9 @@ int sock_bind(struct socks *ss, struct sock *s, const struct weir_addr *to)
     int r = sock_addr_check(s, &a);
     if (r < 0)
         return r;
+    /* [RFC 4007 6, Linux] A link-local address is named with its link. */
+    if (addr_is_link_local6(&a) && to->scope == 0)
+        return -EINVAL;
     if (s->type == WEIR_DGRAM)
         return udp_bind(ss->udp, sock_udp(ss, s), &a, to->port);
     bool may_be_foreign = addr_is_any(&a) || (s->flags & SOCK_FREEBIND) != 0;
@@ -130,7 +133,8 @@ static int connect_again(struct socks *ss, struct sock *s)
     return (bits & TCP_EV_CONNECTED) != 0 ? 0 : -ECONNABORTED;
 }
 
-static int connect_stream(struct socks *ss, struct sock *s, const struct addr *to, uint16_t port)
+static int connect_stream(struct socks *ss, struct sock *s, const struct addr *to, uint16_t port,
+                          uint8_t nif)
 {
     struct tcb *t = sock_tcb(ss, s);
     if ((s->flags & SOCK_CONNECTING) != 0)
@@ -140,7 +144,7 @@ static int connect_stream(struct socks *ss, struct sock *s, const struct addr *t
     if (addr_is_multicast(to) || addr_is_limited_broadcast(to))
         return -ENETUNREACH;
     bool is_bound = (s->flags & SOCK_BOUND) != 0;
-    struct dst dst = {0};
+    struct dst dst = {.nif = nif};
     int r = ip_route(ss->ip, to, is_bound ? &s->local : NULL, &dst);
     if (r < 0)
         return r;
@@ -148,6 +152,7 @@ static int connect_stream(struct socks *ss, struct sock *s, const struct addr *t
                      .remote = *to,
                      .lport = is_bound ? s->lport : 0,
                      .rport = port,
+                     .nif = nif,
                      .proto = PROTO_TCP};
     if (f.lport == 0 && port_ephemeral(ss, &f) == 0)
         return -EADDRNOTAVAIL;
@@ -172,9 +177,13 @@ int sock_connect(struct socks *ss, struct sock *s, const struct weir_addr *to)
     if (addr_is_any(&a))
         a = addr_is_ip4(&a) || s->family == WEIR_INET ? addr_ip4(0x7f000001)
                                                       : (struct addr){.b = {[15] = 1}};
-    if (s->type == WEIR_DGRAM)
-        return udp_connect(ss->udp, sock_udp(ss, s), &a, to->port);
-    return to->port == 0 ? -ECONNREFUSED : connect_stream(ss, s, &a, to->port);
+    uint8_t nif = sock_scope_nif(&a, to->scope);
+    if (s->type == WEIR_DGRAM) {
+        struct udp_sock *u = sock_udp(ss, s);
+        u->nif = nif != 0 ? nif : u->nif;
+        return udp_connect(ss->udp, u, &a, to->port);
+    }
+    return to->port == 0 ? -ECONNREFUSED : connect_stream(ss, s, &a, to->port, nif);
 }
 
 int sock_listen(struct socks *ss, struct sock *s, int backlog)
@@ -218,7 +227,7 @@ int sock_accept(struct socks *ss, struct sock *s, weir_sock *out, struct weir_ad
     child->lport = tcp_flow(t)->lport;
     tcp_set_sock(t, pool_index(&ss->pool, child));
     if (peer != NULL)
-        sock_addr_out(child, &tcp_flow(t)->remote, tcp_flow(t)->rport, peer);
+        sock_addr_out(child, &tcp_flow(t)->remote, tcp_flow(t)->rport, tcp_flow(t)->nif, peer);
     *out = sock_handle(ss, child);
     return 0;
 }
@@ -246,9 +255,12 @@ void sock_close(struct socks *ss, struct sock *s, bool is_abort)
     pool_give(&ss->pool, pool_index(&ss->pool, s));
 }
 
-void sock_addr_out(const struct sock *s, const struct addr *a, uint16_t port, struct weir_addr *out)
+void sock_addr_out(const struct sock *s, const struct addr *a, uint16_t port, unsigned nif,
+                   struct weir_addr *out)
 {
-    *out = (struct weir_addr){.port = port, .family = s->family == WEIR_INET ? 4 : 6};
+    *out = (struct weir_addr){.port = port,
+                              .family = s->family == WEIR_INET ? 4 : 6,
+                              .scope = addr_is_link_local6(a) ? nif : 0};
     memcpy(out->ip, a->b, 16);
 }
 
@@ -261,15 +273,16 @@ static int name_stream(struct socks *ss, const struct sock *s, bool is_peer, str
     if (is_peer) {
         if (!has_peer)
             return -ENOTCONN;
-        sock_addr_out(s, &f->remote, f->rport, out);
+        sock_addr_out(s, &f->remote, f->rport, f->nif, out);
         return 0;
     }
     bool is_opened = has_peer || st == TCPS_SYN_SENT;
     const struct addr any = s->family == WEIR_INET ? addr_ip4(0) : (struct addr){0};
     if (is_opened)
-        sock_addr_out(s, &f->local, f->lport, out);
+        sock_addr_out(s, &f->local, f->lport, f->nif, out);
     else
-        sock_addr_out(s, s->lport != 0 ? &s->local : &any, s->lport, out);
+        sock_addr_out(s, s->lport != 0 ? &s->local : &any, s->lport, ip_addr_nif(ss->ip, &s->local),
+                      out);
     return 0;
 }
 
@@ -281,8 +294,6 @@ int sock_name(struct socks *ss, const struct sock *s, bool is_peer, struct weir_
     if (is_peer && (u->flags & UDP_CONNECTED) == 0)
         return -ENOTCONN;
     struct addr a = is_peer ? u->flow.remote : u->flow.local;
-    if (!is_peer && s->family == WEIR_INET && addr_is_any(&a))
-        a = addr_ip4(0);
-    sock_addr_out(s, &a, is_peer ? u->flow.rport : u->flow.lport, out);
+    sock_addr_out(s, &a, is_peer ? u->flow.rport : u->flow.lport, u->nif, out);
     return 0;
 }

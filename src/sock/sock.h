@@ -91,7 +91,15 @@ int64_t sock_recv(struct socks *, struct sock *, void *, size_t, unsigned flags,
 /* The next socket with news and what is true of it; NULL: none. */
 struct sock *sock_event_pop(struct socks *, uint32_t *bits);
 uint32_t sock_poll(struct socks *, const struct sock *);
-void sock_addr_out(const struct sock *, const struct addr *, uint16_t port, struct weir_addr *);
+/* nif: the link of a link-local address. */
+void sock_addr_out(const struct sock *, const struct addr *, uint16_t port, unsigned nif,
+                   struct weir_addr *);
+/* The interface that a scope names: of a link-local address, else 0. */
+static inline uint8_t sock_scope_nif(const struct addr *a, uint32_t scope)
+{
+    bool is_link = addr_is_link_local6(a) || (addr_is_multicast(a) && !addr_is_ip4(a));
+    return is_link && scope <= LINK_NIFS ? (uint8_t)scope : 0;
+}
 
 /* ---- opt.c ---- */
 int sock_opt_set(struct socks *, struct sock *, int level, int name, const void *, size_t);

@@ -20,11 +20,14 @@ static enum next rx_step(struct weir *w, struct nif *nif, struct pkt *p, enum ne
     struct icmp_err err;
     switch (next) {
     case NEXT_IP4: return ip4_input(&w->ip, nif, p);
+    case NEXT_IP6: return ip6_input(&w->ip, nif, p);
     case NEXT_ARP: return arp_input(&w->neigh, nif, p);
     case NEXT_TCP: return tcp_input(&w->tcp, p);
     case NEXT_UDP: return udp_input(&w->udp, nif, p);
     case NEXT_ICMP:
-        next = icmp_input(&w->icmp, nif, p, &err);
+    case NEXT_ICMP6:
+        next = next == NEXT_ICMP ? icmp_input(&w->icmp, nif, p, &err)
+                                 : icmp6_input(&w->icmp, nif, p, &err);
         if (next == NEXT_TCP_ERROR)
             tcp_error(&w->tcp, &err);
         else if (next == NEXT_UDP_ERROR)
@@ -39,8 +42,6 @@ static enum next rx_step(struct weir *w, struct nif *nif, struct pkt *p, enum ne
             w->env.drops[p->drop]++;
         icmp_error(&w->icmp, p);
         return NEXT_DONE;
-    case NEXT_IP6:
-    case NEXT_ICMP6: p->drop = DROP_IP6_UNSUPPORTED; return NEXT_DROP;
     default: WEIR_NEVER_HERE("a room returned a step that is not one");
     }
 }
@@ -86,6 +87,8 @@ static void changed_addresses(struct weir *w)
     const struct neigh_addr *a;
     while ((a = neigh_addr_pop(&w->neigh)) != NULL)
         ip_addr_changed(&w->ip, a);
+    if (WEIR_UNLIKELY(neigh_router_failed_pop(&w->neigh)))
+        ip6_routers_check(&w->ip);
 }
 
 /* What left by loopback arrives again: the same packet, its headers in place. */

@@ -46,8 +46,10 @@ static int loopback_add(struct weir *w)
     if (id < 0)
         return id;
     w->lo = (uint8_t)id;
-    struct addr a = addr_ip4(0x7f000001);
-    return ip_addr_add(&w->ip, link_nif(&w->link, w->lo), &a, IP4_PLEN(8), false);
+    struct addr a4 = addr_ip4(0x7f000001), a6 = {.b = {[15] = 1}};
+    struct nif *lo = link_nif(&w->link, w->lo);
+    int r = ip_addr_add(&w->ip, lo, &a4, IP4_PLEN(8), false);
+    return r < 0 ? r : ip_addr_add(&w->ip, lo, &a6, 128, false);
 }
 
 int weir_init(void *mem, size_t n, const struct weir_conf *conf, uint64_t seed, weir_ns now,
@@ -118,7 +120,14 @@ int weir_nif_add(struct weir *w, const struct weir_nif_conf *c)
                           .gso_max = c->gso_max};
     nc.caps |= (c->flags & WEIR_NIF_TX_CSUM) != 0 ? (uint32_t)NIF_CAP_TX_CSUM : 0;
     nc.caps |= (c->flags & WEIR_NIF_TSO) != 0 ? (uint32_t)NIF_CAP_TSO : 0;
-    return link_nif_add(&w->link, &nc);
+    int id = link_nif_add(&w->link, &nc);
+    if (id < 0)
+        return id;
+    w->probes |= (uint16_t)((c->flags & WEIR_NIF_PROBE) != 0 ? 1u << id : 0);
+    if ((c->flags & WEIR_NIF_SLAAC) == 0)
+        return id;
+    int r = ip6_auto_start(&w->ip, link_nif(&w->link, (unsigned)id));
+    return r < 0 ? r : id;
 }
 
 static struct addr addr_of(const struct weir_addr *a)
@@ -134,21 +143,28 @@ int weir_addr_add(struct weir *w, unsigned nif, const struct weir_addr *wa, unsi
     struct addr a = addr_of(wa);
     if (n == NULL)
         return -ENODEV;
-    if (!addr_is_ip4(&a))
-        return -EAFNOSUPPORT;
-    return plen > 32 ? -EINVAL : ip_addr_add(&w->ip, n, &a, IP4_PLEN(plen), false);
+    bool is_ip4 = addr_is_ip4(&a);
+    if (plen > (is_ip4 ? 32 : 128))
+        return -EINVAL;
+    bool probe = (w->probes >> nif & 1) != 0;
+    int r = is_ip4 ? 0 : ip6_link_local_add(&w->ip, n, probe);
+    if (r == 0)
+        r = ip_addr_add(&w->ip, n, &a, is_ip4 ? IP4_PLEN(plen) : plen, probe);
+    return r;
 }
 
 int weir_route_add(struct weir *w, unsigned nif, const struct weir_addr *dst, unsigned plen,
                    const struct weir_addr *gw)
 {
     struct route r = {.prefix = addr_of(dst), .gw = addr_of(gw), .nif = (uint8_t)nif};
-    if (plen > 32)
-        return -EINVAL;
-    if (plen == 0)
+    /* All zero is "any" of the family it was written in. */
+    if (addr_is_any(&r.prefix) && dst->family != 6)
         r.prefix = addr_ip4(0);
-    if (!addr_is_ip4(&r.prefix))
+    bool is_ip4 = addr_is_ip4(&r.prefix);
+    if (plen > (is_ip4 ? 32 : 128))
+        return -EINVAL;
+    if (!addr_is_any(&r.gw) && addr_is_ip4(&r.gw) != is_ip4)
         return -EAFNOSUPPORT;
-    r.plen = (uint8_t)IP4_PLEN(plen);
+    r.plen = (uint8_t)(is_ip4 ? IP4_PLEN(plen) : plen);
     return ip_route_add(&w->ip, &r);
 }

@@ -28,7 +28,8 @@ struct weir {
     struct udp udp;
     struct tcp tcp;
     struct socks socks;
-    uint8_t lo; /* the loopback interface */
+    uint8_t lo;      /* the loopback interface */
+    uint16_t probes; /* interfaces whose addresses are asked about first: bit per id */
 };
 
 enum { STACK_BURST = 64, STACK_LOOP_ROUNDS = 64 };

@@ -180,7 +180,7 @@ int tcp_conn_route(struct tcp *tcp, struct tcb *t)
  * 4 MAY-1] An option counts only when both SYNs had it. */
 void tcp_conn_peer_opts(struct tcp *tcp, struct tcb *t, const struct wire_tcp *h)
 {
-    t->snd.peer_mss = (h->has & TCPH_MSS) != 0 ? h->mss : 536;
+    t->snd.peer_mss = (h->has & TCPH_MSS) != 0 ? h->mss : tcp_default_mss(&t->flow);
     if ((h->has & TCPH_TS) == 0)
         t->flags &= ~(uint32_t)TF_TS;
     if ((h->has & TCPH_SACK_OK) == 0)

@@ -125,7 +125,7 @@ enum drop tcp_syn_rec_new(struct tcp *tcp, struct tcb *lsn, const struct seg *s,
     tcp_isn(tcp, f, &r->iss, &ts_off);
     if (iss_min != 0 && seq_lt(r->iss, iss_min))
         r->iss = iss_min;
-    r->mss = (s->h.has & TCPH_MSS) != 0 ? s->h.mss : 536; /* [RFC 9293 3.7.1 MUST-15] */
+    r->mss = (s->h.has & TCPH_MSS) != 0 ? s->h.mss : tcp_default_mss(&r->flow);
     if ((s->h.has & TCPH_TS) != 0 && c->tcp_timestamps != 0) {
         r->opts |= SYN_TS;
         r->ts_recent = s->h.ts_val;

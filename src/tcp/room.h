@@ -98,6 +98,11 @@ uint32_t tcp_initial_window(const struct tcp *, uint32_t mss);
 void tcp_established(struct tcp *, struct tcb *);
 /* Route, MSS, TTL for t->flow; 0 or negative errno. */
 int tcp_conn_route(struct tcp *, struct tcb *);
+/* [RFC 9293 3.7.1 MUST-15] What a peer takes that did not say. */
+static inline uint16_t tcp_default_mss(const struct flow *f)
+{
+    return addr_is_ip4(&f->remote) ? 536 : 1220;
+}
 /* The MSS option to send on this path, with t's options [RFC 6691]. */
 uint32_t tcp_advmss(const struct tcp *, const struct tcb *, const struct dst *,
                     const struct flow *);

@@ -15,6 +15,7 @@
 #include "udp/table.h"
 #include "wire/csum.h"
 #include "wire/icmp4.h"
+#include "wire/icmp6.h"
 #include "wire/udp.h"
 
 #include <errno.h>
@@ -25,10 +26,11 @@ enum { UDP_MAX = 65535 - WIRE_IP4_HLEN - WIRE_UDP_HLEN, UDP_CSUM_AT = 6 };
 
 /* The route of a datagram into s->dst: the last one's when it goes to the same address and nothing
  * has changed since. */
-static int send_route(struct udp *u, struct udp_sock *s, const struct addr *remote)
+static int send_route(struct udp *u, struct udp_sock *s, const struct addr *remote, uint8_t nif)
 {
-    if (!ip_dst_is_valid(u->ip, &s->dst) || !addr_eq(&s->dst_of, remote)) {
-        s->dst = (struct dst){.nif = s->nif};
+    bool is_other_link = nif != 0 && s->dst.nif != nif;
+    if (!ip_dst_is_valid(u->ip, &s->dst) || !addr_eq(&s->dst_of, remote) || is_other_link) {
+        s->dst = (struct dst){.nif = nif != 0 ? nif : s->nif};
         int r = ip_route(u->ip, remote, &s->flow.local, &s->dst);
         if (r < 0)
             return r;
@@ -68,7 +70,7 @@ static struct pkt *send_build(struct udp *u, const struct udp_sock *s, const str
         .sport = f->lport, .dport = f->rport, .len = (uint16_t)(n + WIRE_UDP_HLEN)};
     p->pay = p->off;
     uint8_t *at = pkt_push(p, WIRE_UDP_HLEN);
-    if ((s->flags & UDP_NO_CHECK) == 0) {
+    if ((s->flags & UDP_NO_CHECK) == 0 || !addr_is_ip4(&f->remote)) {
         h.csum = csum_half(csum_pseudo(&f->local, &f->remote, PROTO_UDP, h.len));
         p->csum = CSUM_TODO;
         p->csum_start = p->off;
@@ -97,7 +99,7 @@ int64_t udp_send(struct udp *u, struct udp_sock *s, const struct udp_end *to, co
 {
     int r = send_check(u, s, to, n);
     if (r == 0)
-        r = send_route(u, s, to != NULL ? &to->addr : &s->flow.remote);
+        r = send_route(u, s, to != NULL ? &to->addr : &s->flow.remote, to != NULL ? to->nif : 0);
     if (r < 0)
         return r;
     struct flow f = s->flow;
@@ -114,7 +116,7 @@ int64_t udp_send(struct udp *u, struct udp_sock *s, const struct udp_end *to, co
                         .proto = PROTO_UDP,
                         .ttl = s->ttl,
                         .tos = s->tos,
-                        .df = (s->flags & UDP_PMTU_DO) != 0};
+                        .df = (s->flags & UDP_PMTU_DO) != 0 && !s->dst.can_frag};
     env_count(u->env, STAT_UdpOutDatagrams);
     s->n.tx_dgrams++;
     s->n.tx_bytes += n;
@@ -181,8 +183,13 @@ static enum drop datagram_check(struct udp *u, struct pkt *p, struct wire_udp *h
         return why;
     if (h->dport == 0)
         return DROP_UDP_PORT_ZERO;
-    if (h->csum == 0 || p->csum == CSUM_GOOD)
+    if (p->csum == CSUM_GOOD || (h->csum == 0 && addr_is_ip4(&p->flow.local)))
         return DROP_NONE;
+    /* [RFC 8200 8.1] Over IPv6 a datagram without checksum is discarded. */
+    if (h->csum == 0) {
+        env_count(u->env, STAT_UdpInCsumErrors);
+        return DROP_UDP_CSUM;
+    }
     uint32_t sum = csum_pseudo(&p->flow.remote, &p->flow.local, PROTO_UDP, h->len);
     sum = csum_pkt((enum csum_isa)u->env->csum_isa, p, 0, h->len, sum);
     if (csum_fold(sum) == 0)
@@ -191,14 +198,16 @@ static enum drop datagram_check(struct udp *u, struct pkt *p, struct wire_udp *h
     return DROP_UDP_CSUM;
 }
 
-/* [RFC 1122 4.1.3.1] Nobody has the port: the sender is told, with the packet as it came. */
+/* [RFC 1122 4.1.3.1, RFC 4443 3.1] Nobody has the port: the sender is told, with the packet as it
+ * came. */
 static enum next no_port(struct udp *u, struct pkt *p)
 {
+    bool is_ip4 = addr_is_ip4(&p->flow.local);
     env_count(u->env, STAT_UdpNoPorts);
     pkt_push(p, (uint32_t)(p->off - p->l3));
     p->drop = DROP_UDP_NO_PORT;
-    p->icmp_type = ICMP4T_DEST_UNREACH;
-    p->icmp_code = ICMP4C_PORT;
+    p->icmp_type = is_ip4 ? ICMP4T_DEST_UNREACH : ICMP6T_DEST_UNREACH;
+    p->icmp_code = is_ip4 ? ICMP4C_PORT : ICMP6C_PORT;
     p->icmp_arg = 0;
     return NEXT_ICMP_ERROR;
 }

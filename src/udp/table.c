@@ -26,9 +26,10 @@ static struct udp_sock *sock_of(struct list *l)
     return WEIR_CONTAINER(l, struct udp_sock, chain);
 }
 
-static bool addr_overlaps(const struct addr *a, const struct addr *b)
+static bool ends_meet(const struct udp_sock *a, const struct addr *local, const struct udp_sock *b)
 {
-    return addr_is_any(a) || addr_is_any(b) || addr_eq(a, b);
+    return addr_ends_meet(local, (a->flags & UDP_IP6_ONLY) != 0, &b->flow.local,
+                          (b->flags & UDP_IP6_ONLY) != 0);
 }
 
 static bool socks_share(const struct udp_sock *a, const struct udp_sock *b)
@@ -42,7 +43,7 @@ static bool port_conflicts(const struct udp *u, const struct udp_sock *s, const 
     struct list *chain = chain_of(u, port);
     for (struct list *l = chain->next; l != chain; l = l->next) {
         const struct udp_sock *o = sock_of(l);
-        bool is_rival = o != s && o->flow.lport == port && addr_overlaps(local, &o->flow.local) &&
+        bool is_rival = o != s && o->flow.lport == port && ends_meet(s, local, o) &&
                         (s->nif == 0 || o->nif == 0 || s->nif == o->nif);
         if (is_rival && !(may_share && socks_share(s, o)))
             return true;
@@ -116,11 +117,15 @@ static unsigned match(const struct udp_sock *s, const struct flow *f, unsigned n
     unsigned score = 1;
     if (s->flow.lport != f->lport || (s->nif != 0 && s->nif != nif))
         return 0;
+    bool is_ip4 = addr_is_ip4(&f->local), is_of4 = addr_is_ip4(&s->flow.local);
     if (!addr_is_any(&s->flow.local)) {
         if (!addr_eq(&s->flow.local, &f->local))
             return 0;
         score += 4;
+    } else if (is_of4 ? !is_ip4 : is_ip4 && (s->flags & UDP_IP6_ONLY) != 0) {
+        return 0;
     }
+    score += is_of4 ? 1u : 0; /* an IPv4 socket before one that takes both, as in Linux */
     if ((s->flags & UDP_CONNECTED) != 0) {
         if (s->flow.rport != f->rport || !addr_eq(&s->flow.remote, &f->remote))
             return 0;

@@ -29,7 +29,13 @@ void udp_init(struct udp *u, struct env *env, struct ip *ip, struct arena *a)
         list_init(&u->bucket[i]);
 }
 
-struct udp_sock *udp_open(struct udp *u, uint32_t sock)
+/* Every local address, in the family's words. */
+static struct addr any_of(const struct udp_sock *s)
+{
+    return (s->flags & UDP_IP4) != 0 ? addr_ip4(0) : (struct addr){.d = {0}};
+}
+
+struct udp_sock *udp_open(struct udp *u, uint32_t sock, bool is_ip4)
 {
     uint32_t idx = pool_take(&u->pool);
     if (idx == 0)
@@ -38,6 +44,8 @@ struct udp_sock *udp_open(struct udp *u, uint32_t sock)
     s->sock = sock;
     s->rx_limit = u->env->conf.rmem_default;
     s->flow.proto = PROTO_UDP;
+    s->flags = is_ip4 ? UDP_IP4 : 0;
+    s->flow.local = any_of(s);
     return s;
 }
 
@@ -85,7 +93,7 @@ void udp_disconnect(struct udp *u, struct udp_sock *s)
     s->flow.rport = 0;
     s->dst.gen = 0;
     if ((s->flags & UDP_ADDR_AUTO) != 0)
-        s->flow.local = (struct addr){0};
+        s->flow.local = any_of(s);
     if ((s->flags & UDP_PORT_AUTO) != 0)
         udp_unbind(u, s);
 }

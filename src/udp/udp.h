@@ -33,17 +33,19 @@ enum udp_sock_flag {
     UDP_NO_CHECK = 8,  /* sends without checksum, IPv4 only */
     UDP_RCV_SHUT = 16,
     UDP_SND_SHUT = 32,
-    UDP_PMTU_DO = 64, /* IP_MTU_DISCOVER = DO: set DF, EMSGSIZE when too big */
-    UDP_BOUND = 128,  /* in the table; the others below are the room's own */
-    UDP_PORT_AUTO = 256,
-    UDP_ADDR_AUTO = 512,
-    UDP_CONNECTED = 1024,
+    UDP_PMTU_DO = 64,   /* IP_MTU_DISCOVER = DO: set DF, EMSGSIZE when too big */
+    UDP_IP4 = 128,      /* of family IPv4: "any" is 0.0.0.0 */
+    UDP_IP6_ONLY = 256, /* :: takes no IPv4 */
+    UDP_BOUND = 512,    /* in the table; the others below are the room's own */
+    UDP_PORT_AUTO = 1024,
+    UDP_ADDR_AUTO = 2048,
+    UDP_CONNECTED = 4096,
 };
 
 struct udp_sock {
     struct flow flow;   /* local any(): all ours. remote meaningful when UDP_CONNECTED */
     uint32_t sock;      /* the socket layer's handle, not looked at here */
-    uint32_t flags;     /* enum udp_sock_flag; the caller may set the first seven */
+    uint32_t flags;     /* enum udp_sock_flag; the caller may set the first nine */
     struct list chain;  /* bucket of its port */
     struct list ready;  /* ready list, linked at most once */
     struct pktq rxq;    /* datagrams, p->flow and p->off at the payload */
@@ -71,8 +73,9 @@ struct udp {
 
 void udp_init(struct udp *, struct env *, struct ip *, struct arena *);
 
-/* A fresh, unbound socket; NULL: pool empty. */
-struct udp_sock *udp_open(struct udp *, uint32_t sock);
+/* A fresh, unbound socket; NULL: pool empty. is_ip4: of family IPv4, otherwise of IPv6, which takes
+ * both unless UDP_IP6_ONLY is set. */
+struct udp_sock *udp_open(struct udp *, uint32_t sock, bool is_ip4);
 /* Frees the socket and what it has queued. */
 void udp_close(struct udp *, struct udp_sock *);
 
@@ -94,6 +97,7 @@ int udp_shutdown(struct udp *, struct udp_sock *, unsigned how);
 struct udp_end {
     struct addr addr;
     uint16_t port;
+    uint8_t nif; /* the link of a link-local address, 0: the socket's */
 };
 int64_t udp_send(struct udp *, struct udp_sock *, const struct udp_end *to, const void *, size_t);
 

@@ -31,7 +31,7 @@ static struct addr at(uint32_t ip4) { return addr_ip4(ip4); }
 
 static struct udp_sock *bound(struct fix *f, uint32_t local, uint16_t port, uint32_t flags)
 {
-    struct udp_sock *s = udp_open(&f->udp, 7);
+    struct udp_sock *s = udp_open(&f->udp, 7, true);
     struct addr a = at(local);
     assert_non_null(s);
     s->flags |= flags;
@@ -206,7 +206,7 @@ static void ports_are_shared_only_by_consent(void **state)
     assert_non_null(bound(&f, 0, 55, UDP_REUSEADDR));
     assert_non_null(bound(&f, 0, 55, UDP_REUSEADDR));
     assert_null(bound(&f, 0, 55, UDP_REUSEPORT));
-    struct udp_sock *s = udp_open(&f.udp, 0);
+    struct udp_sock *s = udp_open(&f.udp, 0, true);
     assert_int_equal(udp_bind(&f.udp, s, &other, 60), -EADDRNOTAVAIL);
     assert_int_equal(udp_bind(&f.udp, s, &any, 53), -EADDRINUSE);
     assert_int_equal(udp_bind(&f.udp, s, &our, 60), 0);
@@ -238,8 +238,8 @@ static void ephemeral_ports(void **state)
     assert_true(rising < 10);
     assert_null(bound(&f, 0, 0, 0));
     assert_null(bound(&f, 0, 0, UDP_REUSEADDR));
-    struct udp_sock *s = udp_open(&f.udp, 0);
-    struct udp_end to = {at(NET_PEER), 53};
+    struct udp_sock *s = udp_open(&f.udp, 0, true);
+    struct udp_end to = {.addr = at(NET_PEER), .port = 53};
     assert_int_equal(udp_send(&f.udp, s, &to, "x", 1), -EAGAIN);
     fix_close(&f);
 }
@@ -251,8 +251,8 @@ static void send_makes_the_datagram(void **state)
     struct fix f;
     static uint8_t data[65507], out[2000];
     fix_open(&f);
-    struct udp_sock *s = udp_open(&f.udp, 0);
-    struct udp_end to = {at(NET_FAR), 53};
+    struct udp_sock *s = udp_open(&f.udp, 0, true);
+    struct udp_end to = {.addr = at(NET_FAR), .port = 53};
     s->ttl = 9;
     s->tos = 0x10;
     memset(data, 0xab, sizeof data);
@@ -298,8 +298,8 @@ static void broadcasts(void **state)
     (void)state;
     struct fix f;
     fix_open(&f);
-    struct udp_sock *s = udp_open(&f.udp, 0);
-    struct udp_end to = {at(0x0a0000ff), 53};
+    struct udp_sock *s = udp_open(&f.udp, 0, true);
+    struct udp_end to = {.addr = at(0x0a0000ff), .port = 53};
     assert_int_equal(udp_send(&f.udp, s, &to, "x", 1), -EACCES);
     assert_int_equal(udp_connect(&f.udp, s, &to.addr, 53), -EACCES);
     s->flags |= UDP_BROADCAST;
@@ -490,7 +490,7 @@ static void connect_and_disconnect(void **state)
     struct fix f;
     fix_open(&f);
     struct addr peer = at(NET_PEER), far = at(NET_FAR), any = at(0);
-    struct udp_sock *s = udp_open(&f.udp, 0);
+    struct udp_sock *s = udp_open(&f.udp, 0, true);
     assert_int_equal(udp_connect(&f.udp, s, &peer, 53), 0);
     assert_int_not_equal(s->flow.lport, 0);
     uint16_t port = s->flow.lport;
@@ -544,11 +544,11 @@ static void pools_run_empty(void **state)
     struct pkt *hoard[1024];
     unsigned k = 0, n = 0;
     fix_open(&f);
-    while (udp_open(&f.udp, n) != NULL)
+    while (udp_open(&f.udp, n, true) != NULL)
         n++;
     assert_int_equal(n, f.h.n.env.conf.n_udp);
     struct udp_sock *s = udp_at(&f.udp, 1);
-    struct udp_end to = {at(NET_PEER), 53};
+    struct udp_end to = {.addr = at(NET_PEER), .port = 53};
     while (pool_free_count(&f.h.n.env.mem.pkts) > 0)
         hoard[k++] = pkt_new(&f.h.n.env.mem);
     assert_int_equal(udp_send(&f.udp, s, &to, "x", 1), -ENOBUFS);
@@ -566,7 +566,7 @@ static void connected_route_is_renewed(void **state)
     struct fix f;
     fix_open(&f);
     struct addr peer = at(NET_PEER), our = at(NET_OUR);
-    struct udp_sock *s = udp_open(&f.udp, 0);
+    struct udp_sock *s = udp_open(&f.udp, 0, true);
     assert_int_equal(udp_connect(&f.udp, s, &peer, 53), 0);
     assert_int_equal(udp_send(&f.udp, s, NULL, "x", 1), 1);
     assert_int_equal(ip_addr_del(&f.h.ip, f.h.n.nif, &our), 0);

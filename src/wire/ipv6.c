@@ -139,6 +139,7 @@ static enum drop walk_fragment(const uint8_t *p, struct wire_ip6_chain *c)
         return DROP_IP6_EXT;
     uint16_t off = w_be16(p + c->off + 2);
     c->frag_at = c->off;
+    c->frag_nh_at = c->proto_at;
     c->frag_off = off & 0xfff8;
     c->frag_more = (off & 1) != 0;
     c->frag_id = w_be32(p + c->off + 4);

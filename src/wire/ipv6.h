@@ -52,9 +52,10 @@ struct wire_ip6_chain {
     uint8_t proto; /* upper-layer protocol; of a non-first fragment, what the first one's
                           fragmentable part starts with */
     uint8_t n_ext;
-    uint16_t proto_at; /* offset of the next-header field that says `proto` */
-    uint16_t frag_at;  /* fragment header, 0: none; the walk ends there if frag_off != 0 */
-    uint16_t frag_off; /* bytes */
+    uint16_t proto_at;   /* offset of the next-header field that says `proto` */
+    uint16_t frag_at;    /* fragment header, 0: none; the walk ends there if frag_off != 0 */
+    uint16_t frag_nh_at; /* offset of the next-header field that says Fragment */
+    uint16_t frag_off;   /* bytes */
     bool frag_more;
     bool has_hbh, has_dst;
     uint8_t bad_code;  /* on a drop that wants one: ICMPv6 Parameter Problem code, and */

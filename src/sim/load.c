@@ -43,7 +43,9 @@ int load_listen(struct load *l, struct sim_host *h)
 {
     weir_sock s;
     struct weir_addr any = ip_addr(0, LOAD_PORT);
-    int r = weir_socket(h->w, WEIR_INET, WEIR_STREAM, &s);
+    if (l->is_dual)
+        any = (struct weir_addr){.port = LOAD_PORT, .family = 6};
+    int r = weir_socket(h->w, l->is_dual ? WEIR_INET6 : WEIR_INET, WEIR_STREAM, &s);
     if (r == 0)
         r = weir_bind(h->w, s, &any);
     if (r == 0)
@@ -103,10 +105,11 @@ static bool client_open(struct load *l, struct xfer *x)
 {
     struct load_end *e = &x->end[0];
     w_ns now = l->sim->now;
-    struct weir_addr to = ip_addr(x->server_ip, LOAD_PORT);
+    struct weir_addr to =
+        x->is_ip6 ? sim_addr6(x->server_ip, LOAD_PORT) : ip_addr(x->server_ip, LOAD_PORT);
     if (e->state != SIDE_NEW || now < x->start)
         return false;
-    int r = weir_socket(e->host->w, WEIR_INET, WEIR_STREAM, &e->s);
+    int r = weir_socket(e->host->w, x->is_ip6 ? WEIR_INET6 : WEIR_INET, WEIR_STREAM, &e->s);
     if (r == 0) {
         end_options(e, now);
         r = weir_connect(e->host->w, now, e->s, &to);

@@ -44,6 +44,7 @@ struct load_end {
 struct xfer {
     unsigned id;
     uint32_t server_ip;     /* host order */
+    bool is_ip6;            /* … the same host by its IPv6 address */
     struct load_end end[2]; /* 0: client */
     w_ns start;
     w_ns done_at;
@@ -54,13 +55,14 @@ struct load {
     struct oracle *oracle;
     struct xfer xfer[LOAD_XFERS];
     unsigned n_xfer;
+    bool is_dual; /* listeners take both families */
     weir_sock listener[SIM_HOSTS];
     bool
         may_fail; /* the run draws aborts or starves hosts: errors are answers, wrong bytes never */
 };
 
 void load_init(struct load *, struct sim *, struct oracle *);
-/* A listener on LOAD_PORT of this host. 0 or -errno. */
+/* A listener on LOAD_PORT of this host, of both families if l->is_dual. 0 or -errno. */
 int load_listen(struct load *, struct sim_host *);
 /* NULL: too many. Starts at `start`. */
 struct xfer *load_add(struct load *, struct sim_host *client, struct sim_host *server,

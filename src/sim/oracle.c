@@ -35,32 +35,73 @@ void oracle_app_turn(struct oracle *o) { memset(o->arrived_at, 0, sizeof(o->arri
 static int32_t ahead(uint32_t a, uint32_t b) { return (int32_t)(a - b); }
 
 struct seg {
-    struct wire_ip4 ip;
+    struct addr src, dst;
     struct wire_tcp tcp;
     uint32_t payload, end; /* end: sequence number after it, SYN and FIN counted */
 };
 
+/* What an IP header of either family led to. */
+struct inner {
+    const uint8_t *at;
+    uint32_t len;
+    uint8_t proto; /* PROTO_NONE: a fragment, judged when it is whole */
+};
+
+static bool ip4_read(const uint8_t *ip, uint32_t n, struct seg *s, struct inner *in)
+{
+    struct wire_ip4 h;
+    if (wire_ip4_parse(ip, n, &h) != DROP_NONE || !wire_ip4_csum_ok(ip, h.hlen))
+        return false;
+    s->src = h.src;
+    s->dst = h.dst;
+    *in = (struct inner){ip + h.hlen, h.total - (uint32_t)h.hlen,
+                         wire_ip4_is_frag(&h) ? (uint8_t)PROTO_NONE : h.proto};
+    return true;
+}
+
+/* No host here has a reason for an extension header but that of a fragment. */
+static bool ip6_read(const uint8_t *ip, uint32_t n, struct seg *s, struct inner *in)
+{
+    struct wire_ip6 h;
+    if (wire_ip6_parse(ip, n, &h) != DROP_NONE || addr_is_ip4(&h.src) || addr_is_ip4(&h.dst))
+        return false;
+    s->src = h.src;
+    s->dst = h.dst;
+    *in = (struct inner){ip + WIRE_IP6_HLEN, h.plen,
+                         h.next == PROTO_FRAGMENT ? (uint8_t)PROTO_NONE : h.next};
+    return in->proto == PROTO_NONE || h.next == PROTO_TCP || h.next == PROTO_UDP ||
+           h.next == PROTO_ICMP6;
+}
+
+static bool csum_is_ok(const struct seg *s, const struct inner *in)
+{
+    uint32_t sum = csum_pseudo(&s->src, &s->dst, in->proto, in->len);
+    return csum_fold(csum_partial(CSUM_SCALAR, in->at, in->len, sum)) == 0;
+}
+
 static bool seg_read(const uint8_t *frame, uint32_t n, struct seg *s, bool *is_bad)
 {
+    struct inner in = {0};
     *is_bad = false;
-    if (n < WIRE_ETH_HLEN || w_be16(frame + 12) != 0x0800)
+    if (n < WIRE_ETH_HLEN)
         return false;
     const uint8_t *ip = frame + WIRE_ETH_HLEN;
-    uint32_t left = n - WIRE_ETH_HLEN;
-    *is_bad = wire_ip4_parse(ip, left, &s->ip) != DROP_NONE || !wire_ip4_csum_ok(ip, s->ip.hlen);
-    if (*is_bad || s->ip.proto != PROTO_TCP || wire_ip4_is_frag(&s->ip))
+    uint16_t type = w_be16(frame + 12);
+    if (type != ETYPE_IP4 && type != ETYPE_IP6)
         return false;
-    const uint8_t *tcp = ip + s->ip.hlen;
-    uint32_t len = s->ip.total - s->ip.hlen;
-    *is_bad = wire_tcp_parse(tcp, len, &s->tcp) != DROP_NONE;
+    *is_bad = type == ETYPE_IP4 ? !ip4_read(ip, n - WIRE_ETH_HLEN, s, &in)
+                                : !ip6_read(ip, n - WIRE_ETH_HLEN, s, &in);
+    if (!*is_bad && in.proto == PROTO_ICMP6)
+        *is_bad = !csum_is_ok(s, &in);
+    if (*is_bad || in.proto != PROTO_TCP)
+        return false;
+    *is_bad = wire_tcp_parse(in.at, in.len, &s->tcp) != DROP_NONE || !csum_is_ok(s, &in);
     if (*is_bad)
         return false;
-    uint32_t sum = csum_pseudo(&s->ip.src, &s->ip.dst, PROTO_TCP, len);
-    *is_bad = csum_fold(csum_partial(CSUM_SCALAR, tcp, len, sum)) != 0;
-    s->payload = len - s->tcp.hlen;
+    s->payload = in.len - s->tcp.hlen;
     s->end = s->tcp.seq + s->payload + ((s->tcp.flags & TCPF_SYN) != 0) +
              ((s->tcp.flags & TCPF_FIN) != 0);
-    return !*is_bad;
+    return true;
 }
 
 /* The flow of a segment, made if need be; *side: 0 when a sent it. NULL: the table is full. */
@@ -69,9 +110,9 @@ static struct oracle_flow *flow_of(struct oracle *o, const struct seg *s, unsign
     for (unsigned i = 0; i < o->n_flow; i++) {
         struct oracle_flow *f = &o->flow[i];
         bool is_a = f->a_port == s->tcp.sport && f->b_port == s->tcp.dport &&
-                    addr_eq(&f->a, &s->ip.src) && addr_eq(&f->b, &s->ip.dst);
+                    addr_eq(&f->a, &s->src) && addr_eq(&f->b, &s->dst);
         bool is_b = f->b_port == s->tcp.sport && f->a_port == s->tcp.dport &&
-                    addr_eq(&f->b, &s->ip.src) && addr_eq(&f->a, &s->ip.dst);
+                    addr_eq(&f->b, &s->src) && addr_eq(&f->a, &s->dst);
         *side = is_a ? 0 : 1;
         if (is_a || is_b)
             return f;
@@ -80,11 +121,8 @@ static struct oracle_flow *flow_of(struct oracle *o, const struct seg *s, unsign
     if (o->n_flow == ORACLE_FLOWS)
         return NULL;
     struct oracle_flow *f = &o->flow[o->n_flow++];
-    *f = (struct oracle_flow){.a = s->ip.src,
-                              .b = s->ip.dst,
-                              .a_port = s->tcp.sport,
-                              .b_port = s->tcp.dport,
-                              .is_used = true};
+    *f = (struct oracle_flow){
+        .a = s->src, .b = s->dst, .a_port = s->tcp.sport, .b_port = s->tcp.dport, .is_used = true};
     return f;
 }
 

@@ -97,9 +97,17 @@ struct sim_host *sim_add_host(struct sim *s, const struct weir_conf *conf)
     return h;
 }
 
-static int end_init(struct sim *s, struct sim_end *e, struct sim_host *h, uint32_t ip, uint32_t mtu)
+struct weir_addr sim_addr6(uint32_t ip, uint16_t port)
 {
-    struct weir_nif_conf nc = {.name = "eth", .mtu = mtu};
+    struct weir_addr a = {.ip = {0xfd}, .port = port, .family = 6};
+    w_put32(a.ip + 12, ip);
+    return a;
+}
+
+static int end_init(struct sim *s, struct sim_end *e, struct sim_host *h, uint32_t ip,
+                    const struct sim_join *j)
+{
+    struct weir_nif_conf nc = {.name = "eth", .mtu = j->mtu};
     struct weir_addr a = {.ip = {[10] = 0xff, [11] = 0xff}, .family = 4};
     nc.mac[0] = 2;
     nc.mac[4] = (uint8_t)s->n_link;
@@ -109,7 +117,9 @@ static int end_init(struct sim *s, struct sim_end *e, struct sim_host *h, uint32
     if (nif < 0)
         return nif;
     *e = (struct sim_end){h, (unsigned)nif};
-    return weir_addr_add(h->w, (unsigned)nif, &a, 24);
+    struct weir_addr a6 = sim_addr6(ip, 0);
+    int r = weir_addr_add(h->w, (unsigned)nif, &a, 24);
+    return r < 0 || !j->has_ip6 ? r : weir_addr_add(h->w, (unsigned)nif, &a6, 64);
 }
 
 int sim_join(struct sim *s, const struct sim_join *j)
@@ -120,9 +130,9 @@ int sim_join(struct sim *s, const struct sim_join *j)
     l->slots = calloc((size_t)2 * SIM_SLOTS, sizeof(struct emu_slot));
     if (l->slots == NULL)
         return -ENOMEM;
-    int r = end_init(s, &l->end[0], j->a, j->a_ip, j->mtu);
+    int r = end_init(s, &l->end[0], j->a, j->a_ip, j);
     if (r == 0)
-        r = end_init(s, &l->end[1], j->b, j->b_ip, j->mtu);
+        r = end_init(s, &l->end[1], j->b, j->b_ip, j);
     if (r < 0) {
         free(l->slots);
         return r;

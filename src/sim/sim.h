@@ -65,14 +65,17 @@ unsigned sim_free(struct sim *);
 /* A host with this configuration; its seed is drawn from the world's. NULL: no memory, or SIM_HOSTS
  * are there. */
 struct sim_host *sim_add_host(struct sim *, const struct weir_conf *);
-/* Joins a to b by an Ethernet link: a gets address a_ip/24, b b_ip/24 (host order IPv4). Conditions
- * a → b and b → a. 0 or -errno. */
+/* Joins a to b by an Ethernet link: a gets address a_ip/24, b b_ip/24 (host order IPv4), with
+ * has_ip6 also fd00::a_ip/64 and fd00::b_ip/64. Conditions a → b and b → a. 0 or -errno. */
 struct sim_join {
     struct sim_host *a, *b;
     uint32_t a_ip, b_ip;
     uint32_t mtu;
+    bool has_ip6;
     struct emu_conf ab, ba;
 };
+/* fd00:: with ip in its last four bytes. */
+struct weir_addr sim_addr6(uint32_t ip, uint16_t port);
 int sim_join(struct sim *, const struct sim_join *);
 
 /* The clock moves to the next thing due, at most to `until`, and what is due then is done; the

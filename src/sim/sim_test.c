@@ -31,24 +31,42 @@ static void one_seed_is_one_run(void **state)
     assert_true(a.n_frames > 0);
 }
 
-/* A frame from 10.0.0.<from> port <from> to the other of the two. */
+static bool is_ip6; /* the family of the frames below */
+
+/* An IP header in front of n bytes, from the one of the two hosts; returns its length. */
+static unsigned header(uint8_t *at, unsigned from, uint32_t n, struct addr ends[2])
+{
+    for (unsigned i = 0; i < 2; i++) {
+        unsigned host = i == 0 ? from : 3 - from;
+        ends[i] =
+            is_ip6 ? (struct addr){.b = {0xfd, [15] = (uint8_t)host}} : addr_ip4(0x0a000000 + host);
+    }
+    struct wire_ip6 h6 = {
+        .next = PROTO_TCP, .hlim = 64, .plen = (uint16_t)n, .src = ends[0], .dst = ends[1]};
+    struct wire_ip4 h4 = {.ttl = 64,
+                          .proto = PROTO_TCP,
+                          .total = (uint16_t)(WIRE_IP4_HLEN + n),
+                          .src = ends[0],
+                          .dst = ends[1]};
+    return is_ip6 ? wire_ip6_build(at, &h6) : wire_ip4_build(at, &h4, NULL);
+}
+
+/* A frame from host <from> port <from> to the other of the two. */
 static uint32_t frame(uint8_t *at, unsigned from, const struct wire_tcp *t, uint32_t payload)
 {
-    struct wire_ip4 ip = {.ttl = 64, .proto = PROTO_TCP};
+    struct addr ends[2];
     struct wire_tcp h = *t;
+    uint8_t tcp[1500] = {0};
     memset(at, 0, 2000);
-    ip.src = addr_ip4(0x0a000000 + from);
-    ip.dst = addr_ip4(0x0a000000 + 3 - from);
     h.sport = (uint16_t)from;
     h.dport = (uint16_t)(3 - from);
-    uint8_t *tcp = at + WIRE_ETH_HLEN + WIRE_IP4_HLEN;
     uint32_t len = wire_tcp_build(tcp, &h) + payload;
-    ip.total = (uint16_t)(WIRE_IP4_HLEN + len);
-    w_put16(at + 12, 0x0800);
-    (void)wire_ip4_build(at + WIRE_ETH_HLEN, &ip, NULL);
-    uint32_t sum = csum_pseudo(&ip.src, &ip.dst, PROTO_TCP, len);
+    unsigned hlen = header(at + WIRE_ETH_HLEN, from, len, ends);
+    w_put16(at + 12, is_ip6 ? ETYPE_IP6 : ETYPE_IP4);
+    uint32_t sum = csum_pseudo(&ends[0], &ends[1], PROTO_TCP, len);
     w_put16(tcp + WIRE_TCP_CSUM_AT, csum_fold(csum_partial(CSUM_SCALAR, tcp, len, sum)));
-    return WIRE_ETH_HLEN + ip.total;
+    memcpy(at + WIRE_ETH_HLEN + hlen, tcp, len);
+    return WIRE_ETH_HLEN + hlen + len;
 }
 
 static struct oracle o;
@@ -120,6 +138,30 @@ static void a_malformed_frame_is_seen(void **state)
     assert_true(oracle_is_violated(&o));
 }
 
+/* If this failed the oracles would look away from IPv6. */
+static void ipv6_is_seen_too(void **state)
+{
+    is_ip6 = true;
+    a_sender_beyond_the_window_is_seen(state);
+    a_shrinking_window_is_seen(state);
+    a_reset_for_a_reset_is_seen(state);
+    a_malformed_frame_is_seen(state);
+    is_ip6 = false;
+}
+
+/* If this failed no seed would try IPv6. */
+static void some_seeds_draw_ipv6(void **state)
+{
+    struct swarm_result r;
+    unsigned n = 0;
+    (void)state;
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        assert_int_equal(swarm_run(seed, &r, NULL), 0);
+        n += strstr(r.what, "IPv6") != NULL;
+    }
+    assert_true(n >= 2 && n <= 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +171,8 @@ int main(void)
         cmocka_unit_test(a_shrinking_window_is_seen),
         cmocka_unit_test(a_reset_for_a_reset_is_seen),
         cmocka_unit_test(a_malformed_frame_is_seen),
+        cmocka_unit_test(ipv6_is_seen_too),
+        cmocka_unit_test(some_seeds_draw_ipv6),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

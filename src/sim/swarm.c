@@ -40,6 +40,8 @@ static const char *const fault_names[F_KINDS] = {
 
 struct swarm {
     struct rng rng;
+    struct rng rng6; /* of what IPv6 adds: worlds without it are drawn as before */
+    bool has_ip6;
     unsigned faults;
     struct sim *sim;
     struct oracle oracle;
@@ -146,6 +148,7 @@ static int draw_load(struct swarm *w, struct sim_host *a, struct sim_host *b)
 {
     unsigned n = 1 + rng_below(&w->rng, 6);
     load_init(&w->load, w->sim, &w->oracle);
+    w->load.is_dual = w->has_ip6;
     w->load.may_fail = (w->faults & (F_ABORT | F_STARVE)) != 0;
     int r = load_listen(&w->load, a);
     if (r == 0)
@@ -155,6 +158,7 @@ static int draw_load(struct swarm *w, struct sim_host *a, struct sim_host *b)
         w_ns start = w->sim->now + rng_below(&w->rng, 3000) * W_MS;
         struct xfer *x =
             load_add(&w->load, is_a ? a : b, is_a ? b : a, is_a ? 0x0a000002 : 0x0a000001, start);
+        x->is_ip6 = w->has_ip6 && rng_below(&w->rng6, 4) != 0;
         draw_side(w, &x->end[0].conf);
         draw_side(w, &x->end[1].conf);
     }
@@ -183,6 +187,9 @@ static int swarm_world(struct swarm *w)
     w->calm = draw_calm(w);
     w->faults_end = w->sim->now + (1 + rng_below(&w->rng, 20)) * W_S;
     struct sim_join j = {.a_ip = 0x0a000001, .b_ip = 0x0a000002, .mtu = pick(w, mtus, 4)};
+    j.has_ip6 = w->has_ip6;
+    if (w->has_ip6)
+        j.mtu = w_u32_max(j.mtu, 1280); /* [RFC 8200 5] */
     j.ab = draw_faults(w);
     j.ba = draw_faults(w);
     j.a = sim_add_host(w->sim, &ca);
@@ -228,9 +235,11 @@ static void swarm_leftovers(struct swarm *w)
 
 static void swarm_words(const struct swarm *w, struct swarm_result *out)
 {
-    int n = snprintf(
-        out->what, sizeof(out->what), "%u transfers, %llu Mbit/s, %.2f ms, faults:", w->load.n_xfer,
-        (unsigned long long)w->calm.rate_bps / 1000000, (double)w->calm.delay_ns / 1e6);
+    int n =
+        snprintf(out->what, sizeof(out->what),
+                 "%u transfers%s, %llu Mbit/s, %.2f ms, faults:", w->load.n_xfer,
+                 w->has_ip6 ? " (IPv6 too)" : "", (unsigned long long)w->calm.rate_bps / 1000000,
+                 (double)w->calm.delay_ns / 1e6);
     for (unsigned i = 0; i < F_KINDS; i++)
         if ((w->faults & 1u << i) != 0 && n < (int)sizeof(out->what))
             n += snprintf(out->what + n, sizeof(out->what) - (size_t)n, " %s", fault_names[i]);
@@ -291,6 +300,8 @@ int swarm_run(uint64_t seed, struct swarm_result *out, FILE *trace)
         return -ENOMEM;
     w->trace = trace;
     rng_seed(&w->rng, seed);
+    rng_seed(&w->rng6, ~seed);
+    w->has_ip6 = rng_below(&w->rng6, 3) == 0;
     for (unsigned i = 0; i < F_KINDS; i++)
         w->faults |= rng_below(&w->rng, 3) == 0 ? 1u << i : 0;
     w->sim = sim_new(rng_u64(&w->rng));

@@ -30,10 +30,13 @@ struct backend_fwd {
 
 /* What the person asked for; all zero is a good default. */
 struct backend_conf {
-    struct addr addr;   /* zero: 10.0.2.15 on `user`, none on `tap` */
-    struct addr gw;     /* zero: 10.0.2.2 on `user`: the address `user` answers at as the host */
-    struct addr dns;    /* zero: the third address of the network on `user` */
-    uint8_t prefix_len; /* of addr, IPv4 counting (24); 0: 24 */
+    struct addr addr;    /* zero: 10.0.2.15 on `user`, none on `tap` */
+    struct addr gw;      /* zero: 10.0.2.2 on `user`: the address `user` answers at as the host */
+    struct addr dns;     /* zero: the third address of the network on `user` */
+    uint8_t prefix_len;  /* of addr, IPv4 counting (24); 0: 24 */
+    struct addr addr6;   /* IPv6 beside it; zero: fd00::15 on `user`, none on `tap` */
+    struct addr gw6;     /* zero: fd00::2 on `user`, at which it answers as the host's ::1 */
+    uint8_t prefix_len6; /* of addr6; 0: 64 */
     bool can_host_loopback; /* user: a connection to the gateway reaches the host's 127.0.0.1 */
     uint32_t mtu;           /* 0: 65520 on `user`, the interface's own on `tap` */
     uint64_t seed;          /* of the MAC address */
@@ -46,6 +49,8 @@ struct backend {
     /* How to address an interface on it; zero where the backend does not know. */
     struct addr addr, gw, dns;
     uint8_t prefix_len;
+    struct addr addr6, gw6;
+    uint8_t prefix_len6;
 };
 
 /* Makes the device that spec names. 0 and *out filled; or -E…, and err (BACKEND_ERR_TEXT bytes)

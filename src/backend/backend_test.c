@@ -60,6 +60,8 @@ static void mistakes_are_told(void **state)
     (void)state;
     struct backend_conf none = {0}, gw = {.gw = addr_ip4(0x0a000302)}, wide = {.prefix_len = 4};
     struct backend_conf mtu = {.mtu = 100}, same = {.addr = addr_ip4(0x0a000202)};
+    struct addr six = {.b = {0xfd, [15] = 2}}, far = {.b = {0xfe, [15] = 2}};
+    struct backend_conf same6 = {.addr6 = six}, far6 = {.gw6 = far}, wide6 = {.prefix_len6 = 48};
     refuses("usr", &none, "expected user or tap:NAME");
     refuses("", &none, "expected user or tap:NAME");
     refuses("user:x", &none, "takes no name");
@@ -67,6 +69,9 @@ static void mistakes_are_told(void **state)
     refuses("user", &same, "three different");
     refuses("user", &wide, "/4");
     refuses("user", &mtu, "MTU");
+    refuses("user", &same6, "fd00::2 and gateway fd00::2 must be two different");
+    refuses("user", &far6, "of one /64 network");
+    refuses("user", &wide6, "/64, not /48");
     refuses("tap", &none, "such as tap:tap0");
     refuses("tap:a-name-that-is-too-long", &none, "such as tap:tap0");
     refuses("tap:weir-none", &none, "ip tuntap add dev weir-none mode tap");

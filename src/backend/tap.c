@@ -386,5 +386,8 @@ int tap_open(const char *name, const struct backend_conf *conf, struct backend *
     backend_mac(name, conf->seed, t->dev.caps.mac);
     *out = (struct backend){.dev = &t->dev, .addr = conf->addr, .gw = conf->gw, .dns = conf->dns};
     out->prefix_len = conf->prefix_len != 0 ? conf->prefix_len : 24;
+    out->addr6 = conf->addr6;
+    out->gw6 = conf->gw6;
+    out->prefix_len6 = conf->prefix_len6 != 0 ? conf->prefix_len6 : 64;
     return 0;
 }

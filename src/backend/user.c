@@ -27,6 +27,8 @@
 enum {
     MTU_DEFAULT = 65520,
     MTU_MIN = 576,
+    MTU_MIN6 = 1280, /* below it there is no IPv6 */
+    PREFIX6 = 64,
     MTU_MAX = 65521, /* libslirp's */
     PREFIX_DEFAULT = 24,
     PREFIX_MIN = 8,
@@ -195,6 +197,42 @@ static int lay_out(const struct backend_conf *conf, struct backend *out, char *e
     return 0;
 }
 
+/* IPv6 beside it: libslirp's own prefix, /64, whatever the length says. An MTU that is too small
+ * for it leaves it out [RFC 8200 5]. */
+static int lay_out6(const struct backend_conf *conf, uint32_t mtu, struct backend *out, char *err)
+{
+    const struct addr guest = {.b = {0xfd, [15] = 0x15}}, gw = {.b = {0xfd, [15] = 2}};
+    char text[2][ADDR_TEXT];
+    if (mtu < MTU_MIN6)
+        return 0;
+    out->addr6 = addr_is_any(&conf->addr6) ? guest : conf->addr6;
+    out->gw6 = gw;
+    if (!addr_is_any(&conf->gw6))
+        out->gw6 = conf->gw6;
+    else
+        memcpy(out->gw6.b, out->addr6.b, 8);
+    out->prefix_len6 = PREFIX6;
+    (void)addr_format(&out->addr6, text[0]);
+    (void)addr_format(&out->gw6, text[1]);
+    bool is_inside = addr_in_prefix(&out->gw6, &out->addr6, PREFIX6);
+    if (conf->prefix_len6 != 0 && conf->prefix_len6 != PREFIX6)
+        return backend_fail(err, -EINVAL, "the user network needs an IPv6 prefix of /%d, not /%u",
+                            PREFIX6, conf->prefix_len6);
+    if (addr_is_ip4(&out->addr6) || !is_inside || addr_eq(&out->addr6, &out->gw6))
+        return backend_fail(err, -EINVAL,
+                            "IPv6 address %s and gateway %s must be two different addresses of one "
+                            "/%d network",
+                            text[0], text[1], PREFIX6);
+    return 0;
+}
+
+static struct in6_addr in6(const struct addr *a)
+{
+    struct in6_addr in;
+    memcpy(&in, a->b, sizeof in);
+    return in;
+}
+
 static struct in_addr in4(const struct addr *a)
 {
     struct in_addr in;
@@ -207,6 +245,9 @@ static Slirp *make_slirp(struct user *u, const struct backend_conf *conf, const 
     uint32_t mask = ~(uint32_t)0 << (32 - net->prefix_len);
     struct addr vnet = addr_ip4(addr_to_ip4(&net->addr) & mask);
     struct addr vmask = addr_ip4(mask);
+    struct addr prefix6 = net->addr6, dns6 = net->gw6;
+    prefix6.d[1] = 0;
+    dns6.b[15] ^= 1; /* libslirp wants one; nobody is told of it */
     SlirpConfig cfg = {
         .version = 4,
         .in_enabled = true,
@@ -215,6 +256,11 @@ static Slirp *make_slirp(struct user *u, const struct backend_conf *conf, const 
         .vhost = in4(&net->gw),
         .vnameserver = in4(&net->dns),
         .vdhcp_start = in4(&net->addr),
+        .in6_enabled = !addr_is_any(&net->addr6),
+        .vprefix_addr6 = in6(&prefix6),
+        .vprefix_len = PREFIX6,
+        .vhost6 = in6(&net->gw6),
+        .vnameserver6 = in6(&dns6),
         .if_mtu = u->dev.caps.mtu,
         .if_mru = u->dev.caps.mtu,
         .disable_host_loopback = !conf->can_host_loopback,
@@ -293,6 +339,9 @@ int user_open(const char *name, const struct backend_conf *conf, struct backend 
     if (mtu < MTU_MIN || mtu > MTU_MAX)
         return backend_fail(err, -EINVAL, "the user network's MTU goes from %d to %d, not %u",
                             MTU_MIN, MTU_MAX, mtu);
+    e = lay_out6(conf, mtu, &net, err);
+    if (e != 0)
+        return e;
     struct user *u = calloc(1, sizeof *u);
     if (u == NULL)
         return backend_fail(err, -ENOMEM, "no memory for the user network");

@@ -122,9 +122,12 @@ static void on_timer_free(void *timer, void *arg)
 
 static void on_timer_mod(void *timer, int64_t at_ms, void *arg)
 {
+    struct user_timer *t = timer;
     (void)arg;
-    if (timer != NULL)
-        ((struct user_timer *)timer)->at = (w_ns)at_ms * W_MS;
+    /* Every few seconds an advertisement that nobody here listens to: the stack has its addresses
+     * from us, and an idle network is to be asleep. */
+    if (t != NULL && t->id != SLIRP_TIMER_RA)
+        t->at = (w_ns)at_ms * W_MS;
 }
 
 static void on_notify(void *arg) { ((struct user *)arg)->is_dirty = true; }

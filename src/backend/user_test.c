@@ -205,6 +205,9 @@ static void the_gateway_answers_arp_and_ping(void **state)
     assert_int_equal(addr_to_ip4(&b.gw), GW);
     assert_int_equal(addr_to_ip4(&b.dns), GW + 1);
     assert_int_equal(b.prefix_len, 24);
+    const struct addr guest6 = {.b = {0xfd, [15] = 0x15}}, gw6 = {.b = {0xfd, [15] = 2}};
+    assert_true(addr_eq(&b.addr6, &guest6) && addr_eq(&b.gw6, &gw6));
+    assert_int_equal(b.prefix_len6, 64);
     assert_int_equal(b.dev->caps.mtu, 65520);
     for (unsigned i = 4; i < sizeof echo; i++)
         echo[i] = (uint8_t)i;

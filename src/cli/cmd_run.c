@@ -21,8 +21,10 @@ static const char help[] =
     "\n"
     "  --net user            a network of the user's own, with a router, NAT and DNS (default)\n"
     "  --net tap:NAME        the TAP interface NAME\n"
-    "  --addr ADDRESS/LEN    address of the program (user: 10.0.2.15/24)\n"
-    "  --gw ADDRESS          router (user: 10.0.2.2)\n"
+    "  --addr ADDRESS/LEN    address of the program (user: 10.0.2.15/24 and fd00::15/64);\n"
+    "                        once for IPv4, once for IPv6\n"
+    "  --gw ADDRESS          router (user: 10.0.2.2 and fd00::2); once for each too\n"
+    "  --slaac               IPv6 addresses and routes by what the network's routers say\n"
     "  -p, --publish [ADDR:]HOSTPORT:PORT[/udp]\n"
     "                        a port of the host that leads to the program; can be repeated\n"
     "  --host-loopback       127.0.0.1 and ::1 are the host's, not the program's own\n"
@@ -45,6 +47,7 @@ enum run_opt {
     OPT_NET = 256,
     OPT_ADDR,
     OPT_GW,
+    OPT_SLAAC,
     OPT_LOOPBACK,
     OPT_LINK,
     OPT_PCAP,
@@ -56,6 +59,7 @@ static const struct option options[] = {
     {"net", required_argument, NULL, OPT_NET},
     {"addr", required_argument, NULL, OPT_ADDR},
     {"gw", required_argument, NULL, OPT_GW},
+    {"slaac", no_argument, NULL, OPT_SLAAC},
     {"publish", required_argument, NULL, 'p'},
     {"host-loopback", no_argument, NULL, OPT_LOOPBACK},
     {"link", required_argument, NULL, OPT_LINK},
@@ -66,7 +70,7 @@ static const struct option options[] = {
     {NULL, 0, NULL, 0},
 };
 
-enum { PREFIX_DEFAULT = 24, PREFIX_MAX = 32, MTU_MIN = 576, MTU_MAX = 65520 };
+enum { PREFIX_MAX = 32, PREFIX_MAX6 = 128, MTU_MIN = 576, MTU_MAX = 65520 };
 
 static int bad(const char *option, const char *word, const char *what)
 {
@@ -86,18 +90,23 @@ static int parse_number(const char *text, long lo, long hi, long *out)
 static int parse_addr(struct door_conf *c, const char *text)
 {
     char ip[ADDR_TEXT];
-    long len = PREFIX_DEFAULT;
+    struct addr a;
+    long len = 0; /* the family's default */
     const char *slash = strchr(text, '/');
     size_t n = slash != NULL ? (size_t)(slash - text) : strlen(text);
     if (n >= sizeof(ip))
         return bad("--addr", text, "is no address; write one like 192.168.7.2/24");
     memcpy(ip, text, n);
     ip[n] = 0;
-    if (addr_parse(ip, &c->backend.addr) < 0)
+    if (addr_parse(ip, &a) < 0)
         return bad("--addr", text, "is no address; write one like 192.168.7.2/24");
-    if (slash != NULL && parse_number(slash + 1, 1, PREFIX_MAX, &len) < 0)
-        return bad("--addr", text, "has no length from 1 to 32 after the slash");
-    c->backend.prefix_len = (uint8_t)len;
+    bool is_ip4 = addr_is_ip4(&a);
+    if (slash != NULL && parse_number(slash + 1, 1, is_ip4 ? PREFIX_MAX : PREFIX_MAX6, &len) < 0)
+        return bad("--addr", text,
+                   is_ip4 ? "has no length from 1 to 32 after the slash"
+                          : "has no length from 1 to 128 after the slash");
+    *(is_ip4 ? &c->backend.addr : &c->backend.addr6) = a;
+    *(is_ip4 ? &c->backend.prefix_len : &c->backend.prefix_len6) = (uint8_t)len;
     return 0;
 }
 
@@ -124,16 +133,23 @@ static int parse_mtu(struct door_conf *c, const char *text)
     return 0;
 }
 
+static int parse_gw(struct door_conf *c, const char *text)
+{
+    struct addr a;
+    if (addr_parse(text, &a) < 0)
+        return bad("--gw", text, "is no address; write one like 192.168.7.1");
+    *(addr_is_ip4(&a) ? &c->backend.gw : &c->backend.gw6) = a;
+    return 0;
+}
+
 /* One option. 0, or -EINVAL after a sentence. */
 static int parse_option(struct door_conf *c, int option, const char *arg)
 {
     switch (option) {
     case OPT_NET: c->net = arg; return 0;
     case OPT_ADDR: return parse_addr(c, arg);
-    case OPT_GW:
-        if (addr_parse(arg, &c->backend.gw) < 0)
-            return bad("--gw", arg, "is no address; write one like 192.168.7.1");
-        return 0;
+    case OPT_GW: return parse_gw(c, arg);
+    case OPT_SLAAC: c->wants_slaac = true; return 0;
     case 'p': return parse_publish(c, arg);
     case OPT_LOOPBACK: c->backend.can_host_loopback = true; return 0;
     case OPT_LINK: c->link = arg; return 0;

@@ -232,6 +232,7 @@ static int start_stack(struct run *r, const struct door_conf *c, char *err)
     const struct net_face *f = net_face(r->net);
     d->addr = f->addr;
     d->gw = f->gw;
+    d->gw6 = f->gw6;
     d->dns = f->dns;
     d->prefix_len = f->prefix_len;
     d->mtu = f->mtu;

@@ -23,6 +23,7 @@ struct door_conf {
     struct backend_conf backend;
     const char *link;  /* netem's vocabulary for both directions, NULL: a perfect link */
     const char *pcap;  /* file to write, NULL: none */
+    bool wants_slaac;  /* IPv6 addresses and routes by what routers on the network say */
     bool wants_report; /* print at the end what was refused and counted */
     FILE *err;         /* sentences for the person */
 };

@@ -124,7 +124,7 @@ void name_map(struct door *d, struct plug *p, struct weir_addr *a)
     if (a->port == PORT_DNS && is_resolver(d, a))
         to = &d->dns;
     else if (d->conf->backend.can_host_loopback)
-        to = &d->gw;
+        to = !addr_is_ip4(&ip) && is_known(&d->gw6) ? &d->gw6 : &d->gw;
     if (to == NULL || !is_known(to))
         return;
     p->asked = *a;

@@ -20,7 +20,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { EMU_SLOTS = 32768, LINK_MTU = 1500 };
+enum { EMU_SLOTS = 32768, LINK_MTU = 1500, SLAAC_WAIT_S = 5 };
 
 struct net {
     struct backend backend;
@@ -94,37 +94,67 @@ static struct weir_addr face_addr(const struct addr *a)
     return w;
 }
 
-/* The interface's address and the way out. */
-static int net_address(struct net *n, struct weir *w, unsigned nif, char *err, size_t n_err)
+/* An address of one family and its way out; neither where there is none. */
+static int family_address(struct weir *w, unsigned nif, const struct weir_addr *a,
+                          uint32_t prefix_len, const struct weir_addr *gw)
+{
+    const struct weir_addr any = {.family = a->family};
+    struct addr ip, router;
+    memcpy(ip.b, a->ip, sizeof(ip.b));
+    memcpy(router.b, gw->ip, sizeof(router.b));
+    int r = addr_is_any(&ip) ? 0 : weir_addr_add(w, nif, a, prefix_len);
+    return r < 0 || addr_is_any(&router) ? r : weir_route_add(w, nif, &any, 0, gw);
+}
+
+/* A program that starts at once should find the network as it will be: a while for routers to
+ * answer and for addresses to be nobody else's. */
+static void net_settle(struct loop *l)
+{
+    w_ns until = loop_clock() + SLAAC_WAIT_S * W_S;
+    const struct ip *ip = &loop_weir(l)->ip;
+    for (bool has_one = false; !has_one && loop_clock() < until;) {
+        loop_once(l, until);
+        for (unsigned i = 0; i < IP_ADDRS; i++) {
+            const struct ip_addr *a = ip_addr_at(ip, i);
+            has_one |= a != NULL && !addr_is_ip4(&a->addr) && !addr_is_link_local6(&a->addr) &&
+                       !addr_is_loopback(&a->addr) && (a->flags & IP_ADDR_UNUSABLE) == 0;
+        }
+    }
+}
+
+/* The interface's addresses and the ways out. */
+static int net_address(struct net *n, struct loop *l, unsigned nif, bool slaac, char *err,
+                       size_t n_err)
 {
     const struct net_face *f = &n->face;
-    const struct weir_addr any = {
-        .family = f->addr.family,
-        .ip = {[10] = f->addr.family == 4 ? 0xff : 0, [11] = f->addr.family == 4 ? 0xff : 0}};
-    if (addr_is_any(&n->backend.addr)) {
+    struct weir *w = loop_weir(l);
+    if (addr_is_any(&n->backend.addr) && addr_is_any(&n->backend.addr6) && !slaac) {
         snprintf(err, n_err, "this network tells no address; give one with --addr ADDRESS/LENGTH");
         return -EINVAL;
     }
-    int r = weir_addr_add(w, nif, &f->addr, f->prefix_len);
-    if (r == 0 && !addr_is_any(&n->backend.gw))
-        r = weir_route_add(w, nif, &any, 0, &f->gw);
+    int r = family_address(w, nif, &f->addr, f->prefix_len, &f->gw);
+    if (r == 0)
+        r = family_address(w, nif, &f->addr6, f->prefix_len6, &f->gw6);
+    if (r == 0 && slaac)
+        net_settle(l);
     if (r < 0)
         snprintf(err, n_err, "the stack does not take this address or gateway: %s", strerror(-r));
     return r;
 }
 
-static int net_attach(struct net *n, struct loop *l, struct netdev *dev, char *err, size_t n_err)
+static int net_attach(struct net *n, struct loop *l, struct netdev *dev, bool slaac, char *err,
+                      size_t n_err)
 {
     int r = netdev_open(dev, stack_mem(loop_weir(l)));
     if (r == 0)
-        r = loop_add_dev(l, dev, &dev->caps, "net0");
+        r = loop_add_dev(l, dev, &dev->caps, "net0", slaac ? (uint32_t)WEIR_NIF_SLAAC : 0);
     if (r < 0) {
         snprintf(err, n_err, "the network device does not start: %s", strerror(-r));
         netdev_close(dev);
         return r;
     }
     n->face.mtu = dev->caps.mtu;
-    return net_address(n, loop_weir(l), (unsigned)r, err, n_err);
+    return net_address(n, l, (unsigned)r, slaac, err, n_err);
 }
 
 struct net *net_open(struct loop *l, const struct door_conf *c, char *err, size_t n_err)
@@ -146,12 +176,15 @@ struct net *net_open(struct loop *l, const struct door_conf *c, char *err, size_
     n->face.gw = face_addr(&n->backend.gw);
     n->face.dns = face_addr(&n->backend.dns);
     n->face.prefix_len = n->backend.prefix_len;
+    n->face.addr6 = face_addr(&n->backend.addr6);
+    n->face.gw6 = face_addr(&n->backend.gw6);
+    n->face.prefix_len6 = n->backend.prefix_len6;
     struct netdev *dev = n->backend.dev;
     if (net_wrap(n, c, loop_now(l), &dev, why) < 0) {
         netdev_close(dev);
         goto refused;
     }
-    if (net_attach(n, l, dev, err, n_err) == 0)
+    if (net_attach(n, l, dev, c->wants_slaac, err, n_err) == 0)
         return n;
     net_free(n);
     return NULL;

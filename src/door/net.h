@@ -21,8 +21,8 @@ void net_flush(struct net *);
 void net_free(struct net *);
 
 struct net_face { /* how the program sees it; addresses all zero: none */
-    struct weir_addr addr, gw, dns;
-    uint32_t prefix_len, mtu;
+    struct weir_addr addr, gw, dns, addr6, gw6;
+    uint32_t prefix_len, prefix_len6, mtu;
 };
 const struct net_face *net_face(const struct net *);
 

@@ -130,7 +130,7 @@ struct door {
     struct memo memo[MEMO_SLOTS];
     struct refusal *refusals;
     uint64_t n_asks, n_continued, n_resets_untold, n_dgrams_lost;
-    struct weir_addr addr, gw, dns; /* of the network; zero: none */
+    struct weir_addr addr, gw, gw6, dns; /* of the network; zero: none */
     uint32_t prefix_len, mtu;
     struct weir_addr resolver[3];
     unsigned n_resolvers;

@@ -165,15 +165,17 @@ unsigned loop_free(struct loop *l)
 }
 
 int loop_add_dev(struct loop *l, struct netdev *dev, const struct netdev_caps *caps,
-                 const char *name)
+                 const char *name, uint32_t nif_flags)
 {
-    struct weir_nif_conf nc = {.name = name, .mtu = caps->mtu, .gso_max = caps->gso_max};
+    struct weir_nif_conf nc = {
+        .name = name, .mtu = caps->mtu, .gso_max = caps->gso_max, .flags = nif_flags};
     if (l->n_dev == LOOP_DEVS)
         return -ENOSPC;
     memcpy(nc.mac, caps->mac, sizeof(nc.mac));
     nc.flags |= (caps->flags & NETDEV_L3) != 0 ? (uint32_t)WEIR_NIF_L3 : 0;
     nc.flags |= (caps->flags & NETDEV_TX_CSUM) != 0 ? (uint32_t)WEIR_NIF_TX_CSUM : 0;
-    nc.flags |= (caps->flags & NETDEV_TSO4) != 0 ? (uint32_t)WEIR_NIF_TSO : 0;
+    const uint32_t tso = NETDEV_TSO4 | NETDEV_TSO6;
+    nc.flags |= (caps->flags & tso) == tso ? (uint32_t)WEIR_NIF_TSO : 0;
     int nif = weir_nif_add(l->w, &nc);
     if (nif < 0)
         return nif;

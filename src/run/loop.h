@@ -26,8 +26,10 @@ struct loop *loop_new(const struct weir_conf *, char *err, size_t n_err);
 unsigned loop_free(struct loop *);
 struct weir *loop_weir(struct loop *);
 
-/* Attaches an opened device as an interface; the loop owns it from here. Its number, or -errno. */
-int loop_add_dev(struct loop *, struct netdev *, const struct netdev_caps *, const char *name);
+/* Attaches an opened device as an interface; the loop owns it from here. nif_flags: enum
+ * weir_nif_flag beside what the device can do. Its number, or -errno. */
+int loop_add_dev(struct loop *, struct netdev *, const struct netdev_caps *, const char *name,
+                 uint32_t nif_flags);
 
 /* Calls fn when fd is ready, level-triggered (or EPOLLET in events). 0 or -errno. */
 int loop_add_fd(struct loop *, int fd, uint32_t events, loop_fn fn, void *arg);

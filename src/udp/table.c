@@ -117,15 +117,16 @@ static unsigned match(const struct udp_sock *s, const struct flow *f, unsigned n
     unsigned score = 1;
     if (s->flow.lport != f->lport || (s->nif != 0 && s->nif != nif))
         return 0;
-    bool is_ip4 = addr_is_ip4(&f->local), is_of4 = addr_is_ip4(&s->flow.local);
     if (!addr_is_any(&s->flow.local)) {
         if (!addr_eq(&s->flow.local, &f->local))
             return 0;
         score += 4;
-    } else if (is_of4 ? !is_ip4 : is_ip4 && (s->flags & UDP_IP6_ONLY) != 0) {
-        return 0;
+    } else {
+        bool is_ip4 = addr_is_ip4(&f->local), is_of4 = addr_is_ip4(&s->flow.local);
+        if (is_of4 ? !is_ip4 : is_ip4 && (s->flags & UDP_IP6_ONLY) != 0)
+            return 0;
+        score += is_of4 ? 1u : 0; /* an IPv4 socket before one that takes both, as in Linux */
     }
-    score += is_of4 ? 1u : 0; /* an IPv4 socket before one that takes both, as in Linux */
     if ((s->flags & UDP_CONNECTED) != 0) {
         if (s->flow.rport != f->rport || !addr_eq(&s->flow.remote, &f->remote))
             return 0;

@@ -5,6 +5,7 @@
 #include "weir_pair.h"
 
 #include "stack/stack.h"
+#include "wire/csum.h"
 
 /* The link-local address that a side gave itself. */
 static bool pair_link_local(const struct weir_pair *p, unsigned side, uint8_t *ip)
@@ -275,6 +276,41 @@ static void large_datagrams_go_in_fragments(void **state)
     pair_end(&p);
 }
 
+/* If this failed a datagram over IPv6 without checksum, which nothing else protects, would be
+ * believed [RFC 8200 8.1]. */
+static void a_datagram_without_checksum_is_refused(void **state)
+{
+    struct weir_pair p;
+    weir_sock s;
+    struct weir_addr at = pair_at6(0, 53), us = pair_at6(1, 0), them = pair_at6(2, 0);
+    char c;
+    uint8_t f[14 + 40 + 9] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x86, 0xdd, 0x60};
+    (void)state;
+    open_pair(&p);
+    assert_int_equal(weir_socket(p.w[0], WEIR_INET6, WEIR_DGRAM, &s), 0);
+    assert_int_equal(weir_bind(p.w[0], s, &at), 0);
+    f[14 + 5] = 9;
+    f[14 + 6] = 17;
+    f[14 + 7] = 64;
+    memcpy(f + 14 + 8, them.ip, 16);
+    memcpy(f + 14 + 24, us.ip, 16);
+    f[54 + 1] = f[54 + 3] = 53;
+    f[54 + 5] = 9;
+    for (unsigned i = 0; i < 2; i++) {
+        struct addr from, to;
+        memcpy(from.b, them.ip, 16);
+        memcpy(to.b, us.ip, 16);
+        if (i == 1)
+            w_put16(f + 60, csum_fold(csum_partial(CSUM_SCALAR, f + 54, 9,
+                                                   csum_pseudo(&from, &to, 17, 9))));
+        struct pkt *q = weir_pkt(p.w[0], f, sizeof(f));
+        weir_rx(p.w[0], p.now, p.nif[0], &q, 1);
+        assert_int_equal(weir_recvfrom(p.w[0], p.now, s, &c, 1, 0, NULL), i == 0 ? -EAGAIN : 1);
+    }
+    assert_int_equal(weir_counter_named(p.w[0], "UDP_CSUM"), 1);
+    pair_end(&p);
+}
+
 /* If this failed a refused port, or a host that is not there, would look like a slow one. */
 static void errors_reach_the_caller(void **state)
 {
@@ -310,6 +346,7 @@ int main(void)
         cmocka_unit_test(datagrams_find_their_family),
         cmocka_unit_test(link_local_addresses_have_a_link),
         cmocka_unit_test(large_datagrams_go_in_fragments),
+        cmocka_unit_test(a_datagram_without_checksum_is_refused),
         cmocka_unit_test(errors_reach_the_caller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -209,6 +209,7 @@ static void ip6_chain(void **state)
     assert_int_equal(c.rh_at, 48);
     assert_int_equal(c.rh_type, 4);
     assert_int_equal(c.frag_at, 72);
+    assert_int_equal(c.frag_nh_at, 56); /* the destination options name it */
     assert_int_equal(c.frag_off, 0);
     assert_int_equal(c.frag_id, 9);
 

@@ -184,7 +184,8 @@ static void give_up(struct neigh *n, struct neigh_entry *e)
 {
     e->state = NEIGH_FAILED;
     /* [RFC 4861 6.1.2, 8.1] A router is known by its link-local address. */
-    n->has_router_failed = n->has_router_failed || addr_is_link_local6(&e->addr);
+    if (addr_is_link_local6(&e->addr))
+        n->has_router_failed = n->has_changed = true;
     struct pkt *p;
     while ((p = pktq_pop(&e->held)) != NULL)
         pktq_push(&n->failed, p);

@@ -86,7 +86,7 @@ struct neigh {
     uint32_t clock_hand; /* where the search for an entry to give up begins */
     struct pktq failed;  /* packets nobody could take, for neigh_failed_pop */
     struct neigh_addr addr[NEIGH_ADDRS];
-    bool has_changed;       /* some addr[].is_changed */
+    bool has_changed;       /* some addr[].is_changed, or has_router_failed */
     bool has_router_failed; /* for neigh_router_failed_pop */
     w_ns reply_at;          /* token bucket of our replies: when reply_tokens was true */
     uint32_t reply_tokens;

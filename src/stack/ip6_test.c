@@ -6,6 +6,7 @@
 
 #include "stack/stack.h"
 #include "wire/csum.h"
+#include "wire/nd.h"
 
 /* The link-local address that a side gave itself. */
 static bool pair_link_local(const struct weir_pair *p, unsigned side, uint8_t *ip)
@@ -311,6 +312,75 @@ static void a_datagram_without_checksum_is_refused(void **state)
     pair_end(&p);
 }
 
+/* A router advertisement of fe80::<last> for 2001:db8::/64 arrives at side 0. */
+static void router_speaks(struct weir_pair *p, uint8_t last)
+{
+    struct wire_nd m = {.type = ICMP6T_RA, .life_s = 1800, .has = ND_HAS_SLLA, .n_prefix = 1};
+    uint8_t f[200] = {0x33, 0x33, 0, 0, 0, 1, 2, 0, 0, 0, 0, last, 0x86, 0xdd};
+    memcpy(m.slla, f + 6, 6);
+    m.flags = last == 0xaa ? 1 << 3 : 0; /* aa is preferred */
+    m.prefix[0] = (struct wire_nd_prefix){.plen = 64,
+                                          .flags = ND_PREFIX_AUTO,
+                                          .valid_s = 86400,
+                                          .preferred_s = 86400,
+                                          .prefix = {.b = {0x20, 1, 0xd, 0xb8}}};
+    struct wire_ip6 h = {.next = PROTO_ICMP6,
+                         .hlim = 255,
+                         .src = {.b = {0xfe, 0x80, [15] = last}},
+                         .dst = {.b = {0xff, 2, [15] = 1}}};
+    uint8_t *at = f + 14 + WIRE_IP6_HLEN;
+    unsigned n = wire_nd_build(at, sizeof(f) - 54, &m);
+    uint32_t sum = csum_pseudo(&h.src, &h.dst, PROTO_ICMP6, n);
+    w_put16(at + 2, csum_fold(csum_partial(CSUM_SCALAR, at, n, sum)));
+    h.plen = (uint16_t)n;
+    wire_ip6_build(f + 14, &h);
+    struct pkt *q = weir_pkt(p->w[0], f, 54 + n);
+    weir_rx(p->w[0], p->now, p->nif[0], &q, 1);
+}
+
+/* The last byte of the MAC that a datagram to 2001:db8:9::1 leaves to; 0: it does not leave. */
+static uint8_t leaves_by(struct weir_pair *p, weir_sock s)
+{
+    struct weir_addr to = {.ip = {0x20, 1, 0xd, 0xb8, 0, 9, [15] = 1}, .port = 9, .family = 6};
+    struct pkt *v[16];
+    uint8_t f[80], mac = 0;
+    assert_int_equal(weir_sendto(p->w[0], p->now, s, "x", 1, 0, &to), 1);
+    unsigned n = weir_tx(p->w[0], p->now, p->nif[0], v, 16);
+    for (unsigned i = 0; i < n; i++) {
+        if (weir_pkt_copy(v[i], f, sizeof(f)) >= 63 && f[14 + 6] == 17)
+            mac = f[5];
+    }
+    weir_sent(p->w[0], p->now, v, n);
+    return mac;
+}
+
+/* If this failed a host that configures itself would have no address, or would go on sending to a
+ * router that is long dead. */
+static void a_host_configures_itself_and_changes_routers(void **state)
+{
+    struct weir_pair p;
+    struct weir_conf conf;
+    struct weir_nif_conf nc = {
+        .name = "s0", .mtu = 1500, .mac = {2, 0, 0, 0, 0, 9}, .flags = WEIR_NIF_SLAAC};
+    weir_sock s;
+    (void)state;
+    pair_conf(&conf);
+    pair_make(&p, &conf, 3);
+    pair_wait(&p, 5000000000); /* the first interface has said all it has to say */
+    p.nif[0] = (unsigned)weir_nif_add(p.w[0], &nc);
+    pair_wait(&p, 3000000000);
+    router_speaks(&p, 0xaa);
+    router_speaks(&p, 0xbb);
+    pair_wait(&p, 3000000000);
+    assert_int_equal(weir_socket(p.w[0], WEIR_INET6, WEIR_DGRAM, &s), 0);
+    assert_int_equal(leaves_by(&p, s), 0xaa);
+    pair_wait(&p, 20000000000); /* it was known, it does not answer, nothing waits for it */
+    assert_int_equal(leaves_by(&p, s), 0xbb);
+    router_speaks(&p, 0xaa);
+    assert_int_equal(leaves_by(&p, s), 0xaa);
+    pair_end(&p);
+}
+
 /* If this failed a refused port, or a host that is not there, would look like a slow one. */
 static void errors_reach_the_caller(void **state)
 {
@@ -347,6 +417,7 @@ int main(void)
         cmocka_unit_test(link_local_addresses_have_a_link),
         cmocka_unit_test(large_datagrams_go_in_fragments),
         cmocka_unit_test(a_datagram_without_checksum_is_refused),
+        cmocka_unit_test(a_host_configures_itself_and_changes_routers),
         cmocka_unit_test(errors_reach_the_caller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -157,6 +157,18 @@ static void a_neighbour_is_found(void **state)
     fix_close(&f);
 }
 
+/* If this fails, an IPv4 neighbour is asked from an IPv6 address, cut to its last four bytes. */
+static void each_family_asks_from_its_own(void **state)
+{
+    (void)state;
+    struct fix f;
+    struct addr four = addr_ip4(0x0a000002);
+    fix_open(&f);
+    assert_int_equal(out(&f, &four), DROP_NONE);
+    assert_null(net_sent(&f.n, f.n.nif)); /* there is no address to ask from */
+    fix_close(&f);
+}
+
 /* If this fails, a neighbour that is gone is waited for, or one that is there is forgotten. */
 static void a_neighbour_is_asked_again_and_given_up(void **state)
 {
@@ -312,6 +324,7 @@ static void duplicates_are_detected(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_neighbour_is_found),
+    cmocka_unit_test(each_family_asks_from_its_own),
     cmocka_unit_test(a_neighbour_is_asked_again_and_given_up),
     cmocka_unit_test(advertisements_change_what_they_may),
     cmocka_unit_test(questions_about_us_are_answered),

@@ -80,6 +80,7 @@ static void error6_meaning(struct icmp *ic, const struct wire_icmp6 *h, struct i
     switch (h->type) {
     case ICMP6T_DEST_UNREACH:
         env_count(ic->env, STAT_Icmp6InDestUnreachs);
+        err->is_hard = true; /* of a code nobody knows too */
         if (h->code >= WEIR_COUNT(unreach6_table))
             return;
         err->error = unreach6_table[h->code].error;

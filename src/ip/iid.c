@@ -12,6 +12,8 @@
  */
 #include "ip/parts.h"
 
+enum { IID_TRIES = 4 }; /* one in 2^40 is reserved */
+
 static struct hash_key secret(const struct ip *ip)
 {
     const struct weir_conf *c = &ip->env->conf;
@@ -38,7 +40,7 @@ struct addr ip6_stable_addr(const struct ip *ip, const struct nif *nif, const st
 {
     struct hash_key key = secret(ip);
     struct addr a = *prefix;
-    do {
+    for (unsigned i = 0; i < IID_TRIES; i++) {
         uint8_t in[8 + NIF_NAME + sizeof nif->mac + 4];
         memcpy(in, prefix->b, 8);
         memcpy(in + 8, nif->name, NIF_NAME);
@@ -47,7 +49,9 @@ struct addr ip6_stable_addr(const struct ip *ip, const struct nif *nif, const st
         uint64_t h = hash_sip24(&key, in, sizeof in);
         w_put32(&a.b[8], (uint32_t)(h >> 32));
         w_put32(&a.b[12], (uint32_t)h);
-        *dad_count += iid_is_reserved(&a.b[8]);
-    } while (iid_is_reserved(&a.b[8]));
+        if (!iid_is_reserved(&a.b[8]))
+            break;
+        *dad_count += 1;
+    }
     return a;
 }

@@ -381,6 +381,36 @@ static void a_host_configures_itself_and_changes_routers(void **state)
     pair_end(&p);
 }
 
+/* If this failed two hosts would use one address, though they were told to look first. */
+static void addresses_are_looked_for_before_they_are_used(void **state)
+{
+    struct weir_pair p;
+    struct weir_conf conf;
+    struct weir_nif_conf nc = {
+        .name = "s0", .mtu = 1500, .mac = {2, 0, 0, 0, 0, 9}, .flags = WEIR_NIF_PROBE};
+    struct weir_addr mine[4] = {pair_at6(9, 7), pair_at(9, 7), pair_at6(2, 7), pair_at(2, 7)};
+    (void)state;
+    pair_conf(&conf);
+    pair_make(&p, &conf, 3);
+    pair_add6(&p);
+    pair_wait(&p, 8000000000);
+    p.nif[0] = (unsigned)weir_nif_add(p.w[0], &nc);
+    for (unsigned i = 0; i < 4; i++) {
+        bool is_ip6 = mine[i].family == 6;
+        assert_int_equal(weir_addr_add(p.w[0], p.nif[0], &mine[i], is_ip6 ? 64 : 24), 0);
+        weir_sock s;
+        assert_int_equal(weir_socket(p.w[0], is_ip6 ? 10 : 2, WEIR_STREAM, &s), 0);
+        assert_int_equal(weir_bind(p.w[0], s, &mine[i]), -EADDRNOTAVAIL);
+    }
+    pair_wait(&p, 12000000000);
+    for (unsigned i = 0; i < 4; i++) {
+        weir_sock s;
+        assert_int_equal(weir_socket(p.w[0], mine[i].family == 6 ? 10 : 2, WEIR_STREAM, &s), 0);
+        assert_int_equal(weir_bind(p.w[0], s, &mine[i]), i < 2 ? 0 : -EADDRNOTAVAIL);
+    }
+    pair_end(&p);
+}
+
 /* If this failed a refused port, or a host that is not there, would look like a slow one. */
 static void errors_reach_the_caller(void **state)
 {
@@ -418,6 +448,7 @@ int main(void)
         cmocka_unit_test(large_datagrams_go_in_fragments),
         cmocka_unit_test(a_datagram_without_checksum_is_refused),
         cmocka_unit_test(a_host_configures_itself_and_changes_routers),
+        cmocka_unit_test(addresses_are_looked_for_before_they_are_used),
         cmocka_unit_test(errors_reach_the_caller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,7 @@ static struct addr ip_of(const struct weir_addr *a)
 static int name_parse(const struct plug *p, const uint8_t *buf, size_t len, struct weir_addr *out)
 {
     uint16_t family;
+    bool is_short = p->family == AF_INET6 && len < LEN_IN6;
     memcpy(&family, buf, sizeof(family));
     memset(out, 0, sizeof(*out));
     if (family == AF_UNSPEC && p->family == AF_INET && len >= LEN_IN)
@@ -47,7 +48,7 @@ static int name_parse(const struct plug *p, const uint8_t *buf, size_t len, stru
     else if (family == AF_UNSPEC)
         return 0;
     else
-        return family == p->family ? -EINVAL : -EAFNOSUPPORT;
+        return family == p->family || is_short ? -EINVAL : -EAFNOSUPPORT;
     out->port = w_be16(buf + 2);
     out->family = family == AF_UNSPEC ? 0 : family == AF_INET ? 4 : 6;
     if (family == AF_INET6 && len >= sizeof(struct sockaddr_in6))

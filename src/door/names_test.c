@@ -49,7 +49,8 @@ static void reading(void **state)
     assert_true(is_same(&got, &want));
     assert_int_equal(read_name(&p4, &s4, sizeof(s4) - 1, &got), -EINVAL);
     assert_int_equal(read_name(&p4, &s6, sizeof(s6), &got), -EAFNOSUPPORT);
-    assert_int_equal(read_name(&p6, &s4, sizeof(s4), &got), -EAFNOSUPPORT);
+    /* Too short for an IPv6 address is seen before its family is, as in Linux. */
+    assert_int_equal(read_name(&p6, &s4, sizeof(s4), &got), -EINVAL);
     want = at("::1", 443);
     assert_int_equal(read_name(&p6, &s6, sizeof(s6), &got), 0);
     assert_true(is_same(&got, &want));

@@ -82,6 +82,27 @@ static void addresses_are_checked(void **state)
     host_close(&h);
 }
 
+/* If this fails, a neighbour on one link speaks to the address we have on another [RFC 4007 9]. */
+static void link_local_addresses_stay_on_their_link(void **state)
+{
+    (void)state;
+    struct net_ip_host h;
+    host6_open(&h);
+    struct nif_conf nc = {.name = "t1", .mac = net_mac, .flags = NIF_UP, .mtu = 1500};
+    int id = link_nif_add(&h.n.link, &nc);
+    assert_true(id > 0);
+    struct net_ip6 ip = {.src = "fd00::2", .dst = "fd00::1", .next = PROTO_UDP};
+    size_t n = net_ip6(b, &ip, "12345678", 8);
+    struct addr ll = host6_link_local(&h);
+    memcpy(b + 24, ll.b, 16);
+    assert_int_equal(in(&h, n), DROP_NONE);
+    struct pkt *p = host_pkt(&h, b, n);
+    assert_int_equal(ip6_input(&h.ip, link_nif(&h.n.link, (unsigned)id), p), NEXT_DROP);
+    assert_int_equal(p->drop, DROP_IP_NOT_OURS);
+    pkt_free(p);
+    host_close(&h);
+}
+
 /* If this fails, a broken length reads beyond a packet, or link padding becomes data. */
 static void lengths_are_checked(void **state)
 {
@@ -328,6 +349,7 @@ static void a_router_decides(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(addresses_are_checked),
+    cmocka_unit_test(link_local_addresses_stay_on_their_link),
     cmocka_unit_test(lengths_are_checked),
     cmocka_unit_test(options_say_what_to_do),
     cmocka_unit_test(routing_headers_and_long_chains_are_refused),

@@ -322,6 +322,23 @@ static void duplicates_are_detected(void **state)
     }
 }
 
+/* If this fails, an address whose lifetime ends in the moment its timer is due stops the stack. */
+static void a_due_timer_of_a_gone_address_is_nobodys(void **state)
+{
+    (void)state;
+    struct fix f;
+    struct timer *due[4];
+    open_quiet(&f);
+    assert_int_equal(neigh_addr_add(&f.neigh, f.n.nif, &our, true), 0);
+    f.n.env.now += 2 * W_S;
+    assert_int_equal(wheel_run(&f.n.env.wheel, f.n.env.now, due, 4), 1);
+    neigh_addr_del(&f.neigh, f.n.nif, &our);
+    assert_int_equal(due[0]->kind, TK_NEIGH);
+    neigh_timer(&f.neigh, due[0]);
+    assert_null(net_sent(&f.n, f.n.nif));
+    fix_close(&f);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_neighbour_is_found),
     cmocka_unit_test(each_family_asks_from_its_own),
@@ -329,5 +346,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(advertisements_change_what_they_may),
     cmocka_unit_test(questions_about_us_are_answered),
     cmocka_unit_test(duplicates_are_detected),
+    cmocka_unit_test(a_due_timer_of_a_gone_address_is_nobodys),
 };
 UNIT_MAIN(tests)

@@ -139,13 +139,21 @@ int neigh_addr_add(struct neigh *n, struct nif *nif, const struct addr *a, bool 
     return 0;
 }
 
+/* The slot is free. Its timer may be due in this very moment, and still comes here: to nobody. */
+static void own_forget(struct neigh *n, struct neigh_addr *o)
+{
+    wheel_del(&n->env->wheel, &o->timer);
+    *o = (struct neigh_addr){0};
+    o->timer.kind = TK_NEIGH;
+    o->timer.obj = NEIGH_OBJ_OWN | (uint32_t)(o - n->addr);
+}
+
 void neigh_addr_del(struct neigh *n, struct nif *nif, const struct addr *a)
 {
     struct neigh_addr *o = neigh_own(n, nif, a);
     if (o == NULL)
         return;
-    wheel_del(&n->env->wheel, &o->timer);
-    *o = (struct neigh_addr){0};
+    own_forget(n, o);
 }
 
 static void probe4(struct neigh *n, struct nif *nif, struct neigh_addr *o)
@@ -187,7 +195,7 @@ void neigh_own_timer(struct neigh *n, struct timer *t)
     struct neigh_addr *o = WEIR_CONTAINER(t, struct neigh_addr, timer);
     struct nif *nif = link_nif(n->link, o->nif);
     if (nif == NULL) {
-        *o = (struct neigh_addr){0};
+        own_forget(n, o);
         return;
     }
     if (o->state == NEIGH_ADDR_PROBING)

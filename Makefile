@@ -3,7 +3,7 @@
 # A thin front for meson and the tools: see `make help`.
 # Nothing here needs more than make and a shell; tools/setup installs the rest.
 
-.PHONY: build demo check check-long bench fuzz install clean format help
+.PHONY: build demo check check-long bench bench-interop fuzz install clean format help
 .DEFAULT_GOAL := build
 
 # Where to build, as in the Linux kernel: two people working in one tree take two of them.
@@ -42,6 +42,12 @@ bench: ## run the benchmarks
 	@ninja -C $(O)/gcc --quiet
 	@tools/bench
 
+bench-interop: ## weir beside the kernel over lossy links (root; ARGS=--quick)
+	@tools/setup build check
+	@tools/configure $(O)/gcc
+	@ninja -C $(O)/gcc --quiet src/weir
+	@WEIR_BUILD=$(abspath $(O))/gcc bench/interop $(ARGS)
+
 fuzz: ## run every fuzz target for FUZZ_SECONDS (60)
 	@tools/setup build check
 	@tools/fuzz --seconds $(FUZZ_SECONDS)
@@ -59,4 +65,4 @@ format: ## clang-format every C file of ours
 	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs -r clang-format -i
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile

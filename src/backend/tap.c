@@ -253,7 +253,9 @@ static int tap_start(struct netdev *d, struct pktmem *mem)
     if (netdev_has(d, NETDEV_RX_CSUM)) {
         offload = TUN_F_CSUM;
         if (netdev_has(d, NETDEV_LRO))
-            offload |= TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+            offload |= TUN_F_TSO4 | TUN_F_TSO_ECN;
+        if (netdev_has(d, NETDEV_LRO6))
+            offload |= TUN_F_TSO6 | TUN_F_TSO_ECN;
     }
     return ioctl(self(d)->fd, TUNSETOFFLOAD, offload) == 0 ? 0 : -errno;
 }
@@ -378,7 +380,8 @@ int tap_open(const char *name, const struct backend_conf *conf, struct backend *
     t->retry_at = W_NEVER;
     t->dev.ops = &tap_ops;
     t->dev.caps = (struct netdev_caps){
-        .flags = NETDEV_TX_CSUM | NETDEV_RX_CSUM | NETDEV_TSO4 | NETDEV_TSO6 | NETDEV_LRO,
+        .flags =
+            NETDEV_TX_CSUM | NETDEV_RX_CSUM | NETDEV_TSO4 | NETDEV_TSO6 | NETDEV_LRO | NETDEV_LRO6,
         .mtu = conf->mtu != 0 ? conf->mtu : (uint32_t)mtu,
         .gso_max = 65535,
         .n_queues = 1,

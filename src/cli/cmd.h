@@ -15,5 +15,6 @@ int cmd_sim(int argc, char **argv);
 int cmd_drill(int argc, char **argv);
 int cmd_ss(int argc, char **argv);
 int cmd_pcap(int argc, char **argv);
+int cmd_link(int argc, char **argv);
 
 #endif

@@ -147,7 +147,7 @@ void emu_dev_init(struct emu_dev *e, struct netdev *inner, const struct emu_conf
                   const struct emu_conf *rx, struct emu_slot *slots, uint32_t n_slots)
 {
     const uint32_t offloads =
-        NETDEV_TX_CSUM | NETDEV_RX_CSUM | NETDEV_TSO4 | NETDEV_TSO6 | NETDEV_LRO;
+        NETDEV_TX_CSUM | NETDEV_RX_CSUM | NETDEV_TSO4 | NETDEV_TSO6 | NETDEV_LRO | NETDEV_LRO6;
     inner->caps.flags &= ~offloads;
     inner->caps.gso_max = 0;
     *e = (struct emu_dev){.dev = {.ops = &emu_dev_ops, .caps = inner->caps}};

@@ -33,8 +33,9 @@ enum netdev_flag {
     NETDEV_RX_CSUM = 1 << 1, /* may mark received packets CSUM_GOOD */
     NETDEV_TSO4 = 1 << 2,    /* takes TCP/IPv4 super-segments (gso_size != 0), CSUM_TODO */
     NETDEV_TSO6 = 1 << 3,    /* … TCP/IPv6 */
-    NETDEV_LRO = 1 << 4,     /* may deliver super-segments: gso_size != 0, len > mtu */
+    NETDEV_LRO = 1 << 4,     /* may deliver TCP/IPv4 super-segments: gso_size != 0, len > mtu */
     NETDEV_L3 = 1 << 5,      /* frames begin with the IP header: no Ethernet, no ARP */
+    NETDEV_LRO6 = 1 << 6,    /* … TCP/IPv6 */
 };
 
 struct netdev_caps {

@@ -76,12 +76,13 @@ int weir_init(void *mem, size_t n, const struct weir_conf *conf, uint64_t seed, 
     return 0;
 }
 
-/* Closes every socket; the connections they leave are reset. */
+/* Closes every socket; the connections they leave, now or earlier, are reset. */
 static void sockets_end(struct weir *w)
 {
     for (uint32_t i = 1; i <= w->socks.pool.cap; i++)
         if (pool_is_live(&w->socks.pool, i))
             sock_close(&w->socks, pool_at(&w->socks.pool, i), true);
+    tcp_abort_all(&w->tcp);
 }
 
 /* Packets whose neighbour will not answer any more. */

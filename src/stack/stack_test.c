@@ -265,6 +265,22 @@ static void ports_cannot_be_guessed(void **state)
     assert_true(steps < 3);
 }
 
+/* If this failed a stack could not be ended while a closed connection still has bytes on their way:
+ * clause (vi). */
+static void an_end_takes_closed_connections_along(void **state)
+{
+    struct weir_pair p;
+    struct weir_conf conf;
+    weir_sock lsn, c, s;
+    (void)state;
+    pair_conf(&conf);
+    pair_make(&p, &conf, 1);
+    pair_join(&p, &lsn, &c, &s);
+    assert_int_equal(weir_sendto(p.w[0], p.now, c, "unread", 6, 0, NULL), 6);
+    assert_int_equal(weir_close(p.w[0], p.now, c), 0);
+    pair_end(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +294,7 @@ int main(void)
         cmocka_unit_test(a_missing_neighbour_is_an_error),
         cmocka_unit_test(silence_makes_the_next_hop_doubtful),
         cmocka_unit_test(ports_cannot_be_guessed),
+        cmocka_unit_test(an_end_takes_closed_connections_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

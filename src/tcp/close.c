@@ -140,3 +140,11 @@ void tcp_abort(struct tcp *tcp, struct tcb *t, int err)
     if (t->state != TCPS_CLOSED)
         (void)tcp_reset_out(tcp, t, err);
 }
+
+void tcp_abort_all(struct tcp *tcp)
+{
+    for (uint32_t i = 1; i <= tcp->tcbs.cap; i++) {
+        if (pool_is_live(&tcp->tcbs, i))
+            tcp_abort(tcp, tcp_at(tcp, i), 0);
+    }
+}

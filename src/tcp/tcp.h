@@ -150,6 +150,9 @@ int tcp_shutdown(struct tcp *, struct tcb *, enum tcp_shut how);
 void tcp_close(struct tcp *, struct tcb *);
 /* RST now (when the peer may know of us); t stays, in CLOSED with `err` (0: none) to take. */
 void tcp_abort(struct tcp *, struct tcb *, int err);
+/* Resets what nobody owns any more: closed connections with bytes still on their way. At the end of
+ * a stack, when every owner has let go; bounded by the number of tcbs. */
+void tcp_abort_all(struct tcp *);
 
 static inline struct tcb *tcp_at(const struct tcp *tcp, uint32_t idx)
 {

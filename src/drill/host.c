@@ -57,6 +57,23 @@ static bool add_interface(struct host *h, const struct host_conf *c)
            weir_route_add(h->w, h->nif, &any, 0, &any) == 0;
 }
 
+void host_conf_small(struct weir_conf *c)
+{
+    weir_conf_default(c);
+    c->n_pkt = 4096;
+    c->n_blk_small = 4096;
+    c->n_blk_big = 512;
+    c->n_tcb = 64;
+    c->n_sock = 64;
+    c->n_udp = 16;
+    c->n_sent = 4096;
+    c->n_syn = 64;
+    c->n_tw = 64;
+    c->n_neigh = 16;
+    c->n_route = 16;
+    c->n_reasm = 16;
+}
+
 struct host *host_new(const struct host_conf *c, const char **why)
 {
     struct host *h = calloc(1, sizeof(*h));

@@ -32,6 +32,8 @@ struct sent_pkt {
     uint8_t bytes[];
 };
 
+/* The default configuration with small pools: a script has a handful of connections. */
+void host_conf_small(struct weir_conf *);
 /* A host at time 0. NULL and a reason: no memory, or an impossible configuration. */
 struct host *host_new(const struct host_conf *, const char **why);
 /* Closes everything; how many objects of the stack were lost (0: none). */

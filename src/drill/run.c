@@ -134,24 +134,6 @@ static bool run_events(struct run *r)
 
 /* ---- setting up ---- */
 
-/* Small pools: a script has a handful of connections. */
-static void conf_init(struct weir_conf *c)
-{
-    weir_conf_default(c);
-    c->n_pkt = 4096;
-    c->n_blk_small = 4096;
-    c->n_blk_big = 512;
-    c->n_tcb = 64;
-    c->n_sock = 64;
-    c->n_udp = 16;
-    c->n_sent = 4096;
-    c->n_syn = 64;
-    c->n_tw = 64;
-    c->n_neigh = 16;
-    c->n_route = 16;
-    c->n_reasm = 16;
-}
-
 static bool set_addr(struct run *r, const char *given, const char *by_default, struct addr *out)
 {
     const char *text = given != NULL ? given : by_default;
@@ -167,7 +149,7 @@ static bool run_begin(struct run *r)
     bool is_6 = o->ip == IP_V6;
     struct host_conf hc = {.mtu = o->mtu != 0 ? o->mtu : is_6 ? 1520 : 1500, .seed = 1};
     const char *why = NULL;
-    conf_init(&hc.conf);
+    host_conf_small(&hc.conf);
     if (!set_addr(r, o->local_ip, is_6 ? "fd3d:fa7b:d17d::1" : "192.168.0.1", &r->local) ||
         !set_addr(r, o->remote_ip, is_6 ? "2001:db8::1" : "192.0.2.1", &r->remote))
         return false;

@@ -10,18 +10,15 @@
  * from
  *     /tmp/sysctl_restore_*, ip tcp_metrics flush, nstat > /dev/null, true    nothing
  *
- * Settings of Linux that are about something weir does not have (tcp_fack, pacing ratios) are
- * accepted: they change nothing there either, in what these scripts test. Called by run.c.
+ * What a setting of Linux's is here stands in sysctl.c. Called by run.c.
  */
 #include <ctype.h>
 #include <errno.h>
 #include <fnmatch.h>
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "cc/cc.h"
 #include "drill/run.h"
+#include "drill/sysctl.h"
 
 enum { SHELL_WORDS = 32, SHELL_TEXT = 1024 };
 
@@ -29,23 +26,6 @@ struct words {
     char text[SHELL_TEXT];
     char *word[SHELL_WORDS];
     unsigned n;
-};
-
-/* Where the numbers of one sysctl go, and names that differ. */
-static const struct {
-    const char *linux_name, *weir[3];
-} renamed[] = {
-    {"tcp_rmem", {"tcp_rmem_min", "tcp_rmem_default", "tcp_rmem_max"}},
-    {"tcp_wmem", {"tcp_wmem_min", "tcp_wmem_default", "tcp_wmem_max"}},
-    {"ip_local_port_range", {"ip_local_port_lo", "ip_local_port_hi", NULL}},
-    {"tcp_invalid_ratelimit", {"tcp_invalid_ratelimit_ms", NULL, NULL}},
-};
-
-static const char *const ignored[] = {
-    "tcp_fack",         "tcp_ecn_option",      "tcp_pacing_ss_ratio", "tcp_pacing_ca_ratio",
-    "tcp_fastopen_key", "tcp_no_metrics_save", "tcp_low_latency",     "tcp_thin_linear_timeouts",
-    "ip_early_demux",   "tcp_early_demux",     "tcp_comp_sack_nr",    "tcp_comp_sack_delay_ns",
-    "tcp_plb_enabled",
 };
 
 /* What .../common/defaults.sh of the public scripts sets. */
@@ -70,58 +50,16 @@ static const char *const defaults[][2] = {
     {"tcp_syncookies", "1"},
 };
 
-static bool set_one(struct run *r, const char *name, const char *value)
+static bool set_sysctl(struct run *r, const char *name, const char *value)
 {
-    char number[32];
-    char *end = NULL;
-    uint64_t v = strtoull(value, &end, 0);
-    bool is_number = *value != '\0' && *end == '\0';
-    if (is_number) {
-        /* The upper bits of Linux's mask choose variants: here only client and server. */
-        v = strcmp(name, "tcp_fastopen") == 0 ? v & 3 : v;
-        snprintf(number, sizeof(number), "%" PRIu64, v);
-        value = number;
-    }
-    int e = host_set(r->host, name, value);
+    int e = sysctl_set(r->host, name, value);
+    bool is_cc = strcmp(name, "tcp_congestion_control") == 0;
     if (e == 0)
         return true;
     return run_skip(r, "the setting %s cannot be \"%s\" here: %s", name, value,
-                    e == -ENOENT ? "there is no such setting" : strerror(-e));
-}
-
-static bool set_congestion(struct run *r, const char *value)
-{
-    char number[16];
-    int i = cc_find(value, strlen(value));
-    if (i < 0)
-        return run_skip(r, "there is no congestion control %s", value);
-    snprintf(number, sizeof(number), "%d", i);
-    return set_one(r, "tcp_congestion_control", number);
-}
-
-/* A sysctl by its last name; several numbers go to several settings. */
-static bool set_sysctl(struct run *r, const char *name, const char *value)
-{
-    const char *const *to = NULL;
-    for (size_t i = 0; i < WEIR_COUNT(ignored); i++)
-        if (strcmp(ignored[i], name) == 0)
-            return true;
-    if (strcmp(name, "tcp_congestion_control") == 0)
-        return set_congestion(r, value);
-    for (size_t i = 0; i < WEIR_COUNT(renamed); i++)
-        to = strcmp(renamed[i].linux_name, name) == 0 ? renamed[i].weir : to;
-    if (to == NULL)
-        return set_one(r, name, value);
-    for (unsigned i = 0; i < 3 && to[i] != NULL && *value != '\0'; i++) {
-        char part[32];
-        size_t n = strcspn(value, " \t");
-        snprintf(part, sizeof(part), "%.*s", (int)n, value);
-        if (!set_one(r, to[i], part))
-            return false;
-        value += n;
-        value += strspn(value, " \t");
-    }
-    return true;
+                    e != -ENOENT ? strerror(-e)
+                    : is_cc      ? "there is no such congestion control"
+                                 : "there is no such setting");
 }
 
 /* net.ipv4.tcp_sack=1 or /proc/sys/net/ipv4/tcp_sack=1 */

@@ -168,6 +168,12 @@ static bool has_news(struct host *h, uint64_t n_before)
     return h->answer != NULL || h->n_sent != n_before;
 }
 
+w_ns host_next(const struct host *h)
+{
+    w_ns next = w_u64_min(weir_next(h->w), file_next(h->files));
+    return next == W_NEVER ? W_NEVER : next - START;
+}
+
 bool host_run(struct host *h, w_ns until, bool stops)
 {
     uint64_t n_before = h->n_sent;

@@ -41,6 +41,8 @@ unsigned host_free(struct host *);
 
 /* Nanoseconds since the start. */
 w_ns host_now(const struct host *);
+/* When something is due next because of time alone, from the start; W_NEVER: nothing is. */
+w_ns host_next(const struct host *);
 /* Lets time pass to `until`; with `stops` only up to the moment something is sent or a parked call
  * is answered. Returns whether it stopped for that. */
 bool host_run(struct host *, w_ns until, bool stops);

@@ -67,6 +67,7 @@ enum weir_msg {
     WEIR_MSG_WAITALL = 0x100,
     WEIR_MSG_NOSIGNAL = 0x4000,
     WEIR_MSG_MORE = 0x8000,
+    WEIR_MSG_FASTOPEN = 0x20000000, /* a stream's connect and first send in one: weir_sendto */
 };
 
 /* What is true of a socket now (weir_poll), and what has become true (weir_events). */
@@ -78,6 +79,7 @@ enum weir_ready {
     WEIR_HUP = 0x010,       /* both directions are closed */
     WEIR_ACCEPT = 0x020,    /* a connection waits to be accepted */
     WEIR_CONNECTED = 0x040, /* the handshake completed */
+    WEIR_DRAINED = 0x080,   /* all that was sent, FIN included, is acknowledged: SO_LINGER's wait */
     WEIR_RDHUP = 0x2000,    /* the peer sends no more */
 };
 
@@ -159,13 +161,16 @@ int weir_socket(struct weir *, int family, int type, weir_sock *out);
 /* A value of the caller's, handed back with each event. */
 int weir_sock_user(struct weir *, weir_sock, uint64_t user);
 int weir_bind(struct weir *, weir_sock, const struct weir_addr *);
-/* A datagram socket forgets its peer when family is 0 (AF_UNSPEC).
+/* With TCP_FASTOPEN_CONNECT 0 can mean that the first weir_sendto will send the SYN.
+ * A datagram socket forgets its peer when family is 0 (AF_UNSPEC).
  * 0: datagram socket has its peer. -EINPROGRESS: the handshake started; WEIR_OUT tells its end. */
 int weir_connect(struct weir *, weir_ns now, weir_sock, const struct weir_addr *);
 int weir_listen(struct weir *, weir_sock, int backlog);
 /* -EAGAIN, or a new socket; options are inherited. peer may be NULL. */
 int weir_accept(struct weir *, weir_ns now, weir_sock, weir_sock *out, struct weir_addr *peer);
-/* Bytes taken or given (0 from a stream: end), or -errno. to/from may be NULL. */
+/* Bytes taken or given (0 from a stream: end), or -errno. to/from may be NULL. With
+ * WEIR_MSG_FASTOPEN a stream connects to `to` and the bytes taken went with its SYN; -EINPROGRESS:
+ * it connects, and takes bytes once it is connected. */
 int64_t weir_sendto(struct weir *, weir_ns now, weir_sock, const void *, size_t, unsigned flags,
                     const struct weir_addr *to);
 int64_t weir_recvfrom(struct weir *, weir_ns now, weir_sock, void *, size_t, unsigned flags,
@@ -192,6 +197,8 @@ int weir_getsockopt(struct weir *, weir_ns now, weir_sock, int level, int name, 
 /* Bytes to read (SIOCINQ), bytes sent or to send and not acknowledged (SIOCOUTQ). */
 int64_t weir_inq(struct weir *, weir_sock);
 int64_t weir_outq(struct weir *, weir_sock);
+/* Of those, bytes that were never sent (SIOCOUTQNSD). */
+int64_t weir_outq_unsent(struct weir *, weir_sock);
 
 /* ---- seeing ---- */
 
@@ -203,7 +210,7 @@ uint64_t weir_counter_named(const struct weir *, const char *name); /* 0 also wh
 
 /* One socket as `weir ss` shows it. */
 struct weir_sock_info {
-    weir_sock sock; /* 0: a connection no socket holds any more */
+    weir_sock sock;      /* 0: a connection no socket holds any more */
     uint8_t type, state; /* enum weir_type; Linux's TCP_ESTABLISHED = 1 … TCP_CLOSING = 11 */
     struct weir_addr local, peer;
     uint64_t inq, outq;

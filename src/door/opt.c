@@ -20,7 +20,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-enum { OPT_MOST = 1024, TIMEO_NEW_RCV = 66, TIMEO_NEW_SND = 67 };
+enum { OPT_MOST = 1024, TIMEO_NEW_RCV = 66, TIMEO_NEW_SND = 67, TCP_FASTOPEN_CONNECT_ = 30 };
 
 static bool is_timeout(int level, int name)
 {
@@ -104,6 +104,11 @@ int64_t opt_set(struct door *d, struct hand *h)
         return ANSWER_KERNEL;
     if (h->plug->state == PLUG_DEAD)
         return -EINVAL;
+    if (level == IPPROTO_TCP && name == TCP_FASTOPEN_CONNECT_) {
+        /* A write goes into the pair, where nobody could tell it from any other. */
+        report_refusal(d, "setsockopt", level, name);
+        return -ENOPROTOOPT;
+    }
     r = file_setsockopt(d->ft, loop_now(d->loop), h->plug->file, level, name, buf, (size_t)len);
     if (r == -ENOPROTOOPT)
         report_refusal(d, "setsockopt", level, name);
@@ -114,14 +119,15 @@ int64_t opt_set(struct door *d, struct hand *h)
 
 /* ---- ioctl ---- */
 
-/* Bytes written and not acknowledged: those in the pair, too. */
-static int64_t ioctl_outq(struct door *d, struct hand *h)
+/* Bytes written and not acknowledged, or never sent: those in the pair, too. */
+static int64_t ioctl_outq(struct door *d, struct hand *h, bool is_unsent)
 {
     struct plug *p = h->plug;
     int held = 0;
     if (p->state == PLUG_LISTEN)
         return -EINVAL;
-    int64_t n = p->file == 0 ? 0 : weir_outq(d->w, file_sock(d->ft, p->file));
+    weir_sock s = p->file == 0 ? 0 : file_sock(d->ft, p->file);
+    int64_t n = s == 0 ? 0 : is_unsent ? weir_outq_unsent(d->w, s) : weir_outq(d->w, s);
     if (p->fd >= 0 && p->type == WEIR_STREAM && ioctl(p->fd, FIONREAD, &held) == 0)
         n += held - (int)p->prefill;
     int32_t v = (int32_t)(n < 0 ? 0 : n);
@@ -132,8 +138,8 @@ int64_t opt_ioctl(struct door *d, struct hand *h)
 {
     uint32_t request = (uint32_t)h->ask->arg[1];
     int32_t no = 0;
-    if (request == SIOCOUTQ)
-        return ioctl_outq(d, h);
+    if (request == SIOCOUTQ || request == SIOCOUTQNSD)
+        return ioctl_outq(d, h, request == SIOCOUTQNSD);
     if (request == SIOCATMARK) {
         if (h->plug->type != WEIR_STREAM)
             return -ENOTTY;

@@ -20,7 +20,7 @@
 #include "drill/run.h"
 #include "wire/ipv4.h"
 
-enum { IO_MAX = 64 << 20, PIPE_BYTES = 65536 };
+enum { IO_MAX = 64 << 20, PIPE_BYTES = 65536, MSG_FASTOPEN_ = 0x20000000 };
 
 bool call_buffer(struct run *r, struct pending *x, int64_t n)
 {
@@ -151,10 +151,6 @@ static enum call_status begin_writev(struct run *r, struct pending *x)
 {
     return take_io(r, x, IO_IOV) ? submit_send(r, x) : CALL_BAD;
 }
-static enum call_status begin_sendmsg(struct run *r, struct pending *x)
-{
-    return take_io(r, x, IO_MSG) ? submit_send(r, x) : CALL_BAD;
-}
 
 /* The first datagram tells the local port. */
 static void new_dgram_conn(struct run *r, struct fd *f, const struct weir_addr *to)
@@ -168,19 +164,36 @@ static void new_dgram_conn(struct run *r, struct fd *f, const struct weir_addr *
     r->cur->fd = f->num;
 }
 
-static enum call_status begin_sendto(struct run *r, struct pending *x)
+/* The address of a send, and what it begins: a datagram's peer, or with MSG_FASTOPEN a
+ * connection. */
+static bool take_peer(struct run *r, struct pending *x, const struct expr *to)
 {
+    static const struct expr dots = {.kind = EX_DOTS};
     struct weir_addr peer = conn_weir_addr(r, &r->remote, r->script->opts.connect_port);
-    if (!take_io(r, x, IO_BUF))
-        return CALL_BAD;
     const struct conn *c = x->fd->conn;
+    bool is_fast = x->fd->type == SOCK_STREAM && (x->flags & MSG_FASTOPEN_) != 0;
     if (c != NULL)
         peer = conn_weir_addr(r, &c->remote, c->rport);
-    if (!arg_addr(r, x->arg[4], &peer, &x->fc.addr))
-        return CALL_BAD;
-    x->fc.has_addr = x->arg[4]->kind == EX_STRUCT || x->fd->type == SOCK_DGRAM;
-    new_dgram_conn(r, x->fd, &x->fc.addr);
-    return submit_send(r, x);
+    if (!arg_addr(r, to != NULL ? to : &dots, &peer, &x->fc.addr))
+        return false;
+    x->fc.has_addr =
+        is_fast || (to != NULL && (to->kind == EX_STRUCT || x->fd->type == SOCK_DGRAM));
+    if (is_fast && c == NULL)
+        conn_active(r, x->fd, &x->fc.addr);
+    else if (to != NULL)
+        new_dgram_conn(r, x->fd, &x->fc.addr);
+    return true;
+}
+
+static enum call_status begin_sendmsg(struct run *r, struct pending *x)
+{
+    bool is_ok = take_io(r, x, IO_MSG) && take_peer(r, x, arg_field(x->arg[1], "msg_name"));
+    return is_ok ? submit_send(r, x) : CALL_BAD;
+}
+
+static enum call_status begin_sendto(struct run *r, struct pending *x)
+{
+    return take_io(r, x, IO_BUF) && take_peer(r, x, x->arg[4]) ? submit_send(r, x) : CALL_BAD;
 }
 
 static bool finish_send(struct run *r, struct pending *x)

@@ -31,6 +31,26 @@ static bool put_pair(struct run *r, const struct expr *e, const char *const name
     return true;
 }
 
+static unsigned hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+           : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
+           : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A' + 10)
+                                  : 16;
+}
+
+/* A string's bytes, \xHH among them. */
+static size_t put_text(const char *s, uint8_t out[VALUE_MAX])
+{
+    size_t n = 0;
+    while (*s != '\0' && n < VALUE_MAX) {
+        bool is_hex = s[0] == '\\' && s[1] == 'x' && hex_digit(s[2]) < 16 && hex_digit(s[3]) < 16;
+        out[n++] = is_hex ? (uint8_t)(hex_digit(s[2]) << 4 | hex_digit(s[3])) : (uint8_t)*s;
+        s += is_hex ? 4 : 1;
+    }
+    return n;
+}
+
 /* The bytes of a value; *n is how many. */
 static bool put_value(struct run *r, const struct expr *e, uint8_t out[VALUE_MAX], size_t *n)
 {
@@ -38,8 +58,7 @@ static bool put_value(struct run *r, const struct expr *e, uint8_t out[VALUE_MAX
                                                                                  "tv_usec"};
     *n = 0;
     if (e->kind == EX_STRING) {
-        *n = strlen(e->text) < VALUE_MAX ? strlen(e->text) : VALUE_MAX;
-        memcpy(out, e->text, *n);
+        *n = put_text(e->text, out);
         return true;
     }
     if (e->kind == EX_STRUCT) {
@@ -139,13 +158,15 @@ static enum call_status begin_fcntl(struct run *r, struct pending *x)
 
 static enum call_status begin_ioctl(struct run *r, struct pending *x)
 {
-    enum { INQ = 0x541b, OUTQ = 0x5411 };
+    enum { INQ = 0x541b, OUTQ = 0x5411, OUTQNSD = 0x894b };
     int64_t op = 0;
     if (!arg_fd(r, x, 0, FD_SOCK) || !arg_int(r, x->arg[1], &op))
         return CALL_BAD;
-    if (op != INQ && op != OUTQ)
+    if (op != INQ && op != OUTQ && op != OUTQNSD)
         return call_answer(x, -ENOTTY);
-    int64_t v = op == INQ ? host_inq(r->host, x->fd->file) : host_outq(r->host, x->fd->file);
+    int64_t v = op == INQ    ? host_inq(r->host, x->fd->file)
+                : op == OUTQ ? host_outq(r->host, x->fd->file)
+                             : host_outq_unsent(r->host, x->fd->file);
     x->fc.result = v;
     return call_answer(x, v < 0 ? v : 0);
 }

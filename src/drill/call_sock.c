@@ -31,6 +31,10 @@ bool arg_addr(struct run *r, const struct expr *e, const struct weir_addr *by_de
               struct weir_addr *out)
 {
     *out = *by_default;
+    if (e->kind == EX_WORD && strcmp(e->text, "AF_UNSPEC") == 0) {
+        out->family = 0;
+        return true;
+    }
     if (e->kind != EX_STRUCT)
         return e->kind == EX_DOTS || run_fail(r, "an address was expected");
     const struct expr *ip = arg_field(e, "sin_addr"), *port = arg_field(e, "sin_port");
@@ -143,7 +147,7 @@ static bool finish_accept(struct run *r, struct pending *x)
 }
 
 /* A connection of ours begins, or might: its local port is not known before something comes out. */
-static void new_active(struct run *r, struct fd *f, const struct weir_addr *to)
+void conn_active(struct run *r, struct fd *f, const struct weir_addr *to)
 {
     struct conn *c = conn_new(r, f->type == SOCK_DGRAM ? PROTO_UDP : PROTO_TCP);
     memcpy(c->remote.b, to->ip, sizeof(c->remote.b));
@@ -164,10 +168,12 @@ static enum call_status begin_connect(struct run *r, struct pending *x)
     x->fc.op = FILE_CONNECT;
     struct weir_addr to = x->fc.addr;
     enum call_status status = call_submit(r, x);
-    bool is_begun = status == CALL_PARKED || x->result == -EINPROGRESS;
+    /* 0 at once: TCP_FASTOPEN_CONNECT left the SYN to the first write. */
+    bool is_deferred = x->fd->conn == NULL && x->result == 0;
+    bool is_begun = status == CALL_PARKED || x->result == -EINPROGRESS || is_deferred;
     bool is_udp = x->fd->type == SOCK_DGRAM && x->result == 0;
     if (is_begun || is_udp)
-        new_active(r, x->fd, &to);
+        conn_active(r, x->fd, &to);
     r->info_fd = x->fd;
     return status;
 }
@@ -176,16 +182,19 @@ static enum call_status begin_close(struct run *r, struct pending *x)
 {
     if (!arg_fd(r, x, 0, FD_FREE))
         return CALL_BAD;
-    int result = 0;
-    if (x->fd->kind == FD_SOCK)
-        result = file_close(host_files(r->host), host_clock(r->host), x->fd->file);
+    enum call_status status = call_answer(x, 0);
+    if (x->fd->kind == FD_SOCK) {
+        x->fd->is_nonblock = false; /* SO_LINGER waits all the same */
+        x->fc.op = FILE_CLOSE;
+        status = call_submit(r, x);
+    }
     for (unsigned i = 0; i < RUN_FDS; i++)
         for (unsigned k = 0; r->fds[i].kind == FD_EPOLL && k < EPOLL_WATCHES; k++)
             if (r->fds[i].watch[k].is_used && r->fds[i].watch[k].fd == x->fd->num)
                 r->fds[i].watch[k].is_used = false;
     r->info_fd = r->info_fd == x->fd ? NULL : r->info_fd;
     x->fd->kind = FD_FREE;
-    return call_answer(x, result);
+    return status;
 }
 
 static enum call_status begin_shutdown(struct run *r, struct pending *x)

@@ -217,4 +217,8 @@ int host_set(struct host *h, const char *name, const char *value)
 
 int64_t host_inq(struct host *h, int file) { return weir_inq(h->w, file_sock(h->files, file)); }
 int64_t host_outq(struct host *h, int file) { return weir_outq(h->w, file_sock(h->files, file)); }
+int64_t host_outq_unsent(struct host *h, int file)
+{
+    return weir_outq_unsent(h->w, file_sock(h->files, file));
+}
 uint32_t host_poll(struct host *h, int file) { return weir_poll(h->w, file_sock(h->files, file)); }

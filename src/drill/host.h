@@ -60,9 +60,11 @@ struct file_table *host_files(struct host *);
 w_ns host_clock(const struct host *);
 /* Answered calls, oldest first; NULL: none. */
 struct file_call *host_answer(struct host *);
-/* SIOCINQ, SIOCOUTQ, and what poll would say (enum weir_ready), of a file that is a socket. */
+/* SIOCINQ, SIOCOUTQ, SIOCOUTQNSD, and what poll would say (enum weir_ready), of a file that is a
+ * socket. */
 int64_t host_inq(struct host *, int file);
 int64_t host_outq(struct host *, int file);
+int64_t host_outq_unsent(struct host *, int file);
 uint32_t host_poll(struct host *, int file);
 /* A setting by name and text, while running: 0, -ENOENT, -EINVAL, -ERANGE. */
 int host_set(struct host *, const char *name, const char *value);

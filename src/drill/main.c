@@ -34,6 +34,7 @@ static const char help[] =
     "\n"
     "  -v, --verbose          every event with its virtual time, one script after the other\n"
     "  -6, --ipv6             IPv6, for scripts that do not choose with --ip_version\n"
+    "  -D, --define NAME=VALUE  a word of the scripts, as their own --define\n"
     "      --lenient          packets a script never mentions may be left over, as in packetdrill\n"
     "  -j, --jobs N           worker processes (default: one per core; 0: none, for a debugger)\n"
     "  -h, --help             this text\n"
@@ -59,6 +60,7 @@ struct batch {
     unsigned n, cap;
     struct drill_conf conf;
     unsigned jobs;
+    char defines[4096]; /* what stands before every script */
     struct shared *shared;
 };
 
@@ -133,14 +135,17 @@ static void run_file(const struct batch *b, const char *path, struct drill_resul
         bad(r, strerror(errno));
         return;
     }
-    char *text = malloc(SCRIPT_BYTES_MAX + 1);
-    size_t n = text != NULL ? fread(text, 1, SCRIPT_BYTES_MAX + 1, f) : 0;
+    size_t n_def = strlen(b->defines);
+    char *text = malloc(n_def + SCRIPT_BYTES_MAX + 1);
+    size_t n = text != NULL ? fread(text + n_def, 1, SCRIPT_BYTES_MAX + 1, f) : 0;
+    if (text != NULL)
+        memcpy(text, b->defines, n_def);
     bool is_error = ferror(f) != 0 || text == NULL;
     fclose(f);
     if (is_error || n > SCRIPT_BYTES_MAX)
         bad(r, is_error ? "cannot be read" : "too long for a script");
     else
-        drill_run(path, text, n, &b->conf, r);
+        drill_run(path, text, n_def + n, &b->conf, r);
     free(text);
 }
 
@@ -265,16 +270,30 @@ static bool parse_jobs(const char *text, unsigned *jobs)
     return errno == 0 && *text >= '0' && *text <= '9' && *end == '\0' && v <= JOBS_MAX;
 }
 
+/* Definitions stand in front of each script, on its first line: lines keep their numbers. */
+static bool add_define(struct batch *b, const char *text)
+{
+    size_t used = strlen(b->defines);
+    int n = snprintf(b->defines + used, sizeof(b->defines) - used, "--define=%s ", text);
+    if (n > 0 && (size_t)n < sizeof(b->defines) - used && strchr(text, '=') != NULL)
+        return true;
+    fputs("weir drill: --define takes NAME=VALUE, 4000 bytes in all\n", stderr);
+    return false;
+}
+
 /* 0: go on; 1: help was asked for; 2: wrong. */
 static int parse_args(struct batch *b, int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"verbose", no_argument, NULL, 'v'}, {"ipv6", no_argument, NULL, '6'},
-        {"lenient", no_argument, NULL, 'l'}, {"jobs", required_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},    {0}};
+    static const struct option longs[] = {{"verbose", no_argument, NULL, 'v'},
+                                          {"ipv6", no_argument, NULL, '6'},
+                                          {"lenient", no_argument, NULL, 'l'},
+                                          {"jobs", required_argument, NULL, 'j'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {"define", required_argument, NULL, 'D'},
+                                          {0}};
     optind = 1;
     opterr = 0;
-    for (int c = 0; (c = getopt_long(argc, argv, ":v6j:h", longs, NULL)) != -1;) {
+    for (int c = 0; (c = getopt_long(argc, argv, ":v6j:hD:", longs, NULL)) != -1;) {
         if (c == 'v') {
             b->conf.trace = stdout;
         } else if (c == '6') {
@@ -283,6 +302,9 @@ static int parse_args(struct batch *b, int argc, char **argv)
             b->conf.is_lenient = true;
         } else if (c == 'h') {
             return 1;
+        } else if (c == 'D') {
+            if (!add_define(b, optarg))
+                return 2;
         } else if (c != 'j' || !parse_jobs(optarg, &b->jobs)) {
             if (c == 'j' || c == ':')
                 fprintf(stderr, "weir drill: --jobs takes a number from 0 to %d\n", JOBS_MAX);

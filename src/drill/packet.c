@@ -228,7 +228,10 @@ static size_t put_icmp(uint8_t *at, const struct script_pkt *k, struct conn *c)
     struct wire_icmp4 h4 = {.type = k->icmp_type, .code = k->icmp_code, .arg = arg};
     struct wire_icmp6 h6 = {.type = k->icmp_type, .code = k->icmp_code, .arg = arg};
     size_t n = k->proto == PROTO_ICMP6 ? wire_icmp6_build(at, &h6) : wire_icmp4_build(at, &h4);
-    if (k->echo != ECHO_NONE)
+    bool is_error = k->proto == PROTO_ICMP6 ? wire_icmp6_is_error(k->icmp_type)
+                                            : wire_icmp4_is_error(k->icmp_type);
+    /* An error that says nothing of what it quotes is about the first segment. */
+    if (k->echo != ECHO_NONE || (is_error && k->len == 0))
         return n + put_echo(at + n, k, c);
     pattern_fill(at + n, k->len, 0);
     return n + k->len;

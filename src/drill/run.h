@@ -96,6 +96,8 @@ struct conn *conn_new(struct run *, uint8_t proto);
 struct conn *conn_of_script(struct run *, const struct script_pkt *);
 /* Whether a packet that came out belongs to c; a connecting c learns its local port. */
 bool conn_takes(struct conn *, const struct live_pkt *, const struct script_pkt *want);
+/* A connection of ours begins on f, or might: call_sock.c. */
+void conn_active(struct run *, struct fd *, const struct weir_addr *to);
 struct conn *conn_of_peer(struct run *, const struct weir_addr *peer);
 struct weir_addr conn_weir_addr(const struct run *, const struct addr *, uint16_t port);
 void conns_free(struct run *);

@@ -8,7 +8,10 @@
  *     .../set_sysctls.py /proc/sys/A/B=VALUE ... the same
  *     .../defaults.sh                            the list of settings packetdrill's scripts start
  * from
- *     /tmp/sysctl_restore_*, ip tcp_metrics flush, nstat > /dev/null, true    nothing
+ *     ip tcp_metrics flush                       forgets Fast Open cookies
+ *     ethtool -K tun0 tso off gso off            segments are cut by TCP (tcp_gso = 0)
+ *     /bin/rm, /bin/dd                           nothing: files here hold the pattern for ever
+ *     /tmp/sysctl_restore_*, nstat > /dev/null, true    nothing
  *
  * What a setting of Linux's is here stands in sysctl.c. Called by run.c.
  */
@@ -46,7 +49,9 @@ static const char *const defaults[][2] = {
     {"tcp_tso_win_divisor", "3"},
     {"tcp_ecn", "0"},
     {"tcp_notsent_lowat", "4294967295"},
-    {"tcp_fastopen", "3"},
+    {"tcp_fastopen", "0x70403"},
+    {"tcp_fastopen_key", "a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4"},
+    {"tcp_soft_abort", "1"},
     {"tcp_syncookies", "1"},
 };
 
@@ -82,19 +87,49 @@ static bool ends_with(const char *s, const char *end)
 
 static bool does_nothing(const struct words *w)
 {
-    static const char *const patterns[] = {"/tmp/sysctl_restore_*", "nstat", "true", ":"};
+    static const char *const patterns[] = {
+        "/tmp/sysctl_restore_*", "nstat", "true", ":", "/bin/rm", "/bin/dd"};
     for (size_t i = 0; i < WEIR_COUNT(patterns); i++)
         if (fnmatch(patterns[i], w->word[0], 0) == 0)
             return true;
-    return w->n > 1 && strcmp(w->word[0], "ip") == 0 && strcmp(w->word[1], "tcp_metrics") == 0;
+    return false;
+}
+
+/* Where a command's output goes, or what comes after one that did not fail, is nothing to us. */
+static void cut_tail(struct words *w)
+{
+    static const char *const ends[] = {">", "&>", "2>", "|", "||"};
+    for (unsigned i = 1; i < w->n; i++)
+        for (size_t k = 0; k < WEIR_COUNT(ends); k++)
+            if (strcmp(w->word[i], ends[k]) == 0)
+                w->n = i;
+}
+
+/* ethtool -K tun0 tso off gso off */
+static bool is_off(const struct words *w)
+{
+    bool has_tso = false;
+    if (strcmp(w->word[0], "ethtool") != 0 || w->n < 5 || strcmp(w->word[1], "-K") != 0)
+        return false;
+    for (unsigned i = 3; i + 1 < w->n; i += 2) {
+        has_tso = has_tso || strcmp(w->word[i], "tso") == 0;
+        if (strcmp(w->word[i + 1], "off") != 0)
+            return false;
+    }
+    return has_tso;
 }
 
 static bool run_command(struct run *r, struct words *w)
 {
     const char *cmd = w->word[0];
     bool is_sysctl = strcmp(cmd, "sysctl") == 0;
+    cut_tail(w);
     if (does_nothing(w))
         return true;
+    if (w->n > 1 && strcmp(cmd, "ip") == 0 && strcmp(w->word[1], "tcp_metrics") == 0)
+        return set_sysctl(r, "tcp_fastopen_cookies", "0");
+    if (is_off(w))
+        return set_sysctl(r, "tcp_gso", "0");
     if (ends_with(cmd, "defaults.sh")) {
         for (size_t i = 0; i < WEIR_COUNT(defaults); i++)
             if (!set_sysctl(r, defaults[i][0], defaults[i][1]))

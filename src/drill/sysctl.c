@@ -25,14 +25,24 @@ static const struct {
 } renamed[] = {
     {"tcp_rmem", {"tcp_rmem_min", "tcp_rmem_default", "tcp_rmem_max"}},
     {"tcp_wmem", {"tcp_wmem_min", "tcp_wmem_default", "tcp_wmem_max"}},
+    {"tcp_mem", {"tcp_mem_min", "tcp_mem_pressure", "tcp_mem_max"}},
     {"ip_local_port_range", {"ip_local_port_lo", "ip_local_port_hi", NULL}},
     {"tcp_invalid_ratelimit", {"tcp_invalid_ratelimit_ms", NULL, NULL}},
 };
 
 static const char *const ignored[] = {
-    "tcp_fack",         "tcp_ecn_option",      "tcp_pacing_ss_ratio", "tcp_pacing_ca_ratio",
-    "tcp_fastopen_key", "tcp_no_metrics_save", "tcp_low_latency",     "tcp_thin_linear_timeouts",
-    "ip_early_demux",   "tcp_early_demux",     "tcp_comp_sack_nr",    "tcp_comp_sack_delay_ns",
+    "tcp_fack",
+    "tcp_ecn_option",
+    "tcp_pacing_ss_ratio",
+    "tcp_pacing_ca_ratio",
+    "tcp_no_metrics_save",
+    "tcp_fastopen_blackhole_timeout_sec",
+    "tcp_low_latency",
+    "tcp_thin_linear_timeouts",
+    "ip_early_demux",
+    "tcp_early_demux",
+    "tcp_comp_sack_nr",
+    "tcp_comp_sack_delay_ns",
     "tcp_plb_enabled",
 };
 
@@ -43,8 +53,6 @@ static int set_one(struct host *h, const char *name, const char *value)
     uint64_t v = strtoull(value, &end, 0);
     if (*value == '\0' || *end != '\0')
         return host_set(h, name, value);
-    /* The upper bits of Linux's mask choose variants: here only client and server. */
-    v = strcmp(name, "tcp_fastopen") == 0 ? v & 3 : v;
     snprintf(number, sizeof(number), "%" PRIu64, v);
     return host_set(h, name, number);
 }
@@ -59,6 +67,27 @@ static int set_congestion(struct host *h, const char *value)
     return host_set(h, "tcp_congestion_control", number);
 }
 
+/* Four words in hexadecimal, joined by '-'. */
+static int set_fastopen_key(struct host *h, const char *value)
+{
+    char name[] = "tcp_fastopen_key0", number[16];
+    unsigned w[4];
+    int e = sscanf(value, "%x-%x-%x-%x", &w[0], &w[1], &w[2], &w[3]) == 4 ? 0 : -EINVAL;
+    for (unsigned i = 0; i < 4 && e == 0; i++) {
+        name[sizeof(name) - 2] = (char)('0' + i);
+        snprintf(number, sizeof(number), "%u", w[i]);
+        e = host_set(h, name, number);
+    }
+    return e;
+}
+
+/* How many are kept is a matter of memory here: any number forgets them. */
+static int flush_cookies(struct host *h)
+{
+    int e = host_set(h, "tcp_fastopen_cookies", "0");
+    return e != 0 ? e : host_set(h, "tcp_fastopen_cookies", "1");
+}
+
 int sysctl_set(struct host *h, const char *name, const char *value)
 {
     const char *const *to = NULL;
@@ -68,6 +97,10 @@ int sysctl_set(struct host *h, const char *name, const char *value)
             return 0;
     if (strcmp(name, "tcp_congestion_control") == 0)
         return set_congestion(h, value);
+    if (strcmp(name, "tcp_fastopen_key") == 0)
+        return set_fastopen_key(h, value);
+    if (strcmp(name, "tcp_fastopen_cookies") == 0)
+        return flush_cookies(h);
     for (size_t i = 0; i < WEIR_COUNT(renamed); i++)
         to = strcmp(renamed[i].linux_name, name) == 0 ? renamed[i].weir : to;
     if (to == NULL)

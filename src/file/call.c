@@ -13,7 +13,7 @@
 
 #include <errno.h>
 
-enum { SOL_SOCKET_ = 1, SO_ERROR_ = 4 };
+enum { SOL_SOCKET_ = 1, SO_ERROR_ = 4, SO_LINGER_ = 13 };
 
 static int64_t sock_error(struct weir *w, weir_sock s)
 {
@@ -29,6 +29,8 @@ static bool connect_try(struct file_table *ft, w_ns now, struct file *f, struct 
     if (is_first) {
         c->result = weir_connect(ft->w, now, f->sock, &c->addr);
         bool is_under_way = c->result == -EINPROGRESS || c->result == -EALREADY;
+        if (c->result == 0 && f->type == WEIR_STREAM)
+            f->is_deferred = true; /* or an earlier one has just succeeded: no harm */
         return !is_under_way || c->is_nonblock;
     }
     uint32_t bits = weir_poll(ft->w, f->sock);
@@ -46,13 +48,51 @@ static bool accept_try(struct file_table *ft, w_ns now, struct file *f, struct f
     return r != -EAGAIN || c->is_nonblock;
 }
 
+/* A send that may have opened its connection [RFC 7413]: did it, and is the SYN unanswered? */
+static bool is_opening(struct file_table *ft, struct file *f, const struct file_call *c, int64_t r)
+{
+    bool is_fast = f->is_deferred || (c->flags & WEIR_MSG_FASTOPEN) != 0;
+    if (!is_fast || r == -EALREADY || f->type != WEIR_STREAM)
+        return false;
+    f->is_deferred = false;
+    return r == -EINPROGRESS || (r > 0 && (weir_poll(ft->w, f->sock) & WEIR_CONNECTED) == 0);
+}
+
+/* A blocking send that opened its connection waits for the handshake, as Linux's does; then what is
+ * left is sent. False: it waits. */
+static bool is_answered(struct file_table *ft, struct file *f, struct file_call *c)
+{
+    uint32_t bits = weir_poll(ft->w, f->sock);
+    if ((bits & (WEIR_CONNECTED | WEIR_ERR | WEIR_HUP)) == 0)
+        return false;
+    c->is_opening = false;
+    c->flags &= ~(unsigned)WEIR_MSG_FASTOPEN;
+    c->result = (bits & WEIR_CONNECTED) != 0 ? (int64_t)c->done : sock_error(ft->w, f->sock);
+    return true;
+}
+
 static bool send_try(struct file_table *ft, w_ns now, struct file *f, struct file_call *c)
 {
     const struct weir_addr *to = c->has_addr ? &c->addr : NULL;
+    if (c->is_opening) {
+        if (!is_answered(ft, f, c))
+            return false;
+        if (c->result < 0 || c->done == c->len)
+            return true;
+    }
+    unsigned flags = c->flags & ~(unsigned)WEIR_MSG_DONTWAIT;
+    bool is_first = (flags & WEIR_MSG_FASTOPEN) != 0 || f->is_deferred;
+    if (is_first && !c->is_nonblock)
+        flags |= WEIR_MSG_MORE; /* what does not fit the SYN follows as soon as it is answered */
     int64_t r = weir_sendto(ft->w, now, f->sock, (const uint8_t *)c->buf + c->done,
-                            c->len - c->done, c->flags & ~(unsigned)WEIR_MSG_DONTWAIT, to);
+                            c->len - c->done, flags, to);
     if (r > 0)
         c->done += (size_t)r;
+    if (is_opening(ft, f, c, r)) {
+        c->is_opening = true;
+        c->result = r;
+        return c->is_nonblock;
+    }
     bool is_short = r == -EAGAIN || (r >= 0 && c->done < c->len && f->type == WEIR_STREAM);
     if (is_short && !c->is_nonblock)
         return false;
@@ -86,6 +126,27 @@ static bool poll_try(struct file_table *ft, struct file *f, struct file_call *c)
     return bits != 0 || c->is_nonblock;
 }
 
+/* Linux's inet_release: with SO_LINGER and a time close() waits until the peer has acknowledged the
+ * FIN, or the time is over; then the rest is the stack's. Not when a reset is due. */
+static bool close_try(struct file_table *ft, w_ns now, struct file *f, struct file_call *c,
+                      bool is_first)
+{
+    int linger[2] = {0, 0};
+    size_t n = sizeof(linger);
+    c->result = 0;
+    if (!is_first)
+        return (weir_poll(ft->w, f->sock) & WEIR_DRAINED) != 0;
+    if (c->is_nonblock || f->type != WEIR_STREAM || weir_inq(ft->w, f->sock) != 0)
+        return true;
+    if (weir_getsockopt(ft->w, now, f->sock, SOL_SOCKET_, SO_LINGER_, linger, &n) < 0 ||
+        linger[0] == 0 || linger[1] <= 0)
+        return true;
+    c->deadline = w_u64_min(c->deadline, w_ns_add(now, (w_ns)linger[1] * W_S));
+    if (weir_shutdown(ft->w, now, f->sock, WEIR_SHUT_WR) < 0)
+        return true;
+    return (weir_poll(ft->w, f->sock) & (WEIR_DRAINED | WEIR_HUP)) != 0;
+}
+
 bool call_try(struct file_table *ft, w_ns now, struct file *f, struct file_call *c, bool is_first)
 {
     switch (c->op) {
@@ -94,7 +155,7 @@ bool call_try(struct file_table *ft, w_ns now, struct file *f, struct file_call 
     case FILE_SEND: return send_try(ft, now, f, c);
     case FILE_RECV: return recv_try(ft, now, f, c);
     case FILE_POLL: return poll_try(ft, f, c);
-    case FILE_CLOSE: break;
+    case FILE_CLOSE: return close_try(ft, now, f, c, is_first);
     }
     c->result = -EINVAL;
     return true;
@@ -106,5 +167,5 @@ int64_t call_timeout_result(const struct file_call *c)
         return (int64_t)c->done;
     if (c->op == FILE_CONNECT)
         return -EINPROGRESS;
-    return c->op == FILE_POLL ? 0 : -EAGAIN;
+    return c->op == FILE_POLL || c->op == FILE_CLOSE ? 0 : -EAGAIN;
 }

@@ -138,22 +138,22 @@ enum file_status file_submit(struct file_table *ft, w_ns now, struct file_call *
     struct file *f = file_at(ft, c->file);
     c->done = 0;
     c->is_parked = false;
+    c->is_opening = false;
     c->by_deadline.next = NULL;
     if (f == NULL) {
         c->result = -EBADF;
         return FILE_DONE;
     }
-    if (c->op == FILE_CLOSE) {
-        c->result = file_close(ft, now, c->file);
-        return FILE_DONE;
-    }
     if (call_try(ft, now, f, c, true)) {
+        if (c->op == FILE_CLOSE)
+            c->result = file_close(ft, now, c->file);
         if (c->op == FILE_ACCEPT && c->result > 0)
             call_finish_accept(ft, f, c, (weir_sock)c->result);
         return FILE_DONE;
     }
     bool is_in = c->op == FILE_RECV || c->op == FILE_ACCEPT;
-    w_ns timeo = c->op == FILE_POLL ? WEIR_NEVER : is_in ? f->rcvtimeo : f->sndtimeo;
+    bool has_own = c->op == FILE_POLL || c->op == FILE_CLOSE;
+    w_ns timeo = has_own ? WEIR_NEVER : is_in ? f->rcvtimeo : f->sndtimeo;
     c->deadline = w_u64_min(c->deadline, w_ns_add(now, timeo));
     c->is_parked = true;
     list_push_back(&f->calls, &c->link);
@@ -164,7 +164,6 @@ enum file_status file_submit(struct file_table *ft, w_ns now, struct file_call *
 
 void file_cancel(struct file_table *ft, struct file_call *c)
 {
-    (void)ft;
     if (!c->is_parked)
         return;
     list_remove(&c->link);
@@ -172,6 +171,8 @@ void file_cancel(struct file_table *ft, struct file_call *c)
         list_remove(&c->by_deadline);
     c->is_parked = false;
     c->result = c->done != 0 ? (int64_t)c->done : -EINTR;
+    if (c->op == FILE_CLOSE)
+        (void)file_close(ft, 0, c->file); /* as Linux: interrupted, and closed all the same */
 }
 
 /* Calls of one direction are answered in the order they came: the first that must still wait stops
@@ -193,6 +194,10 @@ static void file_retry(struct file_table *ft, w_ns now, struct file *f)
         if (c->op == FILE_ACCEPT && c->result > 0)
             call_finish_accept(ft, f, c, (weir_sock)c->result);
         call_answer(ft, c);
+        if (c->op == FILE_CLOSE) {
+            (void)file_close(ft, now, c->file);
+            return;
+        }
     }
 }
 
@@ -206,6 +211,10 @@ static void file_expire(struct file_table *ft, w_ns now)
             continue;
         c->result = call_timeout_result(c);
         call_answer(ft, c);
+        if (c->op == FILE_CLOSE) {
+            (void)file_close(ft, now, c->file);
+            next = ft->timed.next; /* it answered others */
+        }
     }
 }
 
@@ -219,6 +228,8 @@ void file_step(struct file_table *ft, w_ns now)
             if (f == NULL || f->sock != ev[i].sock)
                 continue;
             file_retry(ft, now, f);
+            if (f->sock != ev[i].sock)
+                continue;
             if (f->user != NULL && !list_is_linked(&f->news))
                 list_push_back(&ft->news, &f->news);
         }

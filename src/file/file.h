@@ -31,7 +31,8 @@ enum file_op {
     FILE_SEND,    /* buf, len, flags; addr when has_addr */
     FILE_RECV,    /* buf, len, flags; addr: the source */
     FILE_POLL,    /* want: weir_ready bits; result: the bits that hold; ERR and HUP always wanted */
-    FILE_CLOSE,   /* answered at once; lingering data goes on without the file */
+    FILE_CLOSE, /* with SO_LINGER's time it waits for the peer to have everything; in the end, also
+                   * when cancelled, the file is gone and what is left goes on without it */
 };
 enum file_status { FILE_DONE, FILE_PARKED };
 
@@ -53,6 +54,7 @@ struct file_call {
     struct list link;
     struct list by_deadline;
     bool is_parked;
+    bool is_opening; /* a send that waits for its SYN's answer */
 };
 
 /* A table over a stack, which stays the caller's. NULL: no memory. */

@@ -169,7 +169,7 @@ static void impossible_calls_have_an_errno(void **state)
     c = (struct file_call){.op = FILE_ACCEPT, .file = f, .deadline = WEIR_NEVER};
     assert_int_equal(file_submit(t.ft[0], t.p.now, &c), FILE_DONE);
     assert_int_equal(c.result, -EINVAL);
-    c = (struct file_call){.op = FILE_SEND, .file = f, .buf = "x", .len = 1, .flags = 0x20000000};
+    c = (struct file_call){.op = FILE_SEND, .file = f, .buf = "x", .len = 1, .flags = 0x10000000};
     assert_int_equal(file_submit(t.ft[0], t.p.now, &c), FILE_DONE);
     assert_int_equal(c.result, -EOPNOTSUPP);
     two_end(&t);

@@ -10,6 +10,7 @@
 struct file {
     weir_sock sock; /* 0: number is free */
     int family, type;
+    bool is_deferred; /* connect() left the SYN to the first send */
     void *user;
     w_ns rcvtimeo, sndtimeo; /* WEIR_NEVER: wait for ever */
     struct list calls;       /* parked, in the order they came: the first waits longest */

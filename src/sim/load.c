@@ -21,6 +21,7 @@ enum {
     SOL_SOCKET_ = 1,
     SO_SNDBUF_ = 7,
     SO_RCVBUF_ = 8,
+    TCP_FASTOPEN_CONNECT_ = 30,
     SO_ERROR_ = 4
 };
 
@@ -84,6 +85,7 @@ static void end_options(struct load_end *e, w_ns now)
         (void)weir_setsockopt(w, now, e->s, SOL_SOCKET_, SO_RCVBUF_, &rcv, sizeof(rcv));
     if (e->conf.is_nodelay)
         (void)weir_setsockopt(w, now, e->s, 6, 1, &one, sizeof(one));
+    (void)weir_setsockopt(w, now, e->s, 6, TCP_FASTOPEN_CONNECT_, &one, sizeof(one));
 }
 
 static void end_finish(struct load *l, struct load_end *e, enum side_state state, int error)
@@ -159,12 +161,27 @@ static bool server_accept(struct load *l, struct sim_host *h)
     return true;
 }
 
+/* Fast Open: a client's SYN waits for its first write, or a server writes before the handshake is
+ * through: writable, and not connected. */
+static bool is_early(const struct load_end *e)
+{
+    uint32_t bits = weir_poll(e->host->w, e->s);
+    return (bits & (WEIR_OUT | WEIR_CONNECTED | WEIR_ERR | WEIR_HUP)) == WEIR_OUT;
+}
+
+/* An application that reads, writes or shuts down before the handshake is over would abort it. */
+static bool is_connecting(const struct load_end *e)
+{
+    uint32_t bits = e->state == SIDE_OPEN ? weir_poll(e->host->w, e->s) : WEIR_CONNECTED;
+    return (bits & (WEIR_CONNECTED | WEIR_ERR | WEIR_HUP)) == 0 && !is_early(e);
+}
+
 static bool end_write(struct load *l, struct xfer *x, unsigned side)
 {
     struct load_end *e = &x->end[side];
     uint8_t buf[LOAD_CHUNK];
     w_ns now = l->sim->now;
-    if (e->has_shut || now < e->write_at)
+    if (e->has_shut || now < e->write_at || is_connecting(e))
         return false;
     if (e->sent >= e->conf.abort_at) {
         e->has_abort = true;
@@ -172,6 +189,8 @@ static bool end_write(struct load *l, struct xfer *x, unsigned side)
         return true;
     }
     uint64_t left = w_u64_min(e->conf.bytes, e->conf.abort_at) - e->sent;
+    if (left == 0 && side == 0 && is_early(e))
+        return weir_sendto(e->host->w, now, e->s, buf, 0, 0, NULL) == -EINPROGRESS;
     if (left == 0) {
         int r = weir_shutdown(e->host->w, now, e->s, WEIR_SHUT_WR);
         e->has_shut = r == 0;
@@ -182,7 +201,7 @@ static bool end_write(struct load *l, struct xfer *x, unsigned side)
     for (uint32_t i = 0; i < n; i++)
         buf[i] = load_byte(x->id, side, e->sent + i);
     int64_t r = weir_sendto(e->host->w, now, e->s, buf, n, 0, NULL);
-    if (r == -EAGAIN || r == -ENOBUFS)
+    if (r == -EAGAIN || r == -ENOBUFS || r == -EINPROGRESS)
         return false;
     if (r < 0) {
         end_finish(l, e, SIDE_FAILED, (int)-r);
@@ -229,13 +248,6 @@ static bool end_read(struct load *l, struct xfer *x, unsigned side)
     return true;
 }
 
-/* An application that reads, writes or shuts down before the handshake is over would abort it. */
-static bool is_connecting(const struct load_end *e)
-{
-    uint32_t bits = e->state == SIDE_OPEN ? weir_poll(e->host->w, e->s) : WEIR_CONNECTED;
-    return (bits & (WEIR_CONNECTED | WEIR_ERR | WEIR_HUP)) == 0;
-}
-
 /* On a link that loses every ARP request for three seconds no neighbour is found: the program is
  * told EHOSTUNREACH, and does what applications do: tries again. */
 static bool client_again(struct load *l, struct xfer *x)
@@ -254,6 +266,7 @@ static bool client_again(struct load *l, struct xfer *x)
     }
     (void)weir_close(e->host->w, l->sim->now, e->s);
     e->s = 0;
+    e->sent = 0; /* what went with a SYN nobody got */
     e->state = SIDE_NEW;
     x->start = l->sim->now + W_S;
     return true;

@@ -88,6 +88,17 @@ static void draw_conf(struct swarm *w, struct weir_conf *c)
     c->tcp_congestion_control = rng_below(&w->rng, 2);
     c->tcp_gso = rng_below(&w->rng, 2);
     c->tcp_moderate_rcvbuf = rng_below(&w->rng, 2);
+    c->tcp_syncookies = rng_below(&w->rng, 3);
+    /* Client and server, with cookies or without. A SYN that the network doubles can bring its data
+     * twice [RFC 7413 6]: no oracle could tell that from a fault. */
+    static const uint32_t fast[] = {1, 0x403, 0x607};
+    if ((w->faults & F_DUP) == 0)
+        c->tcp_fastopen = pick(w, fast, 3);
+    /* Little memory for all: closed connections with much to send may be reset. */
+    if ((w->faults & F_STARVE) != 0 && rng_below(&w->rng, 2) == 0) {
+        c->tcp_mem_pressure = 1 + rng_below(&w->rng, 64);
+        c->tcp_mem_max = c->tcp_mem_pressure + rng_below(&w->rng, 64);
+    }
 }
 
 static struct emu_conf draw_faults(struct swarm *w)

@@ -13,7 +13,7 @@
 #include <errno.h>
 
 static const unsigned send_flags =
-    WEIR_MSG_OOB | WEIR_MSG_DONTWAIT | WEIR_MSG_NOSIGNAL | WEIR_MSG_MORE;
+    WEIR_MSG_OOB | WEIR_MSG_DONTWAIT | WEIR_MSG_NOSIGNAL | WEIR_MSG_MORE | WEIR_MSG_FASTOPEN;
 static const unsigned recv_flags = WEIR_MSG_OOB | WEIR_MSG_PEEK | WEIR_MSG_TRUNC |
                                    WEIR_MSG_DONTWAIT | WEIR_MSG_WAITALL | WEIR_MSG_NOSIGNAL;
 
@@ -52,10 +52,15 @@ int64_t sock_send(struct socks *ss, struct sock *s, const void *buf, size_t n, u
         return flags_refused(ss);
     if (s->type == WEIR_STREAM) {
         tcp_prefetch(sock_tcb(ss, s));
+        if (WEIR_UNLIKELY((flags & WEIR_MSG_FASTOPEN) != 0 || (s->flags & SOCK_DEFERRED) != 0)) {
+            int64_t r = sock_connect_send(ss, s, to, buf, n, flags);
+            if (r != -EISCONN)
+                return r;
+        }
         unsigned f = flags & (WEIR_MSG_OOB | WEIR_MSG_MORE);
         return tcp_send(ss->tcp, sock_tcb(ss, s), buf, n, f);
     }
-    if ((flags & (WEIR_MSG_OOB | WEIR_MSG_MORE)) != 0)
+    if ((flags & (WEIR_MSG_OOB | WEIR_MSG_MORE | WEIR_MSG_FASTOPEN)) != 0)
         return flags_refused(ss);
     return send_dgram(ss, s, buf, n, to);
 }
@@ -86,6 +91,7 @@ static uint32_t bits_of_tcp(uint32_t ev)
     uint32_t bits = ev & (WEIR_IN | WEIR_PRI | WEIR_OUT | WEIR_ERR | WEIR_HUP | WEIR_RDHUP);
     bits |= (ev & TCP_EV_ACCEPT) != 0 ? (uint32_t)WEIR_ACCEPT : 0;
     bits |= (ev & TCP_EV_CONNECTED) != 0 ? (uint32_t)WEIR_CONNECTED : 0;
+    bits |= (ev & TCP_EV_DRAINED) != 0 ? (uint32_t)WEIR_DRAINED : 0;
     return bits;
 }
 

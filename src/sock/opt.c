@@ -27,11 +27,14 @@ enum opt_kind {
     OPT_TOS,
     OPT_TTL,
     OPT_PMTUDISC,
+    OPT_RECVERR,
     OPT_MTU,
     OPT_PRIORITY, /* kept, read back: there is one queue per interface */
     OPT_MARK,     /* kept, read back: no policy routing */
     OPT_CONGESTION,
     OPT_INFO,
+    OPT_CC_INFO,
+    OPT_FASTOPEN_KEY,
     OPT_COOKIE,
     OPT_ONE, /* always reads as 1; cannot be set */
     OPT_RCVLOWAT,
@@ -66,14 +69,14 @@ static const struct opt opts[] = {
     {L_IP, 1, OPT_TOS, 0},
     {L_IP, 2, OPT_TTL, 0},
     {L_IP, 10, OPT_PMTUDISC, 0},
-    {L_IP, 11, OPT_FLAG, SOCK_RECVERR},
+    {L_IP, 11, OPT_RECVERR, SOCK_RECVERR},
     {L_IP, 14, OPT_MTU, 0},
     {L_IP, 15, OPT_FLAG, SOCK_FREEBIND},
     {L_IP, 24, OPT_FLAG, SOCK_BIND_LATE},
     {L_IPV6, 16, OPT_TTL, 0},
     {L_IPV6, 23, OPT_PMTUDISC, 0},
     {L_IPV6, 24, OPT_MTU, 0},
-    {L_IPV6, 25, OPT_FLAG, SOCK_RECVERR},
+    {L_IPV6, 25, OPT_RECVERR, SOCK_RECVERR},
     {L_IPV6, 26, OPT_FLAG, SOCK_V6ONLY},
     {L_IPV6, 67, OPT_TOS, 0},
     {L_TCP, TOPT_NODELAY, OPT_TCP, TOPT_NODELAY},
@@ -90,7 +93,12 @@ static const struct opt opts[] = {
     {L_TCP, TOPT_QUICKACK, OPT_TCP, TOPT_QUICKACK},
     {L_TCP, 13, OPT_CONGESTION, 0},
     {L_TCP, TOPT_USER_TIMEOUT_MS, OPT_TCP, TOPT_USER_TIMEOUT_MS},
+    {L_TCP, TOPT_FASTOPEN, OPT_TCP, TOPT_FASTOPEN},
     {L_TCP, TOPT_NOTSENT_LOWAT, OPT_TCP, TOPT_NOTSENT_LOWAT},
+    {L_TCP, 26, OPT_CC_INFO, 0},
+    {L_TCP, TOPT_FASTOPEN_CONNECT, OPT_TCP, TOPT_FASTOPEN_CONNECT},
+    {L_TCP, 33, OPT_FASTOPEN_KEY, 0},
+    {L_TCP, TOPT_FASTOPEN_NO_COOKIE, OPT_TCP, TOPT_FASTOPEN_NO_COOKIE},
 };
 
 static const struct opt *opt_find(const struct sock *s, int level, int name)
@@ -135,7 +143,8 @@ static int linger_set(struct socks *ss, struct sock *s, const void *val, size_t 
     memcpy(v, val, sizeof(v));
     if (s->type != WEIR_STREAM)
         return 0;
-    return tcp_opt_set(ss->tcp, sock_tcb(ss, s), TOPT_LINGER_S, v[0] == 0 ? -1 : v[1]);
+    int seconds = v[1] < 0 ? INT32_MAX : v[1]; /* unsigned in Linux */
+    return tcp_opt_set(ss->tcp, sock_tcb(ss, s), TOPT_LINGER_S, v[0] == 0 ? -1 : seconds);
 }
 
 static void flag_put(uint16_t *flags, unsigned bit, bool is_on)
@@ -179,9 +188,9 @@ static int flag_set(struct socks *ss, struct sock *s, int bit, bool is_on)
 static int ip_opt_set(struct socks *ss, struct sock *s, enum opt_kind kind, int v)
 {
     bool is_ttl = kind == OPT_TTL;
-    if (is_ttl && v == -1)
-        v = 0;
-    if (v < 0 || v > 255)
+    if (v == -1)
+        v = 0; /* the default */
+    else if (v < is_ttl || v > 255)
         return -EINVAL;
     if (s->type == WEIR_STREAM)
         return tcp_opt_set(ss->tcp, sock_tcb(ss, s), is_ttl ? TOPT_TTL : TOPT_TOS, v);
@@ -192,17 +201,26 @@ static int ip_opt_set(struct socks *ss, struct sock *s, enum opt_kind kind, int 
 
 static int pmtudisc_set(struct socks *ss, struct sock *s, int v)
 {
-    if (v < 0 || v > 3)
+    if (v < 0 || v > 5)
         return -EINVAL;
+    /* IP_PMTUDISC_INTERFACE and _OMIT are about packets larger than the interface's MTU. */
+    if (v > 3)
+        return opt_refused(ss);
     s->pmtudisc = (uint8_t)v;
     udp_flag_put(ss, s, UDP_PMTU_DO, v == 2);
-    return 0;
+    if (s->type != WEIR_STREAM)
+        return 0;
+    return tcp_opt_set(ss->tcp, sock_tcb(ss, s), TOPT_MAY_FRAG, v == 0);
 }
 
 static int int_set(struct socks *ss, struct sock *s, const struct opt *o, int v)
 {
     switch (o->kind) {
     case OPT_FLAG: return flag_set(ss, s, o->arg, v != 0);
+    case OPT_RECVERR:
+        flag_put(&s->flags, SOCK_RECVERR, v != 0);
+        return s->type == WEIR_STREAM ? tcp_opt_set(ss->tcp, sock_tcb(ss, s), TOPT_RECVERR, v != 0)
+                                      : 0;
     case OPT_TCP: return tcp_opt_set(ss->tcp, sock_tcb(ss, s), o->arg, v);
     case OPT_BUF: return buf_set(ss, s, o->arg, v);
     case OPT_KEEPALIVE:
@@ -210,7 +228,7 @@ static int int_set(struct socks *ss, struct sock *s, const struct opt *o, int v)
                    ? tcp_opt_set(ss->tcp, sock_tcb(ss, s), TOPT_KEEPALIVE, v != 0)
                    : 0;
     case OPT_RCVLOWAT:
-        s->rcvlowat = v > 0 ? (uint32_t)v : 1;
+        s->rcvlowat = v < 0 ? INT32_MAX : v > 0 ? (uint32_t)v : 1;
         return s->type == WEIR_STREAM
                    ? tcp_opt_set(ss->tcp, sock_tcb(ss, s), TOPT_RCVLOWAT, s->rcvlowat)
                    : 0;
@@ -234,6 +252,8 @@ int sock_opt_set(struct socks *ss, struct sock *s, int level, int name, const vo
         return linger_set(ss, s, val, n);
     if (o->kind == OPT_CONGESTION)
         return tcp_cc_set(ss->tcp, sock_tcb(ss, s), val, n);
+    if (o->kind == OPT_FASTOPEN_KEY)
+        return tcp_fo_key_set(sock_tcb(ss, s), val, n);
     int v = 0;
     /* Level IP takes a single byte too [Linux ip(7)]. */
     if (n == 1 && level == L_IP)
@@ -248,7 +268,8 @@ int sock_opt_set(struct socks *ss, struct sock *s, int level, int name, const vo
 static int out_bytes(void *val, size_t *n, const void *from, size_t n_from)
 {
     *n = *n < n_from ? *n : n_from;
-    memcpy(val, from, *n);
+    if (*n != 0)
+        memcpy(val, from, *n);
     return 0;
 }
 
@@ -291,7 +312,8 @@ static int int_get(struct socks *ss, struct sock *s, const struct opt *o, int *v
     bool is_stream = s->type == WEIR_STREAM;
     struct udp_sock *u = is_stream ? NULL : sock_udp(ss, s);
     switch (o->kind) {
-    case OPT_FLAG: *v = (s->flags & o->arg) != 0; return 0;
+    case OPT_FLAG:
+    case OPT_RECVERR: *v = (s->flags & o->arg) != 0; return 0;
     case OPT_TCP: return tcp_int(ss, s, o->arg, v);
     case OPT_BUF:
         if (is_stream)
@@ -350,6 +372,13 @@ int sock_opt_get(struct socks *ss, struct sock *s, int level, int name, void *va
         weir_sock h = sock_handle(ss, s);
         return *n < sizeof(h) ? -EINVAL : out_bytes(val, n, &h, sizeof(h));
     }
+    if (o->kind == OPT_FASTOPEN_KEY) {
+        uint8_t key[16];
+        tcp_fo_key_get(ss->tcp, sock_tcb(ss, s), key);
+        return out_bytes(val, n, key, sizeof(key));
+    }
+    if (o->kind == OPT_CC_INFO) /* as Linux answers for algorithms that tell nothing more */
+        return out_bytes(val, n, NULL, 0);
     if (o->kind == OPT_INFO) {
         struct weir_tcp_info info;
         tcp_info_get(ss->tcp, sock_tcb(ss, s), &info);

@@ -133,12 +133,11 @@ static int connect_again(struct socks *ss, struct sock *s)
     return (bits & TCP_EV_CONNECTED) != 0 ? 0 : -ECONNABORTED;
 }
 
-static int connect_stream(struct socks *ss, struct sock *s, const struct addr *to, uint16_t port,
-                          uint8_t nif)
+/* The flow that a connection to this end would have, its port chosen. */
+static int connect_flow(struct socks *ss, struct sock *s, const struct addr *to, uint16_t port,
+                        uint8_t nif, struct flow *f)
 {
     struct tcb *t = sock_tcb(ss, s);
-    if ((s->flags & SOCK_CONNECTING) != 0)
-        return connect_again(ss, s);
     if ((s->flags & SOCK_LISTENING) != 0 || tcp_state(t) != TCPS_CLOSED)
         return -EISCONN;
     if (addr_is_multicast(to) || addr_is_limited_broadcast(to))
@@ -148,35 +147,88 @@ static int connect_stream(struct socks *ss, struct sock *s, const struct addr *t
     int r = ip_route(ss->ip, to, is_bound ? &s->local : NULL, &dst);
     if (r < 0)
         return r;
-    struct flow f = {.local = is_bound && !addr_is_any(&s->local) ? s->local : dst.src,
-                     .remote = *to,
-                     .lport = is_bound ? s->lport : 0,
-                     .rport = port,
-                     .nif = nif,
-                     .proto = PROTO_TCP};
-    if (f.lport == 0 && port_ephemeral(ss, &f) == 0)
-        return -EADDRNOTAVAIL;
-    r = tcp_connect(ss->tcp, t, &f);
+    *f = (struct flow){.local = is_bound && !addr_is_any(&s->local) ? s->local : dst.src,
+                       .remote = *to,
+                       .lport = is_bound ? s->lport : 0,
+                       .rport = port,
+                       .nif = nif,
+                       .proto = PROTO_TCP};
+    return f->lport == 0 && port_ephemeral(ss, f) == 0 ? -EADDRNOTAVAIL : 0;
+}
+
+static int connect_stream(struct socks *ss, struct sock *s, const struct addr *to, uint16_t port,
+                          uint8_t nif)
+{
+    struct flow f;
+    if ((s->flags & SOCK_DEFERRED) != 0)
+        return -EISCONN;
+    if ((s->flags & SOCK_CONNECTING) != 0)
+        return connect_again(ss, s);
+    int r = connect_flow(ss, s, to, port, nif, &f);
+    if (r == 0)
+        r = tcp_connect(ss->tcp, sock_tcb(ss, s), &f);
     if (r < 0)
         return r;
+    if (tcp_is_deferred(sock_tcb(ss, s))) {
+        s->flags |= SOCK_DEFERRED;
+        return 0;
+    }
     s->flags |= SOCK_CONNECTING;
     return -EINPROGRESS;
 }
 
+/* Where a connect to this address goes. */
+static int connect_addr(const struct sock *s, const struct weir_addr *to, struct addr *a)
+{
+    *a = sock_addr_in(to);
+    int r = sock_addr_check(s, a);
+    if (r < 0)
+        return r;
+    /* Linux: connecting to "any" means this host. */
+    if (addr_is_any(a))
+        *a = addr_is_ip4(a) || s->family == WEIR_INET ? addr_ip4(0x7f000001)
+                                                      : (struct addr){.b = {[15] = 1}};
+    return 0;
+}
+
+int64_t sock_connect_send(struct socks *ss, struct sock *s, const struct weir_addr *to,
+                          const void *buf, size_t n, unsigned flags)
+{
+    struct tcb *t = sock_tcb(ss, s);
+    struct flow f;
+    struct addr a;
+    if ((ss->env->conf.tcp_fastopen & 1) == 0 || (to != NULL && to->family == 0))
+        return -EOPNOTSUPP;
+    if ((s->flags & SOCK_DEFERRED) == 0) {
+        if (tcp_state(t) != TCPS_CLOSED || (s->flags & SOCK_CONNECTING) != 0) {
+            int r = (s->flags & SOCK_CONNECTING) != 0 ? connect_again(ss, s) : -EISCONN;
+            return r == 0 ? -EISCONN : r;
+        }
+        int r = to == NULL ? -EINVAL : connect_addr(s, to, &a);
+        if (r == 0)
+            r = to->port == 0
+                    ? -ECONNREFUSED
+                    : connect_flow(ss, s, &a, to->port, sock_scope_nif(&a, to->scope), &f);
+        if (r < 0)
+            return r;
+    }
+    int64_t taken = tcp_connect_send(ss->tcp, t, &f, buf, n, flags & WEIR_MSG_MORE);
+    if (taken < 0)
+        return taken;
+    s->flags = (uint16_t)((s->flags & ~(unsigned)SOCK_DEFERRED) | SOCK_CONNECTING);
+    return taken != 0 ? taken : -EINPROGRESS;
+}
+
 int sock_connect(struct socks *ss, struct sock *s, const struct weir_addr *to)
 {
-    struct addr a = sock_addr_in(to);
+    struct addr a;
     if (to->family == 0 && s->type == WEIR_DGRAM) {
         udp_disconnect(ss->udp, sock_udp(ss, s));
         return 0;
     }
-    int r = sock_addr_check(s, &a);
+    int r = connect_addr(s, to, &a);
     if (r < 0)
         return r;
-    /* Linux: connecting to "any" means this host. */
-    if (addr_is_any(&a))
-        a = addr_is_ip4(&a) || s->family == WEIR_INET ? addr_ip4(0x7f000001)
-                                                      : (struct addr){.b = {[15] = 1}};
     uint8_t nif = sock_scope_nif(&a, to->scope);
     if (s->type == WEIR_DGRAM) {
         struct udp_sock *u = sock_udp(ss, s);

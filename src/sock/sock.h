@@ -30,6 +30,7 @@ enum sock_flag {
     SOCK_MTU_SET = 128,   /* IP_MTU_DISCOVER was set by the program */
     SOCK_BIND_LATE = 256, /* IP_BIND_ADDRESS_NO_PORT */
     SOCK_RECVERR = 512,
+    SOCK_DEFERRED = 1024, /* connected by name: the first send sends the SYN */
 };
 
 struct sock {
@@ -76,6 +77,10 @@ static inline struct udp_sock *sock_udp(const struct socks *ss, const struct soc
 WEIR_MUST_CHECK int sock_open(struct socks *, int family, int type, weir_sock *out);
 int sock_bind(struct socks *, struct sock *, const struct weir_addr *);
 int sock_connect(struct socks *, struct sock *, const struct weir_addr *);
+/* A stream's connect and first send in one [RFC 7413]. to: NULL if connect() was deferred. Bytes
+ * taken; -EINPROGRESS: none, but it connects; -EISCONN is for the caller to send plainly. */
+int64_t sock_connect_send(struct socks *, struct sock *, const struct weir_addr *to, const void *,
+                          size_t, unsigned flags);
 int sock_listen(struct socks *, struct sock *, int backlog);
 int sock_accept(struct socks *, struct sock *, weir_sock *out, struct weir_addr *peer);
 int sock_shutdown(struct socks *, struct sock *, enum weir_how);

@@ -194,3 +194,11 @@ int64_t weir_outq(struct weir *w, weir_sock h)
         return -EBADF;
     return s->type == WEIR_STREAM ? tcp_outq(sock_tcb(&w->socks, s)) : 0;
 }
+
+int64_t weir_outq_unsent(struct weir *w, weir_sock h)
+{
+    struct sock *s = sock_find(&w->socks, h);
+    if (s == NULL)
+        return -EBADF;
+    return s->type == WEIR_STREAM ? tcp_outq_nsd(sock_tcb(&w->socks, s)) : 0;
+}

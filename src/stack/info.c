@@ -12,7 +12,10 @@
 
 int weir_set(struct weir *w, const char *name, const char *value)
 {
-    return weir_conf_set(&w->env.conf, name, value);
+    int r = weir_conf_set(&w->env.conf, name, value);
+    if (r == 0)
+        tcp_conf_changed(&w->tcp);
+    return r;
 }
 
 bool weir_counter(const struct weir *w, unsigned i, const char **name, uint64_t *value)

@@ -265,6 +265,37 @@ static void ports_cannot_be_guessed(void **state)
     assert_true(steps < 3);
 }
 
+/* Whether the first IP packet that this side has to send may not be fragmented. */
+static bool next_has_df(struct weir_pair *p, unsigned side)
+{
+    uint8_t b[128];
+    struct pkt *v[1];
+    assert_int_equal(weir_tx(p->w[side], p->now, p->nif[side], v, 1), 1);
+    assert_true(weir_pkt_copy(v[0], b, sizeof(b)) > 34);
+    weir_sent(p->w[side], p->now, v, 1);
+    return (b[14 + 6] & 0x40) != 0;
+}
+
+/* If this failed IP_MTU_DISCOVER would be kept and not obeyed. [RFC 1191 3, ip(7)] */
+static void dont_fragment_is_the_programs_choice(void **state)
+{
+    struct weir_pair p;
+    struct weir_conf conf;
+    weir_sock lsn, c, s;
+    int dont = 0, want = 1;
+    (void)state;
+    pair_conf(&conf);
+    pair_make(&p, &conf, 1);
+    pair_join(&p, &lsn, &c, &s);
+    assert_int_equal(weir_sendto(p.w[0], p.now, c, "x", 1, 0, NULL), 1);
+    assert_true(next_has_df(&p, 0));
+    assert_int_equal(weir_setsockopt(p.w[0], p.now, c, 0, 10, &dont, sizeof(dont)), 0);
+    assert_int_equal(weir_setsockopt(p.w[0], p.now, c, 6, 1, &want, sizeof(want)), 0);
+    assert_int_equal(weir_sendto(p.w[0], p.now, c, "x", 1, 0, NULL), 1);
+    assert_false(next_has_df(&p, 0));
+    pair_end(&p);
+}
+
 /* If this failed a stack could not be ended while a closed connection still has bytes on their way:
  * clause (vi). */
 static void an_end_takes_closed_connections_along(void **state)
@@ -294,6 +325,7 @@ int main(void)
         cmocka_unit_test(a_missing_neighbour_is_an_error),
         cmocka_unit_test(silence_makes_the_next_hop_doubtful),
         cmocka_unit_test(ports_cannot_be_guessed),
+        cmocka_unit_test(dont_fragment_is_the_programs_choice),
         cmocka_unit_test(an_end_takes_closed_connections_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,8 @@
  *
  * Decides: FIN or RST [RFC 9293 3.6, 3.10.4, 3.10.5], what becomes of a connection whose program is
  * gone, how long an orphan may stay in FIN-WAIT-2.
- * Owns: TF_FIN_QUEUED, TF_ORPHAN.
+ * Owns: TF_FIN_QUEUED, TF_ORPHAN, the limit of orphans (tcp_max_orphans, memory): beyond it a
+ * connection that nobody holds is reset.
  * Called by sock/, and by in.c and timer.c for what segments and time end; calls out.c, conn.c.
  *
  *     close in         does
@@ -100,6 +101,12 @@ static void let_go(struct tcp *tcp, struct tcb *t)
     tcp->n_orphans++;
     if (is_unread || t->opt.linger_s == 0) {
         tcp_count(tcp, is_unread ? STAT_TCPAbortOnClose : STAT_TCPAbortOnData);
+        (void)tcp_reset_out(tcp, t, 0);
+        return;
+    }
+    bool is_heavy = tcp_mem_is_full(tcp) && tcp_sndq_bytes(t) > tcp->env->conf.tcp_wmem_min;
+    if (tcp->n_orphans > tcp->env->conf.tcp_max_orphans || is_heavy) {
+        tcp_count(tcp, STAT_TCPAbortOnMemory);
         (void)tcp_reset_out(tcp, t, 0);
         return;
     }

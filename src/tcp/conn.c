@@ -99,6 +99,8 @@ bool tcp_done(struct tcp *tcp, struct tcb *t, int err)
         tcp_count(tcp, STAT_TcpAttemptFails);
     else if (err != 0 && (t->state == TCPS_ESTABLISHED || t->state == TCPS_CLOSE_WAIT))
         tcp_count(tcp, STAT_TcpEstabResets);
+    if (WEIR_UNLIKELY((t->fo & FO_PASSIVE) != 0))
+        tcp_fo_settled(tcp, t, true);
     t->state = TCPS_CLOSED;
     t->flags &= ~(uint32_t)(TF_ACK_NOW | TF_ACK_SCHED | TF_PROBE0 | TF_NO_MEM | TF_SND_URG);
     if ((t->flags & TF_ORPHAN) != 0) {
@@ -245,7 +247,8 @@ static int may_connect(const struct tcb *t, const struct flow *f)
     return 0;
 }
 
-int tcp_connect(struct tcp *tcp, struct tcb *t, const struct flow *f)
+/* Everything but the SYN. */
+static int prepare(struct tcp *tcp, struct tcb *t, const struct flow *f)
 {
     tcp_seq iss_min;
     int err = may_connect(t, f);
@@ -269,14 +272,65 @@ int tcp_connect(struct tcp *tcp, struct tcb *t, const struct flow *f)
     tcp_conn_begin(t, t->sndq.iss);
     tcp_rtt_init(tcp, t);
     t->snd.backoff = t->snd.n_rto = 0;
+    t->snd.peer_mss = UINT16_MAX; /* not known before the SYN-ACK */
     t->state = TCPS_SYN_SENT;
+    t->fo &= FO_CONNECT | FO_NO_COOKIE;
+    t->drs.seq = t->drs.space = 0;
+    tcp_conn_mss(tcp, t);
+    return 0;
+}
+
+/* The first SYN, with the Fast Open option and data that were decided on. */
+static void send_first_syn(struct tcp *tcp, struct tcb *t, const struct fo_cookie *fo)
+{
+    if (fo != NULL && fo->len >= 0)
+        t->fo |= FO_OFFER | (fo->is_exp ? FO_EXP : 0);
+    t->fo &= (uint8_t)~FO_DEFERRED;
+    t->snd.una = t->sndq.iss;
     t->sndq.sent_ms = tcp_stamp_ms(tcp);
     t->drs.at_us = tcp_now_us(tcp); /* until then free: when the SYN went */
     tcp_count(tcp, STAT_TcpActiveOpens);
-    (void)tcp_seg_syn(tcp, t, false); /* refused below: the timer repeats it */
+    (void)tcp_seg_syn_fo(tcp, t, false, fo); /* refused below: the timer repeats it */
     tcp_arm_rto(tcp, t);
     tcb_check(tcp, t);
+}
+
+int tcp_connect(struct tcp *tcp, struct tcb *t, const struct flow *f)
+{
+    struct fo_cookie fo;
+    uint32_t room;
+    int err = prepare(tcp, t, f);
+    if (err != 0)
+        return err;
+    bool is_fast = (t->fo & FO_CONNECT) != 0 && (tcp->env->conf.tcp_fastopen & 1) != 0;
+    if (is_fast && tcp_fo_client(tcp, t, &fo, &room)) {
+        t->fo |= FO_DEFERRED;
+        t->snd.una = t->snd.nxt; /* nothing is in flight until the SYN is */
+        return 0;
+    }
+    send_first_syn(tcp, t, is_fast ? &fo : NULL);
     return 0;
+}
+
+bool tcp_is_deferred(const struct tcb *t) { return (t->fo & FO_DEFERRED) != 0; }
+
+int64_t tcp_connect_send(struct tcp *tcp, struct tcb *t, const struct flow *f, const void *bytes,
+                         size_t n, unsigned flags)
+{
+    struct fo_cookie fo;
+    uint32_t room = 0;
+    if (!tcp_is_deferred(t)) {
+        int err = prepare(tcp, t, f);
+        if (err != 0)
+            return err;
+    }
+    if (tcp_fo_client(tcp, t, &fo, &room))
+        t->drs.seq = tcp_sndq_append(tcp, t, bytes, n < room ? (uint32_t)n : room);
+    if (t->drs.seq != 0)
+        t->snd.push = t->snd.end;
+    t->drs.space = (flags & TCP_MSG_MORE) != 0 && n > t->drs.seq;
+    send_first_syn(tcp, t, &fo);
+    return tcp_fo_syn_bytes(t);
 }
 
 /* [RFC 6582 3.2 MUST-1] */
@@ -304,18 +358,10 @@ static void begin_cwnd(struct tcp *tcp, struct tcb *t)
     cc_init(&t->cc, t->cc.kind, mss, cwnd, tcp->env->now);
 }
 
-void tcp_established(struct tcp *tcp, struct tcb *t)
+void tcp_conn_data(struct tcp *tcp, struct tcb *t)
 {
     const struct weir_conf *c = &tcp->env->conf;
-    t->state = TCPS_ESTABLISHED;
-    t->flags |= TF_CONNECTED;
-    t->snd.n_rto = t->snd.backoff = 0;
-    t->rtt.first_rto_ms = 0;
-    tcp_disarm(t, T_RTO);
     begin_cwnd(tcp, t);
-    /* [RFC 6298 5.7 MUST-10] no sample, and the SYN was lost: 3 s */
-    if (t->rtt.srtt8_us == 0 && (t->flags & TF_SYN_RTX) != 0)
-        t->rtt.rto_us = w_u32_max(t->rtt.rto_us, 3000000);
     t->rcv.mss = (uint16_t)w_u32_max(
         w_u32_min(w_u32_min(w_u32_min(t->rcv.advmss, t->snd.mss), t->rcv.wnd / 2), 536), 88);
     t->drs.space = w_u32_min(t->rcv.wnd, c->tcp_init_cwnd * t->rcv.advmss);
@@ -324,6 +370,25 @@ void tcp_established(struct tcp *tcp, struct tcb *t)
     t->st.ack_ms = t->rcv.data_ms = tcp_now_ms(tcp);
     t->sndq.sent_ms = 0;
     tcp_sndq_grow(tcp, t);
+}
+
+void tcp_established(struct tcp *tcp, struct tcb *t)
+{
+    t->state = TCPS_ESTABLISHED;
+    t->flags |= TF_CONNECTED;
+    t->st.delivered++; /* the SYN, as Linux counts */
+    t->snd.n_rto = t->snd.backoff = 0;
+    t->rtt.first_rto_ms = 0;
+    tcp_disarm(t, T_RTO);
+    /* [RFC 6298 5.7 MUST-10] no sample, and the SYN was lost: 3 s */
+    if (t->rtt.srtt8_us == 0 && (t->flags & TF_SYN_RTX) != 0)
+        t->rtt.rto_us = w_u32_max(t->rtt.rto_us, 3000000);
+    if ((t->fo & FO_PASSIVE) != 0)
+        tcp_fo_settled(tcp, t, false);
+    else
+        tcp_conn_data(tcp, t);
+    if (t->snd.una != t->snd.nxt)
+        tcp_arm_rto(tcp, t); /* a fast child may have sent before */
     tcp_keep_restart(tcp, t);
     tcp_event(tcp, t, TCP_EV_CONNECTED | TCP_EV_OUT);
 }
@@ -341,6 +406,17 @@ void tcp_init(struct tcp *tcp, struct env *env, struct ip *ip, struct arena *a)
     tcp->syn_links = arena_take(a, (c->n_syn + 1u) * sizeof(struct tcp_links), 8);
     tcp->tw_links = arena_take(a, (c->n_tw + 1u) * sizeof(struct tcp_links), 8);
     tcp_table_init(tcp, a);
+    tcp_fo_init(tcp, a);
+    if (tcp->fo_peers != NULL)
+        tcp_conf_changed(tcp);
+}
+
+void tcp_conf_changed(struct tcp *tcp)
+{
+    const struct weir_conf *c = &tcp->env->conf;
+    tcp->mem_pressure = (uint64_t)c->tcp_mem_pressure << 12;
+    tcp->mem_max = (uint64_t)c->tcp_mem_max << 12;
+    tcp_fo_conf_changed(tcp);
 }
 
 void tcp_set_sock(struct tcb *t, uint32_t sock) { t->sock = sock; }

@@ -22,6 +22,8 @@
 
 static bool is_in_flight(const struct tcb *t, tcp_seq seq)
 {
+    if (t->state == TCPS_SYN_SENT)
+        return seq == t->sndq.iss && (t->fo & FO_DEFERRED) == 0;
     return seq_between(seq, t->snd.una, t->snd.nxt);
 }
 
@@ -36,6 +38,15 @@ static void too_big(struct tcp *tcp, struct tcb *t, const struct icmp_err *e)
     uint16_t mss = t->snd.mss;
     if (tcp_conn_route(tcp, t) != 0)
         return;
+    if (t->state == TCPS_SYN_SENT && tcp_fo_syn_bytes(t) != 0 && (t->flags & TF_SYN_RTX) == 0) {
+        /* Its data was too much: at once without, as a path that is known now. */
+        t->flags |= TF_SYN_RTX;
+        t->rcv.advmss = (uint16_t)tcp_advmss(tcp, t, &t->dst, &t->flow);
+        tcp_count(tcp, STAT_TCPSynRetrans);
+        t->st.n_rtx++;
+        (void)tcp_seg_syn(tcp, t, false);
+        return;
+    }
     if (t->state == TCPS_SYN_SENT || t->state == TCPS_SYN_RECEIVED)
         return; /* a SYN is small: the timer repeats it */
     if (t->snd.mss < mss)
@@ -60,6 +71,11 @@ static void error_to_tcb(struct tcp *tcp, struct tcb *t, const struct icmp_err *
      * 3.9.2.2 SHLD-26 DEVIATES: a hard error does not end a synchronized connection either: anybody
      * can send one, and TCP itself finds out (RFC 5927 5.2)] */
     t->soft_err = (uint16_t)e->error;
+    if ((t->opt.ip & OPT_IP_RECVERR) != 0) {
+        /* Linux's IP_RECVERR of a stream: the program hears of it, the connection lives on. */
+        t->err = (uint16_t)e->error;
+        tcp_event(tcp, t, TCP_EV_ERR | TCP_EV_IN | TCP_EV_OUT);
+    }
 }
 
 /* [RFC 9293 3.9.2.2 MUST-54] */
@@ -75,7 +91,8 @@ void tcp_error(struct tcp *tcp, const struct icmp_err *e)
         error_to_tcb(tcp, tcp_at(tcp, idx), e);
     } else if (tcp_ref_kind(ref) == REF_SYN) {
         struct syn_rec *r = pool_at(&tcp->syns, idx);
-        if (e->seq == r->iss && is_hard(e))
+        if (e->seq == r->iss &&
+            (is_hard(e) || (tcp->env->conf.tcp_soft_abort != 0 && e->error != EMSGSIZE)))
             tcp_syn_rec_drop(tcp, r);
     }
 }

@@ -105,7 +105,10 @@ uint32_t tcp_poll(const struct tcp *tcp, const struct tcb *t)
     case TCPS_LISTEN: return t->lsn.n_accept != 0 ? TCP_EV_IN | TCP_EV_ACCEPT : 0;
     case TCPS_CLOSED: return bits | poll_closed(t) | TCP_EV_DRAINED;
     case TCPS_SYN_SENT:
-    case TCPS_SYN_RECEIVED: return t->err != 0 ? TCP_EV_ERR : 0;
+    case TCPS_SYN_RECEIVED:
+        if (tcp_fo_is_open(t))
+            break;
+        return (t->err != 0 ? TCP_EV_ERR : 0u) | (tcp_is_deferred(t) ? TCP_EV_OUT : 0u);
     default: break;
     }
     return bits | poll_data(tcp, t) | (t->err != 0 ? TCP_EV_ERR : 0u);

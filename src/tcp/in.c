@@ -146,7 +146,7 @@ static enum drop take_rst(struct tcp *tcp, struct tcb *t, const struct seg *s, b
         return DROP_TCP_RST_INEXACT;
     }
     int err = ECONNRESET;
-    if (t->state == TCPS_SYN_RECEIVED)
+    if (t->state == TCPS_SYN_RECEIVED && (t->fo & FO_PASSIVE) == 0)
         err = ECONNREFUSED;
     else if (t->state == TCPS_CLOSE_WAIT)
         err = EPIPE;
@@ -159,18 +159,27 @@ static enum drop take_rst(struct tcp *tcp, struct tcb *t, const struct seg *s, b
 /* [RFC 9293 3.10.7.4 fifth, SYN-RECEIVED] */
 static enum drop complete_handshake(struct tcp *tcp, struct tcb *t, const struct seg *s)
 {
-    if (!seq_gt(s->ack, t->snd.una) || seq_gt(s->ack, t->snd.nxt)) {
+    /* Both opened at once, and our SYN had data. */
+    uint32_t data = (t->fo & FO_PASSIVE) == 0 ? tcp_fo_syn_bytes(t) : 0;
+    if (!seq_gt(s->ack, t->snd.una) || seq_gt(s->ack, t->snd.nxt + data)) {
         tcp_seg_rst_reply(tcp, &t->flow, s);
         return DROP_TCP_FUTURE_ACK;
     }
-    t->snd.una = t->sndq.iss + 1;
+    if (data != 0)
+        tcp_fo_syn_ack(tcp, t, s);
+    if (data == 0)
+        t->snd.una = t->sndq.iss + 1;
     t->snd.wnd = t->snd.wnd_max = s->wnd;
     t->snd.wl1 = s->seq;
     bool has_ts = (t->flags & TF_TS) != 0 && (s->h.has & TCPH_TS) != 0;
-    if (t->rtt.srtt8_us == 0 && has_ts && s->h.ts_ecr != 0)
+    if ((t->fo & FO_PASSIVE) != 0 && !has_ts && (t->flags & TF_SYN_RTX) == 0)
+        tcp_rtt_sample(tcp, t, w_u32_max((tcp_now_ms(tcp) - t->st.ack_ms) * 1000, 1000));
+    if (t->rtt.srtt8_us == 0 && has_ts && s->h.ts_ecr != 0 && (t->fo & FO_SYN_COOKIE) == 0)
         tcp_rtt_sample(tcp, t, (tcp_now_ms(tcp) + t->snd.ts_off - s->h.ts_ecr) * 1000);
     bool is_closing = (t->flags & TF_FIN_QUEUED) != 0;
     tcp_established(tcp, t);
+    if (data != 0 && t->snd.una != t->snd.nxt)
+        tcp_recover_mtu(tcp, t);
     if (is_closing) {
         t->state = TCPS_FIN_WAIT_1;
         tcp_out_mark(tcp, t);
@@ -284,7 +293,15 @@ static enum drop take_text(struct tcp *tcp, struct tcb *t, struct seg *s)
 static bool is_simultaneous(const struct tcb *t, const struct seg *s)
 {
     return t->state == TCPS_SYN_RECEIVED && (s->h.flags & TCPF_ACK) != 0 && s->end == s->seq + 1 &&
-           s->end == t->rcv.nxt && s->ack == t->snd.nxt;
+           s->end == t->rcv.nxt &&
+           (s->ack == t->snd.nxt ||
+            ((t->fo & FO_PASSIVE) == 0 && s->ack == t->snd.nxt + tcp_fo_syn_bytes(t)));
+}
+
+/* The SYN that made a fast child, with its data or without: our SYN-ACK was lost. */
+static bool is_syn_again(const struct tcb *t, const struct seg *s)
+{
+    return tcp_fo_is_open(t) && (s->h.flags & TCPF_ACK) == 0 && s->seq == t->irs;
 }
 
 enum drop tcp_in_sync(struct tcp *tcp, struct tcb *t, struct seg *s)
@@ -296,13 +313,20 @@ enum drop tcp_in_sync(struct tcp *tcp, struct tcb *t, struct seg *s)
         return why;
     if ((s->h.flags & TCPF_RST) != 0)
         return take_rst(tcp, t, s, &is_gone);
+    if ((s->h.flags & TCPF_SYN) != 0 && is_syn_again(t, s)) {
+        if (oow_allowed(tcp, t, STAT_TCPACKSkippedSynRecv))
+            (void)tcp_seg_syn(tcp, t, true);
+        return DROP_TCP_DUP;
+    }
     if ((s->h.flags & TCPF_SYN) != 0 && !is_simultaneous(t, s)) {
         tcp_count(tcp, STAT_TCPSYNChallenge);
         tcp_challenge(tcp, t); /* [RFC 5961 4.2 SHLD-2, MUST-5] */
         return DROP_TCP_SYN_CHALLENGE;
     }
-    if ((s->h.flags & TCPF_SYN) != 0)
+    if ((s->h.flags & TCPF_SYN) != 0) {
+        tcp_data_repeated(tcp, t, s);
         tcp_ack_now(tcp, t); /* it may not know yet that we have its SYN */
+    }
     if ((s->h.flags & TCPF_ACK) == 0)
         return DROP_TCP_NO_ACK;
     if (t->state == TCPS_SYN_RECEIVED)

@@ -22,6 +22,8 @@ enum drop tcp_in_listen(struct tcp *tcp, struct tcb *t, struct seg *s, const str
     uint16_t flags = s->h.flags;
     if ((flags & TCPF_RST) != 0)
         return DROP_TCP_RST;
+    if ((flags & (TCPF_ACK | TCPF_SYN)) == TCPF_ACK)
+        return tcp_in_cookie(tcp, t, s, f, hash);
     if ((flags & TCPF_ACK) != 0) {
         tcp_seg_rst_reply(tcp, f, s);
         return DROP_TCP_FUTURE_ACK;
@@ -67,8 +69,20 @@ static enum drop active_done(struct tcp *tcp, struct tcb *t, struct seg *s)
     take_syn(tcp, t, s);
     t->snd.una = s->ack;
     sample_syn(tcp, t, s);
+    if ((t->fo & FO_OFFER) != 0 || tcp_fo_syn_bytes(t) != 0)
+        tcp_fo_syn_ack(tcp, t, s);
+    bool has_writer = t->drs.space != 0;
     tcp_established(tcp, t);
-    tcp_ack_now(tcp, t);
+    if (t->snd.una != t->snd.nxt)
+        tcp_recover_mtu(tcp, t); /* what the SYN carried in vain; that is no congestion */
+    if (has_writer) {
+        t->flags |= TF_ACK_SCHED; /* what it writes carries the ACK */
+        t->rcv.ato_us = tcp->env->conf.tcp_delack_min_us;
+        tcp_ack_quick(tcp, t, 16);
+        tcp_arm(tcp, t, T_DELACK, tcp->env->now + tcp->env->conf.tcp_delack_max_us * W_US);
+    } else {
+        tcp_ack_now(tcp, t);
+    }
     if (s->len == 0 && (s->h.flags & TCPF_FIN) == 0)
         return DROP_NONE;
     /* Text with the SYN-ACK: on to the sixth step. */
@@ -99,7 +113,9 @@ enum drop tcp_in_syn_sent(struct tcp *tcp, struct tcb *t, struct seg *s)
     bool is_rst = (flags & TCPF_RST) != 0;
     t->st.segs_in++;
     if (has_ack) {
-        bool is_ours = seq_gt(s->ack, t->sndq.iss) && seq_leq(s->ack, t->snd.nxt);
+        bool is_ours = seq_gt(s->ack, t->sndq.iss) &&
+                       seq_leq(s->ack, t->snd.nxt + tcp_fo_syn_bytes(t)) &&
+                       (t->fo & FO_DEFERRED) == 0;
         if (!is_ours || (!is_rst && is_stale_echo(tcp, t, s))) {
             if (is_ours)
                 tcp_count(tcp, STAT_PAWSActive);
@@ -114,7 +130,7 @@ enum drop tcp_in_syn_sent(struct tcp *tcp, struct tcb *t, struct seg *s)
         (void)tcp_done(tcp, t, ECONNREFUSED);
         return DROP_TCP_RST;
     }
-    if ((flags & TCPF_SYN) == 0)
-        return DROP_TCP_FLAGS;
+    if ((flags & TCPF_SYN) == 0 || (t->fo & FO_DEFERRED) != 0)
+        return DROP_TCP_FLAGS; /* deferred: nobody knows of us yet */
     return has_ack ? active_done(tcp, t, s) : simultaneous(tcp, t, s);
 }

@@ -84,8 +84,9 @@ void tcp_info_get(const struct tcp *tcp, const struct tcb *t, struct weir_tcp_in
         return;
     }
     i->ca_state = t->ca_state;
-    i->options = (uint8_t)(((t->flags & TF_TS) != 0 ? 1 : 0) | ((t->flags & TF_SACK) != 0 ? 2 : 0) |
-                           ((t->flags & TF_WSCALE) != 0 ? 4 : 0));
+    i->options =
+        (uint8_t)(((t->flags & TF_TS) != 0 ? 1 : 0) | ((t->flags & TF_SACK) != 0 ? 2 : 0) |
+                  ((t->flags & TF_WSCALE) != 0 ? 4 : 0) | ((t->fo & FO_DATA) != 0 ? 32 : 0));
     i->wscale = (uint8_t)(t->snd.wscale | t->rcv.wscale << 4);
     info_send(tcp, t, i);
     info_receive(tcp, t, i);

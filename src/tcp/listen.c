@@ -6,7 +6,7 @@
  * half-open connection becomes a child [RFC 9293 3.10.7.2, 3.10.7.4 for SYN-RECEIVED, RFC 5961
  * 3-5]. Owns: the pool of half-open records and their queues by age, the accept queue of a
  * listener. Called by in.c, in_open.c, close.c and sock/; calls conn.c for children, seg.c for
- * SYN-ACKs.
+ * SYN-ACKs, cookie.c where there is no room for a record, fastopen.c for SYNs with data.
  *
  * Theory of operation. A half-open connection is 64 bytes, so that a flood of SYNs costs little;
  * all with the same number of repetitions wait equally long, so each number has one queue ordered
@@ -106,25 +106,16 @@ static enum drop refuse_syn(struct tcp *tcp, enum env_stat counter, enum drop wh
     return why;
 }
 
-/* [RFC 9293 3.10.7.2] */
-enum drop tcp_syn_rec_new(struct tcp *tcp, struct tcb *lsn, const struct seg *s,
-                          const struct flow *f, uint64_t hash, tcp_seq iss_min)
+void tcp_syn_rec_fill(const struct tcp *tcp, const struct tcb *lsn, const struct seg *s,
+                      const struct flow *f, struct syn_rec *r)
 {
     const struct weir_conf *c = &tcp->env->conf;
-    if (lsn->lsn.n_accept > lsn->lsn.backlog)
-        return refuse_syn(tcp, STAT_ListenOverflows, DROP_TCP_ACCEPT_FULL);
-    if (lsn->lsn.n_syn > lsn->lsn.backlog || lsn->lsn.n_syn >= c->tcp_max_syn_backlog)
-        return refuse_syn(tcp, STAT_TCPReqQFullDrop, DROP_TCP_SYN_FULL);
-    uint32_t idx = pool_take(&tcp->syns), ts_off;
-    if (idx == 0)
-        return refuse_syn(tcp, STAT_TCPReqQFullDrop, DROP_TCP_SYN_FULL);
-    struct syn_rec *r = rec_at(tcp, idx);
+    uint32_t ts_off;
+    memset(r, 0, sizeof *r);
     r->flow = *f;
     r->irs = s->seq;
     r->lsn = tcb_index(lsn);
     tcp_isn(tcp, f, &r->iss, &ts_off);
-    if (iss_min != 0 && seq_lt(r->iss, iss_min))
-        r->iss = iss_min;
     r->mss = (s->h.has & TCPH_MSS) != 0 ? s->h.mss : tcp_default_mss(&r->flow);
     if ((s->h.has & TCPH_TS) != 0 && c->tcp_timestamps != 0) {
         r->opts |= SYN_TS;
@@ -136,9 +127,52 @@ enum drop tcp_syn_rec_new(struct tcp *tcp, struct tcb *lsn, const struct seg *s,
         r->opts |= SYN_WSCALE;
         r->wscale = (unsigned char)(s->h.wscale & 15);
     }
+}
+
+/* No room for another record, or none wanted. */
+static enum drop no_record(struct tcp *tcp, struct tcb *lsn, const struct seg *s,
+                           const struct flow *f, bool is_reuse)
+{
+    /* In the place of a TIME-WAIT a sequence number must lie beyond the old ones: no cookie. */
+    if (tcp->env->conf.tcp_syncookies == 0 || is_reuse)
+        return refuse_syn(tcp, STAT_TCPReqQFullDrop, DROP_TCP_SYN_FULL);
+    tcp_count(tcp, STAT_TCPReqQFullDoCookies);
+    return tcp_cookie_syn(tcp, lsn, s, f);
+}
+
+static bool has_record(const struct tcp *tcp, const struct tcb *lsn, bool is_reuse)
+{
+    const struct weir_conf *c = &tcp->env->conf;
+    if (lsn->lsn.n_syn > lsn->lsn.backlog || lsn->lsn.n_syn >= c->tcp_max_syn_backlog)
+        return false;
+    return pool_free_count(&tcp->syns) != 0 && (c->tcp_syncookies < 2 || is_reuse);
+}
+
+static enum drop fast_child(struct tcp *tcp, struct tcb *lsn, const struct syn_rec *r,
+                            struct seg *s, uint64_t hash);
+
+/* [RFC 9293 3.10.7.2] */
+enum drop tcp_syn_rec_new(struct tcp *tcp, struct tcb *lsn, struct seg *s, const struct flow *f,
+                          uint64_t hash, tcp_seq iss_min)
+{
+    struct syn_rec filled;
+    struct fo_cookie fo;
+    if (lsn->lsn.n_accept > lsn->lsn.backlog)
+        return refuse_syn(tcp, STAT_ListenOverflows, DROP_TCP_ACCEPT_FULL);
+    if (!has_record(tcp, lsn, iss_min != 0))
+        return no_record(tcp, lsn, s, f, iss_min != 0);
+    tcp_syn_rec_fill(tcp, lsn, s, f, &filled);
+    if (iss_min != 0 && seq_lt(filled.iss, iss_min))
+        filled.iss = iss_min;
+    if (tcp_fo_server(tcp, lsn, s, f, &fo) && pool_free_count(&tcp->tcbs) != 0)
+        return fast_child(tcp, lsn, &filled, s, hash);
+    uint32_t idx = pool_take(&tcp->syns);
+    WEIR_ASSERT(idx != 0);
+    struct syn_rec *r = rec_at(tcp, idx);
+    *r = filled;
     lsn->lsn.n_syn++;
     tcp_table_add(tcp, f->lport, hash, tcp_ref(REF_SYN, idx));
-    (void)tcp_seg_syn_ack(tcp, r); /* refused below: the timer repeats it */
+    (void)tcp_seg_syn_ack(tcp, r, &fo); /* refused below: the timer repeats it */
     r->sent_us = tcp_now_us(tcp);
     queue_push(tcp, idx);
     return DROP_NONE;
@@ -154,15 +188,21 @@ void tcp_syn_timer(struct tcp *tcp, uint32_t level)
         if (tcp_now_us(tcp) - r->sent_us < wait)
             break;
         uint32_t max = w_u32_min(c->tcp_synack_retries, SYN_RTX_MAX);
-        if (r->rtx >= max) {
+        uint32_t defer = w_u32_min(tcp_at(tcp, r->lsn)->opt.defer, SYN_RTX_MAX);
+        bool is_acked = (r->opts & SYN_ACKED) != 0;
+        if (r->rtx >= max && (!is_acked || r->rtx >= defer)) {
             tcp_syn_rec_drop(tcp, r);
             continue;
         }
         queue_remove(tcp, idx);
+        bool is_silent =
+            is_acked && r->rtx + 1u < defer; /* it knows of us: nothing to repeat yet */
         r->rtx = (r->rtx + 1) & 15;
-        tcp_count(tcp, STAT_TCPSynRetrans);
-        tcp_count(tcp, STAT_TcpRetransSegs);
-        (void)tcp_seg_syn_ack(tcp, r);
+        if (!is_silent) {
+            tcp_count(tcp, STAT_TCPSynRetrans);
+            tcp_count(tcp, STAT_TcpRetransSegs);
+            (void)tcp_seg_syn_ack(tcp, r, NULL);
+        }
         r->sent_us = tcp_now_us(tcp);
         queue_push(tcp, idx);
     }
@@ -228,7 +268,7 @@ static struct tcb *child_new(struct tcp *tcp, struct tcb *lsn, const struct syn_
 static void accept_push(struct tcp *tcp, struct tcb *lsn, struct tcb *t)
 {
     uint32_t idx = tcb_index(t);
-    t->parent = tcb_index(lsn);
+    t->parent = tcb_owner(lsn);
     t->accept_next = 0;
     if (lsn->lsn.accept_tail != 0)
         tcp_at(tcp, lsn->lsn.accept_tail)->accept_next = idx;
@@ -239,12 +279,96 @@ static void accept_push(struct tcp *tcp, struct tcb *lsn, struct tcb *t)
     tcp_event(tcp, lsn, TCP_EV_IN | TCP_EV_ACCEPT);
 }
 
+struct tcb *tcp_lsn_of(struct tcp *tcp, const struct tcb *t)
+{
+    if (t->parent == 0)
+        return NULL;
+    struct tcb *lsn = tcp_at(tcp, t->parent & ((1u << TCP_OWNER_SHIFT) - 1));
+    return tcb_owner(lsn) == t->parent && lsn->state == TCPS_LISTEN ? lsn : NULL;
+}
+
+/* The SYN's text, cut to the window. No ACK is owed for it beside the SYN-ACK. */
+static void take_syn_text(struct tcp *tcp, struct tcb *t, struct seg *s)
+{
+    struct pkt *p = s->p;
+    pkt_pull(p, s->h.hlen);
+    pkt_trim(p, w_u32_min(p->len, t->rcv.wnd));
+    s->p = NULL;
+    p->seq = t->rcv.nxt;
+    p->end_seq = p->seq + p->len;
+    t->rcv.nxt = p->end_seq;
+    t->rcv.data_ms = tcp_now_ms(tcp);
+    t->st.bytes_in += p->len;
+    t->st.data_in++;
+    t->fo |= FO_DATA;
+    tcp_rcvq_append(tcp, t, p);
+}
+
+/* [RFC 7413 4.2.2] The SYN's cookie is good: the child is there at once, with the SYN's data. It
+ * repeats its SYN-ACK, which acknowledges them, by its own timer. */
+static enum drop fast_child(struct tcp *tcp, struct tcb *lsn, const struct syn_rec *r,
+                            struct seg *s, uint64_t hash)
+{
+    struct tcb *t = child_new(tcp, lsn, r);
+    if (t == NULL)
+        return refuse_syn(tcp, STAT_TCPMemoryPressures, DROP_TCP_NO_TCB);
+    t->hash = (uint32_t)hash;
+    tcp_table_add(tcp, t->flow.lport, hash, tcp_ref(REF_TCB, tcb_index(t)));
+    t->flags |= TF_TABLED;
+    t->fo |= FO_PASSIVE;
+    lsn->lsn.n_fo++;
+    /* [RFC 7323 2.2] Not scaled in a SYN; it counts from behind our own. */
+    t->snd.wnd = t->snd.wnd_max = s->h.wnd + 1u;
+    t->snd.wl1 = s->seq;
+    tcp_conn_data(tcp, t);
+    tcp_count(tcp, STAT_TcpPassiveOpens);
+    tcp_count(tcp, STAT_TCPFastOpenPassive);
+    accept_push(tcp, lsn, t);
+    if (s->len != 0)
+        take_syn_text(tcp, t, s);
+    (void)tcp_seg_syn(tcp, t, true); /* refused below: the timer repeats it */
+    tcp_arm_rto(tcp, t);
+    tcb_check(tcp, t);
+    return DROP_NONE;
+}
+
+/* [RFC 4987 3.6] */
+enum drop tcp_in_cookie(struct tcp *tcp, struct tcb *lsn, struct seg *s, const struct flow *f,
+                        uint64_t hash)
+{
+    struct syn_rec r;
+    if (!tcp_cookie_ack(tcp, lsn, s, f, &r)) {
+        /* [RFC 9293 3.10.7.2 second, DEVIATES: text that may be the second of a client whose first
+         * was lost is not reset, it comes again] */
+        if (s->end != s->seq && tcp_cookie_is_recent(tcp, lsn))
+            return DROP_TCP_NO_CONN;
+        tcp_seg_rst_reply(tcp, f, s);
+        return DROP_TCP_FUTURE_ACK;
+    }
+    /* As in complete(): no room, no answer, and the peer tries again. */
+    if (lsn->lsn.n_accept > lsn->lsn.backlog)
+        return refuse_syn(tcp, STAT_ListenOverflows, DROP_TCP_ACCEPT_FULL);
+    struct tcb *t = child_new(tcp, lsn, &r);
+    if (t == NULL)
+        return refuse_syn(tcp, STAT_TCPMemoryPressures, DROP_TCP_NO_TCB);
+    t->hash = (uint32_t)hash;
+    t->fo |= FO_SYN_COOKIE;
+    tcp_table_add(tcp, t->flow.lport, hash, tcp_ref(REF_TCB, tcb_index(t)));
+    t->flags |= TF_TABLED;
+    tcp_count(tcp, STAT_TcpPassiveOpens);
+    accept_push(tcp, lsn, t);
+    s->wnd = (uint32_t)s->h.wnd << t->snd.wscale;
+    return tcp_in_sync(tcp, t, s);
+}
+
 /* The handshake's third segment. */
 static enum drop complete(struct tcp *tcp, struct syn_rec *r, struct seg *s, uint64_t hash)
 {
     struct tcb *lsn = tcp_at(tcp, r->lsn);
     uint32_t idx = pool_index(&tcp->syns, r);
-    if ((lsn->flags & TF_DEFER) != 0 && s->len == 0 && (s->h.flags & TCPF_FIN) == 0) {
+    if (r->rtx < lsn->opt.defer && s->len == 0 && (s->h.flags & TCPF_FIN) == 0) {
+        /* TCP_DEFER_ACCEPT: a bare ACK is noted; the connection is made when data comes, or by the
+         * answer to the last SYN-ACK. */
         r->opts |= SYN_ACKED;
         return DROP_TCP_DEFER;
     }
@@ -280,7 +404,7 @@ enum drop tcp_in_half_open(struct tcp *tcp, struct syn_rec *r, struct seg *s, ui
     if (flags == TCPF_SYN && s->seq == r->irs) {
         /* Its SYN again: our SYN-ACK was lost. */
         if (tcp_now_us(tcp) - r->sent_us >= tcp->env->conf.tcp_invalid_ratelimit_ms * 1000)
-            (void)tcp_seg_syn_ack(tcp, r);
+            (void)tcp_seg_syn_ack(tcp, r, NULL);
         else
             tcp_count(tcp, STAT_TCPACKSkippedSynRecv);
         return DROP_TCP_DUP;
@@ -334,12 +458,14 @@ int tcp_listen(struct tcp *tcp, struct tcb *t, const struct addr *local, uint16_
         return -EINVAL;
     if (port == 0)
         return -EINVAL;
-    memset(&t->lsn, 0, sizeof t->lsn);
     t->flow = (struct flow){.local = *local, .lport = port, .proto = PROTO_TCP, .nif = t->flow.nif};
     int err = tcp_lsn_add(tcp, t);
     if (err != 0)
         return err;
     t->lsn.backlog = most;
+    /* TFO_SERVER_WO_SOCKOPT1 of Linux */
+    if ((tcp->env->conf.tcp_fastopen & 0x402) == 0x402 && t->lsn.fo_max == 0)
+        t->lsn.fo_max = (uint16_t)w_u32_min(most, UINT16_MAX);
     t->state = TCPS_LISTEN;
     return 0;
 }
@@ -354,7 +480,7 @@ struct tcb *tcp_accept(struct tcp *tcp, struct tcb *l)
         l->lsn.accept_tail = 0;
     l->lsn.n_accept--;
     t->flags &= ~(uint32_t)TF_CHILD;
-    t->parent = t->accept_next = 0;
+    t->accept_next = 0;
     return t;
 }
 

@@ -26,23 +26,28 @@ static const struct {
     int name;
     int64_t min, max;
 } opt_ranges[] = {
-    {TOPT_MAXSEG, 88, 32767},
+    {TOPT_MAXSEG, 0, 32767}, /* and 0, or at least 88 */
     {TOPT_KEEPIDLE_S, 1, 32767},
     {TOPT_KEEPINTVL_S, 1, 32767},
     {TOPT_KEEPCNT, 1, 127},
     {TOPT_SYNCNT, 1, 127},
-    {TOPT_LINGER2_S, -1, 120},
-    {TOPT_DEFER_ACCEPT_S, 0, 255},
-    {TOPT_WINDOW_CLAMP, 0, 1 << 30},
+    {TOPT_LINGER2_S, INT32_MIN, INT32_MAX},
+    {TOPT_DEFER_ACCEPT_S, INT32_MIN, INT32_MAX},
+    {TOPT_WINDOW_CLAMP, 0, INT32_MAX},
     {TOPT_QUICKACK, INT32_MIN, INT32_MAX},
     {TOPT_USER_TIMEOUT_MS, 0, INT32_MAX},
+    {TOPT_FASTOPEN, 0, INT32_MAX},
+    {TOPT_FASTOPEN_CONNECT, 0, 1},
+    {TOPT_FASTOPEN_NO_COOKIE, 0, 1},
     {TOPT_NOTSENT_LOWAT, INT32_MIN, UINT32_MAX}, /* unsigned in Linux, however it comes */
-    {TOPT_LINGER_S, -1, 32767},
+    {TOPT_LINGER_S, -1, INT32_MAX},
     {TOPT_SNDBUF, 4608, 1 << 30},
     {TOPT_RCVBUF, 2304, 1 << 30},
-    {TOPT_RCVLOWAT, 0, 1 << 30},
+    {TOPT_RCVLOWAT, 0, INT32_MAX},
     {TOPT_TOS, 0, 255},
     {TOPT_TTL, 0, 255},
+    {TOPT_MAY_FRAG, 0, 1},
+    {TOPT_RECVERR, 0, 1},
 };
 
 static uint32_t flag_of(int name)
@@ -93,6 +98,40 @@ static void set_quickack(struct tcp *tcp, struct tcb *t, int64_t v)
     }
 }
 
+/* Linux's secs_to_retrans: TCP_DEFER_ACCEPT is kept as a number of SYN-ACKs. */
+static uint8_t defer_of(const struct tcp *tcp, int64_t s)
+{
+    int64_t step = tcp->env->conf.tcp_rto_initial_ms, sum = step;
+    if (s <= 0)
+        return 0;
+    uint8_t n = 1;
+    for (; s * 1000 > sum && n < UINT8_MAX; n++, sum += step)
+        step = 2 * step < tcp->env->conf.tcp_rto_max_ms ? 2 * step : tcp->env->conf.tcp_rto_max_ms;
+    return n;
+}
+
+static int64_t defer_seconds(const struct tcp *tcp, uint8_t n)
+{
+    int64_t step = tcp->env->conf.tcp_rto_initial_ms, sum = n != 0 ? step : 0;
+    for (; n > 1; n--, sum += step)
+        step = 2 * step < tcp->env->conf.tcp_rto_max_ms ? 2 * step : tcp->env->conf.tcp_rto_max_ms;
+    return sum / 1000;
+}
+
+/* Linux: 0 only before anything is open; never less than half the smallest receive buffer. */
+static int set_clamp(struct tcb *t, int64_t v)
+{
+    if (v == 0 && t->state != TCPS_CLOSED)
+        return -EINVAL;
+    t->opt.window_clamp = v == 0 ? 0 : w_u32_max((uint32_t)v, 2304 / 2);
+    return 0;
+}
+
+static void set_ip_bit(struct tcb *t, unsigned bit, bool is_on)
+{
+    t->opt.ip = (uint8_t)(is_on ? t->opt.ip | bit : t->opt.ip & ~bit);
+}
+
 static void set_maxseg(struct tcp *tcp, struct tcb *t, int64_t v)
 {
     t->opt.maxseg = (uint16_t)v;
@@ -100,11 +139,40 @@ static void set_maxseg(struct tcp *tcp, struct tcb *t, int64_t v)
         tcp_conn_mss(tcp, t);
 }
 
+/* Before it listens or connects, or while it listens. */
+static int set_fastopen(struct tcp *tcp, struct tcb *t, int name, int64_t v)
+{
+    const struct weir_conf *c = &tcp->env->conf;
+    bool is_fresh = t->state == TCPS_CLOSED && (t->flags & TF_CONNECTED) == 0;
+    if (name == TOPT_FASTOPEN_CONNECT && (c->tcp_fastopen & 1) == 0)
+        return -EOPNOTSUPP;
+    if (!is_fresh && (t->state != TCPS_LISTEN || name == TOPT_FASTOPEN_CONNECT))
+        return -EINVAL;
+    uint8_t bit = name == TOPT_FASTOPEN_CONNECT ? FO_CONNECT : FO_NO_COOKIE;
+    if (name == TOPT_FASTOPEN)
+        t->lsn.fo_max = (uint16_t)w_u64_min(w_u64_min((uint64_t)v, c->somaxconn), UINT16_MAX);
+    else
+        t->fo = (uint8_t)(v != 0 ? t->fo | bit : t->fo & ~(unsigned)bit);
+    return 0;
+}
+
+static int64_t get_fastopen(const struct tcb *t, int name)
+{
+    bool is_fresh = t->state == TCPS_CLOSED && (t->flags & TF_CONNECTED) == 0;
+    if (name == TOPT_FASTOPEN)
+        return is_fresh || t->state == TCPS_LISTEN ? t->lsn.fo_max : 0;
+    return (t->fo & (name == TOPT_FASTOPEN_CONNECT ? FO_CONNECT : FO_NO_COOKIE)) != 0;
+}
+
 /* [RFC 9293 3.8.3 MUST-21, 3.8.4 MUST-27, 3.9.1.9 MUST-48, SHLD-21, 3.9.2 MUST-49] */
 static int set_value(struct tcp *tcp, struct tcb *t, int name, int64_t v)
 {
     switch (name) {
-    case TOPT_MAXSEG: set_maxseg(tcp, t, v); break;
+    case TOPT_MAXSEG:
+        if (v != 0 && v < 88)
+            return -EINVAL;
+        set_maxseg(tcp, t, v);
+        break;
     case TOPT_KEEPIDLE_S:
         t->opt.keep_idle_s = (uint16_t)v;
         tcp_keep_restart(tcp, t);
@@ -112,12 +180,17 @@ static int set_value(struct tcp *tcp, struct tcb *t, int name, int64_t v)
     case TOPT_KEEPINTVL_S: t->opt.keep_intvl_s = (uint16_t)v; break;
     case TOPT_KEEPCNT: t->opt.keep_cnt = (uint8_t)v; break;
     case TOPT_SYNCNT: t->opt.syn_cnt = (uint8_t)v; break;
-    case TOPT_LINGER2_S: t->opt.linger2_s = (int16_t)v; break;
-    case TOPT_WINDOW_CLAMP: t->opt.window_clamp = (uint32_t)v; break;
+    case TOPT_LINGER2_S: t->opt.linger2_s = (int16_t)(v < 0 ? -1 : v > 120 ? 120 : v); break;
+    case TOPT_WINDOW_CLAMP: return set_clamp(t, v);
     case TOPT_QUICKACK: set_quickack(tcp, t, v); break;
     case TOPT_USER_TIMEOUT_MS: t->opt.user_timeout_ms = (uint32_t)v; break;
     case TOPT_NOTSENT_LOWAT: t->opt.notsent_lowat = (uint32_t)v; break;
-    case TOPT_LINGER_S: t->opt.linger_s = (int16_t)v; break;
+    case TOPT_FASTOPEN:
+    case TOPT_FASTOPEN_CONNECT:
+    case TOPT_FASTOPEN_NO_COOKIE: return set_fastopen(tcp, t, name, v);
+    case TOPT_LINGER_S: t->opt.linger_s = (int16_t)(v > INT16_MAX ? INT16_MAX : v); break;
+    case TOPT_MAY_FRAG: set_ip_bit(t, OPT_IP_MAY_FRAG, v != 0); break;
+    case TOPT_RECVERR: set_ip_bit(t, OPT_IP_RECVERR, v != 0); break;
     case TOPT_SNDBUF:
         t->sndq.limit = (uint32_t)v;
         t->flags |= TF_SNDBUF_SET;
@@ -129,10 +202,7 @@ static int set_value(struct tcp *tcp, struct tcb *t, int name, int64_t v)
     case TOPT_RCVLOWAT: t->opt.rcvlowat = (uint32_t)w_u64_max((uint64_t)v, 1); break;
     case TOPT_TOS: t->opt.tos = (uint8_t)(v & 0xfc); break; /* the ECN bits are TCP's own */
     case TOPT_TTL: t->opt.ttl = (uint8_t)v; break;
-    case TOPT_DEFER_ACCEPT_S:
-        t->opt.defer_s = (uint8_t)v;
-        t->flags = v != 0 ? t->flags | TF_DEFER : t->flags & ~(uint32_t)TF_DEFER;
-        break;
+    case TOPT_DEFER_ACCEPT_S: t->opt.defer = defer_of(tcp, v); break;
     default: return -ENOPROTOOPT;
     }
     return 0;
@@ -171,11 +241,14 @@ int tcp_opt_get(const struct tcp *tcp, const struct tcb *t, int name, int64_t *v
         *v = t->opt.linger2_s;
         *v = *v != 0 ? *v : (int64_t)c->tcp_fin_timeout;
         break;
-    case TOPT_DEFER_ACCEPT_S: *v = t->opt.defer_s; break;
+    case TOPT_DEFER_ACCEPT_S: *v = defer_seconds(tcp, t->opt.defer); break;
     case TOPT_WINDOW_CLAMP: *v = t->opt.window_clamp; break;
     case TOPT_QUICKACK: *v = t->rcv.pingpong == 0; break;
     case TOPT_USER_TIMEOUT_MS: *v = t->opt.user_timeout_ms; break;
     case TOPT_NOTSENT_LOWAT: *v = (int32_t)t->opt.notsent_lowat; break;
+    case TOPT_FASTOPEN:
+    case TOPT_FASTOPEN_CONNECT:
+    case TOPT_FASTOPEN_NO_COOKIE: *v = get_fastopen(t, name); break;
     case TOPT_LINGER_S: *v = t->opt.linger_s; break;
     case TOPT_SNDBUF: *v = t->sndq.limit; break;
     case TOPT_RCVBUF: *v = t->rcv.limit; break;

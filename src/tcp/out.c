@@ -83,7 +83,7 @@ static bool can_send(const struct tcb *t)
     case TCPS_FIN_WAIT_1:
     case TCPS_CLOSING:
     case TCPS_LAST_ACK: return true;
-    default: return false;
+    default: return tcp_fo_is_open(t);
     }
 }
 
@@ -142,7 +142,7 @@ static bool nagle_holds(const struct tcb *t, bool is_more)
  * their way; a connection with nothing in flight may always send one segment. */
 static uint32_t cwnd_room(const struct tcb *t, uint32_t mss)
 {
-    uint32_t pipe = tcp_pipe(t);
+    uint32_t pipe = tcp_pipe(t) - (uint32_t)tcp_fo_is_open(t); /* its SYN is no data */
     if (pipe == 0 && t->cc.cwnd < mss)
         return mss;
     uint32_t room = t->cc.cwnd > pipe ? t->cc.cwnd - pipe : 0;

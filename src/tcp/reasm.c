@@ -278,7 +278,7 @@ static enum drop data_ahead(struct tcp *tcp, struct tcb *t, struct seg *s)
     unsigned n_segs = p->gso_segs; /* 0: not merged */
     /* Text ahead of its time will be sent again; kept, it could take the room of what fills the
      * hole. */
-    if (t->ooo.n >= TCP_OOO_MAX || pktmem_is_low(&tcp->env->mem)) {
+    if (t->ooo.n >= TCP_OOO_MAX || pktmem_is_low(&tcp->env->mem) || tcp_mem_is_full(tcp)) {
         tcp_count(tcp, STAT_TCPOFODrop);
         tcp_ack_now(tcp, t);
         return DROP_TCP_OFO_FULL;

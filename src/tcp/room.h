@@ -48,6 +48,15 @@ static inline uint32_t tcp_stamp_ms(const struct tcp *tcp)
     uint32_t ms = tcp_now_ms(tcp);
     return ms != 0 ? ms : 1;
 }
+/* [Linux tcp_mem] All queues together: buffers stop growing; nothing is queued that need not be. */
+static inline bool tcp_mem_is_tight(const struct tcp *tcp)
+{
+    return WEIR_UNLIKELY(tcp->mem_bytes > tcp->mem_pressure);
+}
+static inline bool tcp_mem_is_full(const struct tcp *tcp)
+{
+    return WEIR_UNLIKELY(tcp->mem_bytes >= tcp->mem_max);
+}
 static inline void tcp_count(struct tcp *tcp, enum env_stat s) { env_count(tcp->env, s); }
 
 /* ---- lookup.c: one table for connections, half-open and TIME-WAIT records ---- */
@@ -94,7 +103,9 @@ void tcp_conn_begin(struct tcb *, tcp_seq iss);
 /* The first congestion window, and the largest after idling [RFC 6928 2: min(10 MSS, max(2 MSS,
  * 14600)) where tcp_init_cwnd is 10]. */
 uint32_t tcp_initial_window(const struct tcp *, uint32_t mss);
-/* The handshake is complete: congestion window, buffers, timers, events. */
+/* Congestion window and buffers of a connection whose peer's SYN is known. */
+void tcp_conn_data(struct tcp *, struct tcb *);
+/* The handshake is complete: tcp_conn_data unless that was before, timers, events. */
 void tcp_established(struct tcp *, struct tcb *);
 /* Route, MSS, TTL for t->flow; 0 or negative errno. */
 int tcp_conn_route(struct tcp *, struct tcb *);
@@ -183,11 +194,20 @@ enum drop tcp_seg_data(struct tcp *, struct tcb *, tcp_seq seq, uint32_t mss, ui
 enum drop tcp_seg_ack(struct tcp *, struct tcb *);
 /* One byte before what is acknowledged: makes the peer answer. */
 enum drop tcp_seg_probe(struct tcp *, struct tcb *);
-enum drop tcp_seg_syn(struct tcp *, struct tcb *, bool with_ack);
+/* fo: the Fast Open option of a first SYN or SYN-ACK, and with a first SYN the data that was
+ * queued for it; NULL: neither. */
+enum drop tcp_seg_syn_fo(struct tcp *, struct tcb *, bool with_ack, const struct fo_cookie *fo);
+static inline enum drop tcp_seg_syn(struct tcp *tcp, struct tcb *t, bool with_ack)
+{
+    return tcp_seg_syn_fo(tcp, t, with_ack, NULL);
+}
 void tcp_seg_rst(struct tcp *, struct tcb *);
 /* Without a tcb. */
 void tcp_seg_rst_reply(struct tcp *, const struct flow *, const struct seg *);
-enum drop tcp_seg_syn_ack(struct tcp *, struct syn_rec *);
+/* fo: as with tcp_seg_syn_fo. */
+enum drop tcp_seg_syn_ack(struct tcp *, struct syn_rec *, const struct fo_cookie *fo);
+/* A SYN-ACK that nobody will remember; ts: its clock. */
+enum drop tcp_seg_cookie(struct tcp *, const struct syn_rec *, uint32_t ts);
 /* A bare ACK from SYN-RECEIVED. */
 enum drop tcp_seg_half_ack(struct tcp *, const struct syn_rec *);
 void tcp_seg_tw_ack(struct tcp *, const struct tw_rec *);
@@ -265,12 +285,52 @@ void tcp_recover_mtu(struct tcp *, struct tcb *);
 
 /* ---- listen.c ---- */
 void tcp_syn_rec_drop(struct tcp *, struct syn_rec *);
-enum drop tcp_syn_rec_new(struct tcp *, struct tcb *lsn, const struct seg *, const struct flow *,
+/* iss_min: not 0 in the place of a TIME-WAIT. */
+enum drop tcp_syn_rec_new(struct tcp *, struct tcb *lsn, struct seg *, const struct flow *,
                           uint64_t hash, tcp_seq iss_min);
+/* What a SYN says, as a record. */
+void tcp_syn_rec_fill(const struct tcp *, const struct tcb *lsn, const struct seg *,
+                      const struct flow *, struct syn_rec *);
 /* A segment for a half-open connection. */
 enum drop tcp_in_half_open(struct tcp *, struct syn_rec *, struct seg *, uint64_t hash);
 void tcp_syn_timer(struct tcp *, uint32_t level);
 void tcp_lsn_close(struct tcp *, struct tcb *);
+/* An ACK at a listener that no record waits for. */
+enum drop tcp_in_cookie(struct tcp *, struct tcb *lsn, struct seg *, const struct flow *,
+                        uint64_t hash);
+/* The listener that t stems from; NULL: none, or it is gone. */
+struct tcb *tcp_lsn_of(struct tcp *, const struct tcb *t);
+
+/* ---- fastopen.c ---- */
+static inline bool tcp_fo_is_open(const struct tcb *t)
+{
+    return t->state == TCPS_SYN_RECEIVED && (t->fo & FO_PASSIVE) != 0;
+}
+static inline uint32_t tcp_fo_syn_bytes(const struct tcb *t) { return t->drs.seq; }
+void tcp_fo_init(struct tcp *, struct arena *);
+/* tcp_fastopen_cookies may be 0: then everything is forgotten. */
+void tcp_fo_conf_changed(struct tcp *);
+/* For a connection being opened: the option of its SYN; true: data may go with it, at most *room
+ * bytes. */
+bool tcp_fo_client(struct tcp *, const struct tcb *, struct fo_cookie *, uint32_t *room);
+/* The peer's SYN-ACK to a SYN that offered Fast Open or carried data: what it teaches about the
+ * server, and how much of the data it took. */
+void tcp_fo_syn_ack(struct tcp *, struct tcb *, const struct seg *);
+/* For a SYN at a listener: true: its data may be taken at once. *answer: the option of the
+ * SYN-ACK. */
+bool tcp_fo_server(struct tcp *, struct tcb *lsn, const struct seg *, const struct flow *,
+                   struct fo_cookie *answer);
+/* t has FO_PASSIVE and has it no longer: its handshake is through, or it is over. */
+void tcp_fo_settled(struct tcp *, struct tcb *t, bool was_reset);
+
+/* ---- cookie.c ---- */
+/* Answers a SYN without remembering it [RFC 4987 3.6]. */
+enum drop tcp_cookie_syn(struct tcp *, struct tcb *lsn, const struct seg *, const struct flow *);
+/* Whether somebody may still have to answer one. */
+bool tcp_cookie_is_recent(const struct tcp *, const struct tcb *lsn);
+/* Whether an ACK answers such a SYN-ACK; then *r is what the record would have been. */
+bool tcp_cookie_ack(struct tcp *, struct tcb *lsn, const struct seg *, const struct flow *,
+                    struct syn_rec *r);
 
 /* ---- tw.c ---- */
 /* A record takes t's place in the table. False: another one had to go early, or there is none. */

@@ -94,7 +94,8 @@ static enum drop send_pkt(struct tcp *tcp, struct tcb *t, struct wire_tcp *h, st
     m.ttl = t->opt.ttl;
     m.tos = t->opt.tos;
     m.id = (uint16_t)t->st.segs_out;
-    m.df = !t->dst.can_frag && tcp->env->conf.ip_no_pmtu_disc == 0;
+    m.df = !t->dst.can_frag && tcp->env->conf.ip_no_pmtu_disc == 0 &&
+           (t->opt.ip & OPT_IP_MAY_FRAG) == 0;
     enum drop why = ip_output(tcp->ip, &t->dst, &m, p);
     if (WEIR_UNLIKELY(why != DROP_NONE)) {
         tcp_count(tcp, STAT_TCPLocalDrops);
@@ -231,14 +232,29 @@ void tcp_seg_rst(struct tcp *tcp, struct tcb *t)
     }
 }
 
+/* [RFC 7413 4.1.1] */
+static void put_fastopen(const struct fo_cookie *fo, struct wire_tcp *h)
+{
+    if (fo == NULL || fo->len < 0)
+        return;
+    h->has |= TCPH_FASTOPEN | (fo->is_exp ? TCPH_FASTOPEN_EXP : 0);
+    h->cookie_len = (uint8_t)fo->len;
+    memcpy(h->cookie, fo->val, (size_t)fo->len);
+}
+
 /* [RFC 9293 3.7.1 MUST-14, SHLD-5, MAY-3; RFC 7323 2.2 MUST-1, SHLD-1, MUST-3, 2.3 MUST-4, 3.2
  * MAY-2; RFC 2018 2 MUST-1] The window of a SYN is never
  * scaled. */
-enum drop tcp_seg_syn(struct tcp *tcp, struct tcb *t, bool with_ack)
+enum drop tcp_seg_syn_fo(struct tcp *tcp, struct tcb *t, bool with_ack, const struct fo_cookie *fo)
 {
     struct pkt *p = pkt_new(&tcp->env->mem);
     if (p == NULL)
         return DROP_NOMEM;
+    uint32_t data = fo != NULL && !with_ack ? tcp_fo_syn_bytes(t) : 0;
+    if (data != 0 && tcp_sndq_attach(t, t->sndq.iss + 1, data, p) < data) {
+        pkt_free(p);
+        return DROP_NO_BLOCK;
+    }
     const uint16_t all = TCPH_MSS | TCPH_SACK_OK | TCPH_WSCALE;
     struct wire_tcp h = {
         .seq = t->sndq.iss,
@@ -259,6 +275,7 @@ enum drop tcp_seg_syn(struct tcp *tcp, struct tcb *t, bool with_ack)
     }
     if ((t->flags & TF_TS) != 0)
         put_ts(tcp, t, &h);
+    put_fastopen(fo, &h);
     enum drop why = send_pkt(tcp, t, &h, p);
     if (why == DROP_NONE)
         tcp_count(tcp, STAT_TcpOutSegs);
@@ -323,19 +340,36 @@ static enum drop half_open_header(struct tcp *tcp, const struct syn_rec *r, stru
     return DROP_NONE;
 }
 
+static void syn_ack_header(const struct syn_rec *r, struct wire_tcp *h)
+{
+    h->seq = r->iss;
+    h->flags = TCPF_SYN | TCPF_ACK;
+    h->has |= TCPH_MSS;
+    h->has |= (r->opts & SYN_SACK) != 0 ? TCPH_SACK_OK : 0;
+    h->has |= (r->opts & SYN_WSCALE) != 0 ? TCPH_WSCALE : 0;
+}
+
 /* [RFC 9293 3.7.1 MUST-14; RFC 7323 2.3 SHLD-2, 3.2 MAY-2; RFC 2018 2 MUST-1] */
-enum drop tcp_seg_syn_ack(struct tcp *tcp, struct syn_rec *r)
+enum drop tcp_seg_syn_ack(struct tcp *tcp, struct syn_rec *r, const struct fo_cookie *fo)
 {
     struct wire_tcp h;
     enum drop why = half_open_header(tcp, r, &h);
     if (why != DROP_NONE)
         return why;
-    h.seq = r->iss;
-    h.flags = TCPF_SYN | TCPF_ACK;
-    h.has |= TCPH_MSS;
-    h.has |= (r->opts & SYN_SACK) != 0 ? TCPH_SACK_OK : 0;
-    h.has |= (r->opts & SYN_WSCALE) != 0 ? TCPH_WSCALE : 0;
+    syn_ack_header(r, &h);
+    put_fastopen(fo, &h);
     r->sent_us = tcp_now_us(tcp);
+    return send_stateless(tcp, &r->flow, &h);
+}
+
+enum drop tcp_seg_cookie(struct tcp *tcp, const struct syn_rec *r, uint32_t ts)
+{
+    struct wire_tcp h;
+    enum drop why = half_open_header(tcp, r, &h);
+    if (why != DROP_NONE)
+        return why;
+    syn_ack_header(r, &h);
+    h.ts_val += ts - tcp_now_ms(tcp);
     return send_stateless(tcp, &r->flow, &h);
 }
 

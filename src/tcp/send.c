@@ -29,8 +29,8 @@ static int send_state(struct tcb *t)
     switch (t->state) {
     case TCPS_ESTABLISHED:
     case TCPS_CLOSE_WAIT: return 0;
-    case TCPS_SYN_SENT:
-    case TCPS_SYN_RECEIVED: return -EAGAIN;
+    case TCPS_SYN_RECEIVED: return tcp_fo_is_open(t) ? 0 : -EAGAIN;
+    case TCPS_SYN_SENT: return -EAGAIN;
     default: return -EPIPE;
     }
 }
@@ -73,6 +73,17 @@ static uint32_t next_piece(const struct tcp *tcp, const struct tcb *t, uint32_t 
     return tcp_sndq_has_room(tcp, t) ? goal : 0;
 }
 
+/* All connections together hold too much (tcp_mem_max), and this one its least share. An ACK lifts
+ * it and tells the writer. */
+static bool is_over_limit(struct tcp *tcp, struct tcb *t)
+{
+    if (!tcp_mem_is_full(tcp) || tcp_sndq_bytes(t) < tcp->env->conf.tcp_wmem_min)
+        return false;
+    tcp_count(tcp, STAT_TCPMemoryPressures);
+    t->flags |= TF_NO_MEM;
+    return true;
+}
+
 int64_t tcp_send(struct tcp *tcp, struct tcb *t, const void *bytes, size_t n, unsigned flags)
 {
     int err = send_state(t);
@@ -94,6 +105,8 @@ int64_t tcp_send(struct tcp *tcp, struct tcb *t, const void *bytes, size_t n, un
         if (done < want)
             tcp_output(tcp, t, true); /* what is full may go while the rest is copied */
     }
+    if (done == 0 && is_over_limit(tcp, t))
+        return -EAGAIN;
     if (done == 0)
         return tcp_sndq_has_room(tcp, t) ? no_memory(tcp, t) : -EAGAIN;
     /* Only the whole of a write asks for a push, or ends urgent data. */
@@ -107,7 +120,7 @@ int tcp_send_space(struct tcp *tcp, struct tcb *t, struct tcp_iov *v, unsigned m
     int err = send_state(t);
     if (err != 0)
         return err;
-    if (tcp_sndq_bytes(t) >= t->sndq.limit)
+    if (tcp_sndq_bytes(t) >= t->sndq.limit || is_over_limit(tcp, t))
         return -EAGAIN;
     unsigned n = tcp_sndq_space(tcp, t, v, max);
     return n != 0 ? (int)n : (int)no_memory(tcp, t);

@@ -128,6 +128,9 @@ void tcp_sndq_drop(struct tcp *tcp, struct tcb *t, tcp_seq upto)
 {
     uint32_t n = upto - t->sndq.seq;
     WEIR_CHECK(n <= tcp_sndq_bytes(t));
+    if (WEIR_UNLIKELY((t->flags & TF_NO_MEM) != 0) &&
+        (tcp->mem_bytes - n < tcp->mem_max || tcp_sndq_bytes(t) - n < tcp->env->conf.tcp_wmem_min))
+        t->flags &= ~(uint32_t)TF_NO_MEM; /* whoever was refused is told: see is_writable */
     if (n == tcp_sndq_bytes(t)) {
         tcp_sndq_free(tcp, t);
         return;
@@ -192,11 +195,12 @@ uint32_t tcp_sndq_attach(struct tcb *t, tcp_seq seq, uint32_t n, struct pkt *p)
 }
 
 /* As Linux: writable while two thirds of the buffer suffice for what is queued, so that a waiting
- * writer is woken for a useful amount. */
+ * writer is woken for a useful amount. One that was refused because all queues together are too
+ * long waits for an ACK, which tells it, whoever gave memory back. */
 bool tcp_sndq_is_writable(const struct tcp *tcp, const struct tcb *t)
 {
     uint32_t used = tcp_sndq_bytes(t);
-    if (!tcp_sndq_has_room(tcp, t))
+    if (!tcp_sndq_has_room(tcp, t) || (t->flags & TF_NO_MEM) != 0)
         return false;
     return t->sndq.limit - used >= used / 2;
 }
@@ -206,6 +210,8 @@ bool tcp_sndq_has_room(const struct tcp *tcp, const struct tcb *t)
     uint32_t lowat =
         t->opt.notsent_lowat != 0 ? t->opt.notsent_lowat : tcp->env->conf.tcp_notsent_lowat;
     uint32_t unsent = seq_ahead(t->snd.end, t->snd.nxt);
+    if (tcp_mem_is_full(tcp) && tcp_sndq_bytes(t) >= tcp->env->conf.tcp_wmem_min)
+        return false;
     return tcp_sndq_bytes(t) < t->sndq.limit && (unsent < lowat || unsent == 0);
 }
 
@@ -214,7 +220,8 @@ bool tcp_sndq_has_room(const struct tcp *tcp, const struct tcb *t)
 void tcp_sndq_grow(struct tcp *tcp, struct tcb *t)
 {
     const struct weir_conf *c = &tcp->env->conf;
-    if ((t->flags & TF_SNDBUF_SET) != 0 || t->sndq.limit >= c->tcp_wmem_max)
+    if ((t->flags & TF_SNDBUF_SET) != 0 || t->sndq.limit >= c->tcp_wmem_max ||
+        tcp_mem_is_tight(tcp))
         return;
     uint32_t per_mss = w_u32_max(t->snd.mss + 320u + 320u, 1024);
     uint32_t pow2 = 2u << (31 - __builtin_clz(per_mss - 1)); /* the next power of two */

@@ -61,7 +61,24 @@ enum tcb_flag {
     TF_V6ONLY = 1u << 28,
     TF_NO_MEM = 1u << 29, /* send was refused for lack of blocks: tell when T_PERSIST fires */
     TF_PROBE0 = 1u << 30, /* T_PERSIST runs because the peer's window is closed */
-    TF_DEFER = 1u << 31,  /* a listener that waits for data before it accepts */
+};
+
+/* How a connection opens beside the plain handshake [RFC 7413, RFC 4987]; tcb.fo. */
+enum fo_flag {
+    FO_CONNECT = 1 << 0, /* option: connect() waits for the first write, which goes with the SYN */
+    FO_NO_COOKIE = 1 << 1,  /* option: neither asks for a cookie nor wants one */
+    FO_OFFER = 1 << 2,      /* our first SYN has the option */
+    FO_EXP = 1 << 3,        /* in the shape it had as an experiment [RFC 6994] */
+    FO_DEFERRED = 1 << 4,   /* SYN-SENT, but the SYN waits for the first write */
+    FO_PASSIVE = 1 << 5,    /* SYN-RECEIVED, and may be used already: made by a SYN with a cookie */
+    FO_DATA = 1 << 6,       /* all the data of the first SYN was taken */
+    FO_SYN_COOKIE = 1 << 7, /* made from a SYN cookie: its first echo is no clock */
+};
+
+/* Options of level IP that a connection keeps; tcb.opt.ip. */
+enum opt_ip {
+    OPT_IP_MAY_FRAG = 1, /* IP_PMTUDISC_DONT: no Don't Fragment */
+    OPT_IP_RECVERR = 2,  /* ICMP errors are told at once */
 };
 
 /* A range [start, end) of sent sequence numbers that share one fate. */
@@ -162,8 +179,8 @@ struct tcb {
     struct { /* receive buffer tuning */
         uint32_t rtt_us, rtt_at_us;
         tcp_seq rtt_seq;
-        uint32_t space, at_us;
-        tcp_seq seq;
+        uint32_t space, at_us; /* space: until established: not 0 when a writer waits for that */
+        tcp_seq seq;           /* until established: bytes of data in our first SYN */
     } drs;
     struct {           /* loss recovery */
         tcp_seq point; /* recovery ends when this is acknowledged */
@@ -181,21 +198,31 @@ struct tcb {
         } ooo;
         struct { /* LISTEN */
             uint32_t accept_head, accept_tail, n_accept, backlog, n_syn, next;
+            /* Kept from before listen() on: a socket never opened has nothing else here. */
+            uint16_t fo_max, n_fo; /* children with FO_PASSIVE: most, now [RFC 7413 5.1] */
+            uint16_t n_fo_rst;     /* such as were reset: they count until fo_rst_ms + 60 s */
+            uint8_t has_fo_key, unused;
+            uint32_t fo_rst_ms;
+            uint32_t cookie_ms;     /* last SYN answered by a cookie, 0: never */
+            struct hash_key fo_key; /* its own, with has_fo_key */
         } lsn;
     };
     tcp_seq irs;
     tcp_seq rcv_up, snd_up;
     uint32_t sock;
-    uint32_t parent; /* listener, while TF_CHILD; accept queue link */
+    uint32_t parent; /* tcb_owner of the listener, while TF_CHILD or FO_PASSIVE */
     uint32_t accept_next;
     struct dst dst;
     uint8_t urg_byte;
     uint8_t keep_probes, n_probe; /* keepalive and window probes without an answer */
+    uint8_t fo;                   /* enum fo_flag */
     uint16_t err, soft_err;       /* positive errno */
     struct {
         uint16_t keep_idle_s, keep_intvl_s;
-        uint8_t keep_cnt, syn_cnt, defer_s; /* 0: the stack's setting */
+        uint8_t keep_cnt, syn_cnt; /* 0: the stack's setting */
+        uint8_t defer;             /* SYN-ACKs repeated while data is waited for */
         uint8_t ttl, tos;
+        uint8_t ip; /* enum opt_ip */
         int16_t linger_s, linger2_s;
         uint16_t maxseg;
         uint32_t user_timeout_ms, rcvlowat, notsent_lowat, window_clamp;
@@ -257,6 +284,25 @@ struct tw_rec {
     uint8_t has_ts, unused;
 };
 _Static_assert(sizeof(struct tw_rec) == 64, "TIME-WAIT costs one line");
+
+/* A Fast Open cookie as it is sent or was received. */
+enum { FO_NONE = -1 };
+struct fo_cookie {
+    int8_t len; /* FO_NONE: no option; 0: asks for one */
+    bool is_exp;
+    uint8_t val[16];
+};
+
+/* What is remembered of a server for Fast Open [RFC 7413 4.1.3.1]. */
+struct fo_peer {
+    struct addr local, remote;
+    struct fo_cookie cookie; /* len 0: none yet */
+    uint16_t mss;            /* of its last SYN-ACK, 0: not known */
+    uint8_t try_exp; /* 0: untried, 1: ask in the experimental shape next, 2: it was tried */
+    uint8_t n_drop;  /* SYNs with data lost in a row */
+    uint32_t drop_ms, used_ms;
+};
+_Static_assert(sizeof(struct fo_peer) == 64, "one line per server");
 
 /* Neighbours in a queue by age; one beside each half-open and each TIME-WAIT record. */
 struct tcp_links {

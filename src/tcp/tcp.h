@@ -33,6 +33,7 @@
 struct tcb;
 struct tcp_bucket;
 struct tcp_links;
+struct fo_peer;
 
 /* Numbered as in Linux (tcp_info.tcpi_state, /proc/net/tcp). */
 enum tcp_state {
@@ -84,7 +85,10 @@ enum tcp_opt {
     TOPT_WINDOW_CLAMP = 10,
     TOPT_QUICKACK = 12,
     TOPT_USER_TIMEOUT_MS = 18,
+    TOPT_FASTOPEN = 23, /* a listener's limit of connections opened by a SYN with a cookie */
     TOPT_NOTSENT_LOWAT = 25,
+    TOPT_FASTOPEN_CONNECT = 30,
+    TOPT_FASTOPEN_NO_COOKIE = 34,
     TOPT_KEEPALIVE = 1000, /* 0 or 1 */
     TOPT_LINGER_S,         /* -1: off; 0: reset on close; else seconds the layer above waits */
     TOPT_OOBINLINE,
@@ -95,6 +99,8 @@ enum tcp_opt {
     TOPT_TTL,       /* 0: the default */
     TOPT_REUSEPORT, /* several listeners on one address and port share its connections */
     TOPT_V6ONLY,    /* a listener on :: takes no IPv4 */
+    TOPT_MAY_FRAG,  /* IP_PMTUDISC_DONT: segments without Don't Fragment */
+    TOPT_RECVERR,   /* ICMP errors of an established connection become its error at once */
 };
 
 struct tcp_iov {
@@ -121,7 +127,11 @@ struct tcp {
     w_ns challenge_at;               /* RFC 5961: the second being counted */
     uint32_t challenge_left;
     uint32_t n_orphans;
-    uint64_t mem_bytes; /* payload bytes in all send and receive queues */
+    struct fo_peer *fo_peers; /* servers that are known for Fast Open: sets of FO_WAYS */
+    uint32_t fo_sets;
+    struct hash_key fo_key, cookie_key[2]; /* Fast Open's, where none is set; SYN cookies' */
+    uint64_t mem_pressure, mem_max;        /* limits of mem_bytes, from tcp_mem_* */
+    uint64_t mem_bytes;                    /* payload bytes in all send and receive queues */
 };
 
 /* Memory from the arena (which may only be counting), sizes from env->conf. */
@@ -136,6 +146,15 @@ WEIR_MUST_CHECK struct tcb *tcp_new(struct tcp *, uint32_t sock);
  * sent or queued, TCP_EV_CONNECTED or an error follows; -EISCONN, -EALREADY, -EINVAL (listening),
  * -EADDRNOTAVAIL (that 4-tuple is in use), -ENETUNREACH, -EHOSTUNREACH, -ENOBUFS. */
 WEIR_MUST_CHECK int tcp_connect(struct tcp *, struct tcb *, const struct flow *);
+/* Active open with the first bytes [RFC 7413]: they go with the SYN when a cookie for the peer is
+ * known, else the SYN asks for one. Bytes taken, 0..n; 0 also when none may go with the SYN: then
+ * write them once connected. Else as tcp_connect. A deferred t (see tcp_is_deferred) has its flow:
+ * f may be NULL. flags: TCP_MSG_MORE: a writer waits with more, whose first segment will
+ * acknowledge the SYN-ACK. */
+WEIR_MUST_CHECK int64_t tcp_connect_send(struct tcp *, struct tcb *, const struct flow *f,
+                                         const void *, size_t n, unsigned flags);
+/* TOPT_FASTOPEN_CONNECT let tcp_connect answer 0 without a SYN: the first write sends it. */
+bool tcp_is_deferred(const struct tcb *);
 /* Passive open on local (any: all addresses) and port; again: changes the backlog. 0, -EINVAL,
  * -EADDRINUSE, -EISCONN. */
 WEIR_MUST_CHECK int tcp_listen(struct tcp *, struct tcb *, const struct addr *local, uint16_t port,
@@ -210,6 +229,12 @@ int tcp_take_error(struct tcb *);
 /* 0, -ENOPROTOOPT (unknown here), -EINVAL (value out of range, or state). */
 int tcp_opt_set(struct tcp *, struct tcb *, int name, int64_t value);
 int tcp_opt_get(const struct tcp *, const struct tcb *, int name, int64_t *value);
+/* TCP_FASTOPEN_KEY of a socket that listens or will: 16 bytes; -EINVAL (other lengths: Linux takes
+ * a second, older key, too; or a connection). get: the stack's key when it has none. */
+int tcp_fo_key_set(struct tcb *, const uint8_t *, size_t n);
+void tcp_fo_key_get(const struct tcp *, const struct tcb *, uint8_t key[16]);
+/* A setting changed: forgets what no longer counts. */
+void tcp_conf_changed(struct tcp *);
 /* TCP_CONGESTION: 0 or -ENOENT. */
 int tcp_cc_set(struct tcp *, struct tcb *, const char *name, size_t n);
 const char *tcp_cc_get(const struct tcb *);
@@ -232,8 +257,12 @@ struct weir_tcp_info {
     uint32_t dsack_dups, reord_seen, rcv_ooopack, snd_wnd, rcv_wnd, rehash;
     uint16_t total_rto, total_rto_recoveries;
     uint32_t total_rto_time;
+    uint32_t received_ce;
+    uint32_t delivered_e1_bytes, delivered_e0_bytes, delivered_ce_bytes;
+    uint32_t received_e1_bytes, received_e0_bytes, received_ce_bytes;
+    uint16_t accecn_fail_mode, accecn_opt_seen;
 };
-_Static_assert(sizeof(struct weir_tcp_info) == 248, "as Linux 6.10");
+_Static_assert(sizeof(struct weir_tcp_info) == 280, "as Linux 6.18");
 void tcp_info_get(const struct tcp *, const struct tcb *, struct weir_tcp_info *);
 
 /* For `ss`: one row per listener, connection, half-open connection and TIME-WAIT. Start with

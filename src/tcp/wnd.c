@@ -96,6 +96,8 @@ static uint32_t select_window(const struct tcp *tcp, const struct tcb *t)
             return 0;
     }
     free = w_u32_min(w_u32_min(free, full), t->rcv.ssthresh);
+    if (tcp_mem_is_tight(tcp))
+        free = w_u32_min(free, 4u * t->rcv.advmss);
     if (t->rcv.wscale != 0)
         return round_up(free, t->rcv.wscale);
     uint32_t wnd = t->rcv.wnd;
@@ -296,7 +298,7 @@ static void drs_read(struct tcp *tcp, struct tcb *t)
     uint32_t copied = t->rcv.copied - t->drs.seq;
     if (copied > t->drs.space) {
         bool may_grow = c->tcp_moderate_rcvbuf != 0 && (t->flags & TF_RCVBUF_SET) == 0;
-        if (may_grow && t->drs.space != 0) {
+        if (may_grow && t->drs.space != 0 && !tcp_mem_is_tight(tcp)) {
             /* Twice what was read in a round trip, and as much again as it grew by. */
             uint64_t want = 2 * (uint64_t)copied + 16 * t->rcv.advmss;
             want += 2 * (want * (copied - t->drs.space) / t->drs.space);
@@ -330,7 +332,7 @@ void tcp_wnd_after_read(struct tcp *tcp, struct tcb *t, uint32_t n)
              * wait for its persist timer: half the buffer is always worth telling. */
             uint32_t wnd = select_window(tcp, t);
             is_due = wnd >= 2 * cur || free_window(tcp, t) >= cur + clamp / 2;
-            is_due = is_due && wnd > cur;
+            is_due = is_due && wnd > round_up(cur, t->rcv.wscale);
         }
     }
     if (is_due) {

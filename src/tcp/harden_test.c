@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What strangers may make a connection, or all of them together, hold and do.
+ */
+#include "tcp/lab_test.h"
+#include "tcp/room.h"
+
+static void end(struct lab *l, struct tcb *t)
+{
+    tcp_abort(&l->tcp, t, 0);
+    tcp_close(&l->tcp, t);
+    lab_skip(l);
+    lab_close(l);
+}
+
+static void many_packets(struct weir_conf *c) { c->n_pkt = 20000; }
+
+/* If this failed a peer that sends every second byte would take a packet's memory for each, and
+ * make each further one search among them all. */
+static void pieces_out_of_order_are_limited(void **state)
+{
+    struct lab l;
+    char text[64];
+    (void)state;
+    lab_open(&l, many_packets);
+    struct tcb *t = lab_client(&l, "mss 1460,sackOK,wscale 7", 60000);
+    for (unsigned i = 1; i <= TCP_OOO_MAX + 100; i++) {
+        snprintf(text, sizeof text, ". %u:%u(1) ack 1 win 60000", 1 + 2 * i, 2 + 2 * i);
+        lab_in(&l, text);
+        lab_skip(&l);
+    }
+    assert_int_equal(t->ooo.n, TCP_OOO_MAX);
+    assert_int_equal(t->ooo.bytes, TCP_OOO_MAX);
+    assert_int_equal(l.tcp.env->stats[STAT_TCPOFODrop], 100);
+    assert_true(t->n_sack <= TCP_SACK_BLOCKS);
+    end(&l, t);
+}
+
+static struct flow flow_to(uint32_t remote)
+{
+    return (struct flow){.local = addr_ip4(LAB_LOCAL), .remote = addr_ip4(remote)};
+}
+
+/* A SYN-ACK with a cookie from that server. */
+static void learn_cookie(struct lab *l, struct tcb *t, uint32_t remote)
+{
+    struct seg s = {.ack = t->sndq.iss + 1,
+                    .h = {.has = TCPH_FASTOPEN | TCPH_MSS, .cookie_len = 8, .mss = 1000}};
+    t->flow = flow_to(remote);
+    t->fo = FO_OFFER;
+    tcp_fo_syn_ack(&l->tcp, t, &s);
+    l->tcp.env->now += W_MS;
+}
+
+static unsigned cookies_known(const struct lab *l, struct tcb *t, uint32_t first, unsigned n)
+{
+    struct fo_cookie fo;
+    uint32_t room;
+    unsigned known = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        t->flow = flow_to(first + i);
+        known += tcp_fo_client((struct tcp *)&l->tcp, t, &fo, &room);
+    }
+    return known;
+}
+
+static void few_servers(struct weir_conf *c) { c->n_fastopen = 64; }
+
+/* If this failed a client that talks to many servers would remember them all, or none.
+ * [RFC 7413 4.1.3] */
+static void fast_open_remembers_so_many_servers(void **state)
+{
+    struct lab l;
+    (void)state;
+    lab_open(&l, few_servers);
+    struct tcb *t = tcp_new(&l.tcp, 1);
+    assert_non_null(t);
+    for (uint32_t i = 0; i < 1000; i++)
+        learn_cookie(&l, t, 0x0a010000 + i);
+    unsigned all = cookies_known(&l, t, 0x0a010000, 1000);
+    assert_true(all <= 64);
+    assert_true(all > 48);
+    assert_true(cookies_known(&l, t, 0x0a010000 + 999, 1));
+    l.tcp.env->conf.tcp_fastopen_cookies = 0;
+    tcp_conf_changed(&l.tcp);
+    assert_int_equal(cookies_known(&l, t, 0x0a010000, 1000), 0);
+    t->flow = (struct flow){0};
+    t->fo = 0;
+    tcp_close(&l.tcp, t);
+    lab_close(&l);
+}
+
+/* If this failed hosts that share a key would not take each other's cookies, as Linux hosts do; the
+ * values are Linux's. */
+static void cookies_are_those_of_linux(void **state)
+{
+    static const struct {
+        const char *client, *server;
+        uint8_t cookie[8];
+    } rows[] = {
+        {"192.0.2.1", "192.168.0.1", {0x30, 0x21, 0xb9, 0xd8, 0x89, 0x01, 0x7e, 0xeb}},
+        {"fd3d:fa7b:d17d::1", "fd3d:a0b:17d6::1", {0xc1, 0xd1, 0xe9, 0x74, 0x2a, 0x47, 0xa9, 0xbc}},
+    };
+    struct lab l;
+    (void)state;
+    lab_open(&l, NULL);
+    struct weir_conf *c = &l.tcp.env->conf;
+    c->tcp_fastopen = 2;
+    c->tcp_fastopen_key0 = 0xa1a1a1a1;
+    c->tcp_fastopen_key1 = 0xb2b2b2b2;
+    c->tcp_fastopen_key2 = 0xc3c3c3c3;
+    c->tcp_fastopen_key3 = 0xd4d4d4d4;
+    struct tcb *t = tcp_new(&l.tcp, 1);
+    t->lsn.fo_max = 1;
+    for (unsigned i = 0; i < WEIR_COUNT(rows); i++) {
+        struct flow f = {0};
+        struct seg s = {.h = {.has = TCPH_FASTOPEN, .cookie_len = 0}};
+        struct fo_cookie out;
+        assert_int_equal(addr_parse(rows[i].client, &f.remote), 0);
+        assert_int_equal(addr_parse(rows[i].server, &f.local), 0);
+        assert_false(tcp_fo_server(&l.tcp, t, &s, &f, &out));
+        assert_int_equal(out.len, 8);
+        assert_memory_equal(out.val, rows[i].cookie, 8);
+        s.h.cookie_len = 8;
+        memcpy(s.h.cookie, rows[i].cookie, 8);
+        assert_true(tcp_fo_server(&l.tcp, t, &s, &f, &out));
+        assert_int_equal(out.len, FO_NONE);
+    }
+    tcp_close(&l.tcp, t);
+    lab_close(&l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pieces_out_of_order_are_limited),
+        cmocka_unit_test(fast_open_remembers_so_many_servers),
+        cmocka_unit_test(cookies_are_those_of_linux),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -88,11 +88,13 @@ static void draw_conf(struct swarm *w, struct weir_conf *c)
     c->tcp_congestion_control = rng_below(&w->rng, 2);
     c->tcp_gso = rng_below(&w->rng, 2);
     c->tcp_moderate_rcvbuf = rng_below(&w->rng, 2);
-    c->tcp_syncookies = rng_below(&w->rng, 3);
-    /* Client and server, with cookies or without. A SYN that the network doubles can bring its data
-     * twice [RFC 7413 6]: no oracle could tell that from a fault. */
+    /* With and without cookies of both kinds. What a network doubles, or sends to a host that has
+     * aborted, can open a connection again: a SYN with data [RFC 7413 6], the ACK of a SYN cookie.
+     * No oracle could tell that from a fault. */
     static const uint32_t fast[] = {1, 0x403, 0x607};
-    if ((w->faults & F_DUP) == 0)
+    bool is_once = (w->faults & (F_DUP | F_ABORT)) == 0;
+    c->tcp_syncookies = is_once ? rng_below(&w->rng, 3) : 0;
+    if (is_once)
         c->tcp_fastopen = pick(w, fast, 3);
     /* Little memory for all: closed connections with much to send may be reset. */
     if ((w->faults & F_STARVE) != 0 && rng_below(&w->rng, 2) == 0) {

@@ -21,7 +21,8 @@
  * handshake's ACK and the first text has to send that again: later text draws no reset.
  *
  * What it costs: the SYN-ACK is not repeated when lost (the client's SYN is), and an ACK that is
- * lost leaves a client that believes to be connected until it speaks.
+ * lost leaves a client that believes to be connected until it speaks. A late copy of the first
+ * segment can open the connection again after it was closed here, while its cookie counts.
  */
 #include "tcp/room.h"
 

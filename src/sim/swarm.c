@@ -94,7 +94,8 @@ static void draw_conf(struct swarm *w, struct weir_conf *c)
     static const uint32_t fast[] = {1, 0x403, 0x607};
     bool is_once = (w->faults & (F_DUP | F_ABORT)) == 0;
     c->tcp_syncookies = is_once ? rng_below(&w->rng, 3) : 0;
-    if (is_once)
+    /* Nor can a client try again whose neighbour is not found when the server has its data. */
+    if (is_once && (w->faults & (F_BURST_LOSS | F_CUT)) == 0)
         c->tcp_fastopen = pick(w, fast, 3);
     /* Little memory for all: closed connections with much to send may be reset. */
     if ((w->faults & F_STARVE) != 0 && rng_below(&w->rng, 2) == 0) {

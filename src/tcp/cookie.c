@@ -28,7 +28,7 @@
 
 enum {
     MASK = (1 << 24) - 1,
-    MINUTES = 2, /* for which a cookie counts */
+    MINUTES = TCP_COOKIE_MS / 60000,
     TS_BITS = 6, /* of the timestamp: 4 scale (15: none), 1 SACK, 1 unused (ECN in Linux) */
     TS_MASK = (1 << TS_BITS) - 1,
     TS_NO_SCALE = 15,
@@ -89,16 +89,16 @@ static uint32_t index_of(const struct tcp *tcp, const struct flow *f, tcp_seq ir
     return (v - hash_2(tcp, f, minute_of(tcp) - age, irs)) & MASK;
 }
 
-bool tcp_cookie_is_recent(const struct tcp *tcp, const struct tcb *lsn)
+bool tcp_cookie_is_recent(const struct tcp *tcp, const struct tcb *lsn, uint32_t ms)
 {
     return tcp->env->conf.tcp_syncookies != 0 && lsn->lsn.cookie_ms != 0 &&
-           tcp_now_ms(tcp) - lsn->lsn.cookie_ms < MINUTES * 60000u;
+           tcp_now_ms(tcp) - lsn->lsn.cookie_ms < ms;
 }
 
 bool tcp_cookie_ack(struct tcp *tcp, struct tcb *lsn, const struct seg *s, const struct flow *f,
                     struct syn_rec *r)
 {
-    if (!tcp_cookie_is_recent(tcp, lsn))
+    if (!tcp_cookie_is_recent(tcp, lsn, TCP_COOKIE_MS))
         return false;
     tcp_seq iss;
     uint32_t ts_off, index = index_of(tcp, f, s->seq - 1, s->ack - 1);

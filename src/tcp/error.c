@@ -62,7 +62,9 @@ static void error_to_tcb(struct tcp *tcp, struct tcb *t, const struct icmp_err *
         return;
     }
     bool is_opening = t->state == TCPS_SYN_SENT || t->state == TCPS_SYN_RECEIVED;
-    bool is_final = is_hard(e) || e->is_local || tcp->env->conf.tcp_soft_abort != 0;
+    /* A fast child is in use already: what this host finds out about the path may pass. */
+    bool is_final =
+        is_hard(e) || (e->is_local && !tcp_fo_is_open(t)) || tcp->env->conf.tcp_soft_abort != 0;
     if (is_opening && is_final) {
         (void)tcp_done(tcp, t, e->error);
         return;

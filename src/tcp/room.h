@@ -326,8 +326,9 @@ void tcp_fo_settled(struct tcp *, struct tcb *t, bool was_reset);
 /* ---- cookie.c ---- */
 /* Answers a SYN without remembering it [RFC 4987 3.6]. */
 enum drop tcp_cookie_syn(struct tcp *, struct tcb *lsn, const struct seg *, const struct flow *);
-/* Whether somebody may still have to answer one. */
-bool tcp_cookie_is_recent(const struct tcp *, const struct tcb *lsn);
+enum { TCP_COOKIE_MS = 120000 }; /* for which one counts */
+/* Whether one was sent within the last so many milliseconds. */
+bool tcp_cookie_is_recent(const struct tcp *, const struct tcb *lsn, uint32_t ms);
 /* Whether an ACK answers such a SYN-ACK; then *r is what the record would have been. */
 bool tcp_cookie_ack(struct tcp *, struct tcb *lsn, const struct seg *, const struct flow *,
                     struct syn_rec *r);

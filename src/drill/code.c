@@ -59,8 +59,9 @@ static const struct {
     F(delivered),     F(delivered_ce),
     F(bytes_sent),    F(bytes_retrans),
     F(dsack_dups),    F(reord_seen),
-    F(rcv_ooopack),   F(snd_wnd),
-    F(rcv_wnd),       F(rehash),
+    F(total_rto),     F(rcv_ooopack),
+    F(snd_wnd),       F(rcv_wnd),
+    F(rehash),
 };
 
 enum op {

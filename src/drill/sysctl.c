@@ -30,10 +30,9 @@ static const struct {
 };
 
 static const char *const ignored[] = {
-    "tcp_fack",         "tcp_ecn_option",      "tcp_pacing_ss_ratio", "tcp_pacing_ca_ratio",
-    "tcp_fastopen_key", "tcp_no_metrics_save", "tcp_low_latency",     "tcp_thin_linear_timeouts",
-    "ip_early_demux",   "tcp_early_demux",     "tcp_comp_sack_nr",    "tcp_comp_sack_delay_ns",
-    "tcp_plb_enabled",
+    "tcp_fack",         "tcp_ecn_option",   "tcp_pacing_ss_ratio",      "tcp_pacing_ca_ratio",
+    "tcp_fastopen_key", "tcp_low_latency",  "tcp_thin_linear_timeouts", "ip_early_demux",
+    "tcp_early_demux",  "tcp_comp_sack_nr", "tcp_comp_sack_delay_ns",   "tcp_plb_enabled",
 };
 
 static int set_one(struct host *h, const char *name, const char *value)

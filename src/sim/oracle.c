@@ -215,7 +215,8 @@ static void seg_sent(struct oracle *o, w_ns now, unsigned host, const struct seg
     if ((s->tcp.flags & TCPF_SYN) != 0)
         syn_seen(f, side, s);
     check_within_window(o, now, &f->dir[side], s);
-    check_no_stale_repeat(o, now, &f->dir[side], s);
+    if (o->other_at[host] != now) /* an answer of ARP or ND lets out what waited for it */
+        check_no_stale_repeat(o, now, &f->dir[side], s);
     check_no_shrink(o, now, f, side, s);
 }
 
@@ -250,8 +251,11 @@ void oracle_watch(void *ctx, w_ns now, unsigned host, bool is_out, const uint8_t
     bool is_tcp = seg_read(frame, n, &s, &is_bad);
     if (is_out && is_bad)
         oracle_fail(o, now, "host %u sent a malformed packet of %u bytes", host, n);
-    if (!is_tcp)
+    if (!is_tcp) {
+        if (!is_out)
+            o->other_at[host] = now;
         return;
+    }
     if (is_out) {
         memcpy(o->mac[host], frame + 6, 6);
         seg_sent(o, now, host, &s);

@@ -353,9 +353,12 @@ static void arm_persist(struct tcp *tcp, struct tcb *t, enum drop why)
     }
     if (t->snd.una != t->snd.nxt || t->at[T_PERSIST] != W_NEVER)
         return;
+    w_ns wait = tcp_rto_ns(tcp, t);
     if (seq_ahead(t->snd.una + t->snd.wnd, t->snd.nxt) == 0)
         t->flags |= TF_PROBE0;
-    tcp_arm(tcp, t, T_PERSIST, tcp->env->now + tcp_rto_ns(tcp, t));
+    else
+        wait = w_u64_min(wait, W_S); /* [RFC 9293 3.8.6.2.1] the override timeout: 0.1 to 1 s */
+    tcp_arm(tcp, t, T_PERSIST, tcp->env->now + wait);
 }
 
 /* [RFC 5682 3.1 step 2b] After a timeout that may have been spurious new data goes first; where

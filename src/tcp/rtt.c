@@ -62,7 +62,9 @@ void tcp_rtt_raise(struct tcp *tcp, struct tcb *t, uint32_t us)
 {
     /* [RFC 4015 3.3] SRTT >= R, RTTVAR >= R/2 */
     const struct weir_conf *c = &tcp->env->conf;
-    us = w_u32_min(us, 300u * 1000000);
+    /* [RFC 4015 3.3 DEVIATES: SRTT at most doubles; when ACKs were lost for minutes the sample is
+     * minutes, too, and SRTT would need hundreds of round trips to come down again] */
+    us = w_u32_min(us, t->rtt.srtt8_us >> 2);
     t->rtt.srtt8_us = w_u32_max(t->rtt.srtt8_us, us << 3);
     t->rtt.rttvar4_us = w_u32_max(t->rtt.rttvar4_us, us << 1);
     uint64_t rto =

@@ -35,7 +35,6 @@ static const char *const ignored[] = {
     "tcp_ecn_option",
     "tcp_pacing_ss_ratio",
     "tcp_pacing_ca_ratio",
-    "tcp_no_metrics_save",
     "tcp_fastopen_blackhole_timeout_sec",
     "tcp_low_latency",
     "tcp_thin_linear_timeouts",

@@ -136,6 +136,7 @@ static void syn_seen(struct oracle_flow *f, unsigned side, const struct seg *s)
     d->syn_wscale = (s->tcp.has & TCPH_WSCALE) != 0 ? s->tcp.wscale : 255;
     /* A new incarnation of this end has promised nothing yet. */
     f->dir[1 - side].has_edge_out = f->dir[1 - side].has_edge_in = false;
+    f->dir[1 - side].has_acked = false;
     if ((s->tcp.flags & TCPF_ACK) == 0)
         f->dir[1 - side] = (struct oracle_dir){0};
 }
@@ -167,6 +168,17 @@ static void check_within_window(struct oracle *o, w_ns now, const struct oracle_
                     s->tcp.sport, over, s->tcp.seq - d->iss, s->payload);
 }
 
+/* What its receiver has acknowledged nobody needs again: neither recovery nor a probe nor an undone
+ * timeout may repeat it once the ACK is here. */
+static void check_no_stale_repeat(struct oracle *o, w_ns now, const struct oracle_dir *d,
+                                  const struct seg *s)
+{
+    bool is_data = s->payload != 0 && (s->tcp.flags & (TCPF_SYN | TCPF_RST)) == 0;
+    if (is_data && d->has_acked && ahead(s->end, d->acked) <= 0)
+        oracle_fail(o, now, "port %u repeated %u bytes that were acknowledged (seq +%u, ack +%u)",
+                    s->tcp.sport, s->payload, s->tcp.seq - d->iss, d->acked - d->iss);
+}
+
 static void check_no_shrink(struct oracle *o, w_ns now, struct oracle_flow *f, unsigned side,
                             const struct seg *s)
 {
@@ -181,6 +193,8 @@ static void check_no_shrink(struct oracle *o, w_ns now, struct oracle_flow *f, u
                     s->tcp.sport, back, s->tcp.ack - d->iss, s->tcp.wnd);
     if (!d->has_edge_out || back < 0)
         d->edge_out = edge;
+    if (!d->has_edge_out || ahead(s->tcp.ack, d->ack_sent) > 0)
+        d->ack_sent = s->tcp.ack;
     d->has_edge_out = true;
 }
 
@@ -201,6 +215,8 @@ static void seg_sent(struct oracle *o, w_ns now, unsigned host, const struct seg
     if ((s->tcp.flags & TCPF_SYN) != 0)
         syn_seen(f, side, s);
     check_within_window(o, now, &f->dir[side], s);
+    if (o->other_at[host] != now) /* an answer of ARP or ND lets out what waited for it */
+        check_no_stale_repeat(o, now, &f->dir[side], s);
     check_no_shrink(o, now, f, side, s);
 }
 
@@ -218,6 +234,13 @@ static void seg_arrives(struct oracle *o, w_ns now, unsigned host, const struct 
     if (!d->has_edge_in || ahead(edge, d->edge_in) > 0)
         d->edge_in = edge;
     d->has_edge_in = true;
+    /* The ACK of a segment that lies before the window does not count [RFC 9293 3.10.7.4 first]. */
+    const struct oracle_dir *theirs = &f->dir[side];
+    if (!theirs->has_edge_out || ahead(s->tcp.seq, theirs->ack_sent) < 0)
+        return;
+    if (!d->has_acked || ahead(s->tcp.ack, d->acked) > 0)
+        d->acked = s->tcp.ack;
+    d->has_acked = true;
 }
 
 void oracle_watch(void *ctx, w_ns now, unsigned host, bool is_out, const uint8_t *frame, uint32_t n)
@@ -228,10 +251,15 @@ void oracle_watch(void *ctx, w_ns now, unsigned host, bool is_out, const uint8_t
     bool is_tcp = seg_read(frame, n, &s, &is_bad);
     if (is_out && is_bad)
         oracle_fail(o, now, "host %u sent a malformed packet of %u bytes", host, n);
-    if (!is_tcp)
+    if (!is_tcp) {
+        if (!is_out)
+            o->other_at[host] = now;
         return;
-    if (is_out)
+    }
+    if (is_out) {
+        memcpy(o->mac[host], frame + 6, 6);
         seg_sent(o, now, host, &s);
-    else
-        seg_arrives(o, now, host, &s);
+    } else if (memcmp(o->mac[host], frame, 6) == 0) {
+        seg_arrives(o, now, host, &s); /* else a flipped bit made it another host's */
+    }
 }

@@ -5,6 +5,7 @@
  * The wire oracle is shown every frame and knows nothing of the stack's insides:
  *   - a sender stays within the window its peer advertised (but for a probe of a closed window)
  *   - a receiver never takes back window it has advertised [RFC 9293 SHLD-14]
+ *   - a sender never repeats what it has seen acknowledged
  *   - a segment is answered by at most one RST, and a RST by none [RFC 9293 3.10.7]
  *   - every frame a host makes is well formed: checksums, lengths
  * The byte oracle is load.h's: what arrives is what was sent. The stack's own tcb_check runs
@@ -22,9 +23,11 @@ struct oracle_dir {
     uint32_t iss;
     uint32_t edge_out;  /* right edge its receiver has announced, as sent */
     uint32_t edge_in;   /* … as it reached the sender */
+    uint32_t acked;     /* highest acknowledgement that reached the sender and counted */
+    uint32_t ack_sent;  /* highest one its receiver has sent */
     uint8_t wscale;     /* of the windows its SENDER announces, 0 until both SYNs had the option */
     uint8_t syn_wscale; /* option seen in its SYN, 255: none */
-    bool has_syn, has_edge_out, has_edge_in, is_zero;
+    bool has_syn, has_edge_out, has_edge_in, has_acked, is_zero;
 };
 
 struct oracle_flow {
@@ -40,7 +43,9 @@ struct oracle {
     /* RSTs sent by each host since a segment last reached it, and whether that was a RST */
     unsigned rst_since[SIM_HOSTS];
     bool last_was_rst[SIM_HOSTS];
+    w_ns other_at[SIM_HOSTS];   /* last frame that reached it and is not TCP's */
     w_ns arrived_at[SIM_HOSTS]; /* RSTs at another moment have another cause; 0: do not judge */
+    uint8_t mac[SIM_HOSTS][6];  /* source of the last frame each host sent */
     uint64_t n_segments, n_rst;
     char violation[ORACLE_TEXT]; /* the first one; empty: none */
     w_ns violated_at;

@@ -162,11 +162,25 @@ static void some_seeds_draw_ipv6(void **state)
     assert_true(n >= 2 && n <= 8);
 }
 
+/* If this failed nobody would notice a sender that repeats what it need not. */
+static void a_stale_repetition_is_seen(void **state)
+{
+    (void)state;
+    handshake();
+    segment(4, 1, &(struct wire_tcp){.seq = 101, .ack = 501, .flags = TCPF_ACK, .wnd = 1000}, 10);
+    segment(5, 1, &(struct wire_tcp){.seq = 101, .ack = 501, .flags = TCPF_ACK, .wnd = 1000}, 10);
+    segment(6, 2, &(struct wire_tcp){.seq = 501, .ack = 111, .flags = TCPF_ACK, .wnd = 990}, 0);
+    assert_false(oracle_is_violated(&o));
+    segment(7, 1, &(struct wire_tcp){.seq = 101, .ack = 501, .flags = TCPF_ACK, .wnd = 1000}, 10);
+    assert_true(oracle_is_violated(&o));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_example_is_as_the_book_has_it),
         cmocka_unit_test(one_seed_is_one_run),
+        cmocka_unit_test(a_stale_repetition_is_seen),
         cmocka_unit_test(a_sender_beyond_the_window_is_seen),
         cmocka_unit_test(a_shrinking_window_is_seen),
         cmocka_unit_test(a_reset_for_a_reset_is_seen),

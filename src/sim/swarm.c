@@ -87,6 +87,10 @@ static void draw_conf(struct swarm *w, struct weir_conf *c)
     c->tcp_window_scaling = rng_below(&w->rng, 4) != 0;
     c->tcp_congestion_control = rng_below(&w->rng, 2);
     c->tcp_gso = rng_below(&w->rng, 2);
+    c->tcp_recovery = rng_below(&w->rng, 4) != 0 ? 1 : rng_below(&w->rng, 8);
+    c->tcp_early_retrans = rng_below(&w->rng, 4) != 0 ? 3 : 0;
+    c->tcp_frto = rng_below(&w->rng, 4) != 0 ? 2 : 0;
+    c->tcp_dsack = rng_below(&w->rng, 4) != 0;
     c->tcp_moderate_rcvbuf = rng_below(&w->rng, 2);
     /* With and without cookies of both kinds. What a network doubles, or sends to a host that has
      * aborted, can open a connection again: a SYN with data [RFC 7413 6], the ACK of a SYN cookie.

@@ -201,6 +201,7 @@ static void silence_makes_the_next_hop_doubtful(void **state)
     (void)state;
     pair_conf(&conf);
     conf.tcp_timestamps = 0;
+    conf.tcp_early_retrans = 0; /* no probe before the first timeout */
     conf.neigh_base_reachable_time_ms = 86400000;
     conf.neigh_delay_first_probe_ms = 0;
     conf.neigh_retrans_time_ms = 1; /* what is asked fails between two repetitions */

@@ -42,14 +42,29 @@ static bool is_dsack(const struct seg *s)
     return s->h.n_sack > 1 && seq_geq(b[0].start, b[1].start) && seq_leq(b[0].end, b[1].end);
 }
 
+/* [RFC 2883 5] Not believed: one about what was never sent, or more of them than repetitions that
+ * could have caused them; then it is the network that duplicates. */
+static void dsack_in(struct tcp *tcp, struct tcb *t, tcp_seq start, tcp_seq end, struct ack_work *w)
+{
+    uint32_t bytes = seq_ahead(end, start);
+    tcp_count(tcp, STAT_TCPDSACKRecv);
+    if (bytes == 0 || seq_gt(end, t->snd.nxt) || bytes > t->snd.wnd_max)
+        return;
+    t->st.n_dsack += (bytes + t->snd.mss - 1) / t->snd.mss;
+    if (t->st.n_dsack > t->st.n_rtx)
+        return;
+    w->has_dsack = w->is_odd = true;
+    if ((t->rec.flags & LF_TLP) != 0 && end == tcp_loss(tcp, t)->tlp_end)
+        w->has_tlp_dsack = true;
+    tcp_undo_dsack(tcp, t, start, end);
+}
+
 /* [RFC 2018 5 SHLD-6; RFC 6675 5 MUST-6, MUST-10] */
 static void sacks(struct tcp *tcp, struct tcb *t, const struct seg *s, struct ack_work *w)
 {
     unsigned first = 0;
     if (is_dsack(s)) {
-        w->has_dsack = true;
-        t->st.n_dsack++;
-        tcp_count(tcp, STAT_TCPDSACKRecv);
+        dsack_in(tcp, t, s->h.sack[0].start, s->h.sack[0].end, w);
         first = 1;
     }
     for (unsigned i = first; i < s->h.n_sack; i++) {
@@ -98,15 +113,18 @@ static void advance(struct tcp *tcp, struct tcb *t, const struct seg *s, struct 
 }
 
 /* [RFC 6298 3 MUST-5, MUST-6; RFC 7323 4.1 MAY-3; RFC 9293 3.8.1 MUST-18] Ranges never repeated
- * give an exact sample; else the echo tells which transmission was answered. */
+ * give an exact sample, unless something repeated came with them: it may have kept them waiting.
+ * Else the echo tells which transmission was answered. */
 static void round_trip(struct tcp *tcp, struct tcb *t, const struct seg *s, struct ack_work *w)
 {
     uint32_t us = 0;
-    if (w->newest_sent_at != 0) {
-        us = (uint32_t)w_u64_min((tcp->env->now - w->newest_sent_at) / W_US, UINT32_MAX);
+    w_ns sent_at = w->newest_sent_at;
+    if (sent_at == 0 || w->rtx_acked)
+        sent_at = w->sacked_sent_at;
+    if (sent_at != 0) {
+        us = (uint32_t)w_u64_min((tcp->env->now - sent_at) / W_US, UINT32_MAX);
         us = w_u32_max(us, 1);
-    } else if (w->acked != 0 && (t->flags & TF_TS) != 0 && (s->h.has & TCPH_TS) != 0 &&
-               s->h.ts_ecr != 0) {
+    } else if (w->acked != 0 && w->has_echo) {
         uint32_t ms = tcp_now_ms(tcp) + t->snd.ts_off - s->h.ts_ecr;
         if (ms < 300000)
             us = w_u32_max(ms * 1000, 1);
@@ -119,14 +137,17 @@ static void round_trip(struct tcp *tcp, struct tcb *t, const struct seg *s, stru
 
 /* [RFC 5681 2, 3.2 MUST-12] Nothing new acknowledged, data outstanding, no text, same window; with
  * SACK, new information is what counts [RFC 6675 2]. */
-static bool is_duplicate(const struct tcb *t, const struct seg *s, const struct ack_work *w,
-                         bool wnd_changed)
+static void duplicate(const struct tcb *t, const struct seg *s, struct ack_work *w,
+                      bool wnd_changed)
 {
-    if (w->acked != 0 || t->snd.una == t->snd.nxt)
-        return false;
-    if ((t->flags & TF_SACK) != 0)
-        return w->new_sack;
-    return s->len == 0 && (s->h.flags & (TCPF_SYN | TCPF_FIN)) == 0 && !wnd_changed;
+    if (w->acked != 0)
+        return;
+    w->is_bare_dup = s->len == 0 && (s->h.flags & (TCPF_SYN | TCPF_FIN)) == 0 && !wnd_changed &&
+                     !w->new_sack && s->ack == t->snd.una;
+    w->is_dup = (t->flags & TF_SACK) != 0 ? w->new_sack : w->is_bare_dup;
+    if (t->snd.una == t->snd.nxt)
+        w->is_dup = false;
+    w->is_odd |= w->is_dup;
 }
 
 static void deadlines(struct tcp *tcp, struct tcb *t, const struct ack_work *w)
@@ -134,8 +155,8 @@ static void deadlines(struct tcp *tcp, struct tcb *t, const struct ack_work *w)
     /* The doubled timeout stays until a sample computes it afresh [RFC 6298 5.7, Karn]. */
     if (t->snd.una == t->snd.nxt) {
         tcp_disarm(t, T_RTO); /* [RFC 6298 5.2 SHLD-5] */
-    } else if (w->acked != 0) {
-        tcp_arm_rto(tcp, t); /* [RFC 6298 5.3 SHLD-6] */
+    } else if (w->acked != 0 && !w->has_reo) {
+        tcp_tlp_arm(tcp, t); /* [RFC 6298 5.3 SHLD-6; RFC 8985 7.2] */
     }
     if (t->snd.wnd != 0 && (t->flags & TF_PROBE0) != 0) {
         t->flags &= ~(uint32_t)TF_PROBE0;
@@ -157,7 +178,7 @@ void tcp_ack_in(struct tcp *tcp, struct tcb *t, const struct seg *s)
 {
     struct ack_work w = {0};
     w.prior_una = t->snd.una;
-    w.lost_prior = t->snd.lost;
+    w.lost_prior = t->rec.lost;
     w.cc.now = tcp->env->now;
     w.cc.inflight_prior = tcp_pipe(t);
     w.cc.cwnd_limited = tcp_is_cwnd_limited(t);
@@ -169,6 +190,10 @@ void tcp_ack_in(struct tcp *tcp, struct tcb *t, const struct seg *s)
         tcp_count(tcp, STAT_TCPPureAcks);
 
     bool wnd_changed = false;
+    if ((t->flags & TF_TS) != 0 && (s->h.has & TCPH_TS) != 0 && s->h.ts_ecr != 0) {
+        w.has_echo = true;
+        w.echo = s->h.ts_ecr;
+    }
     if (seq_geq(s->ack, t->snd.una)) {
         wnd_changed = update_window(t, s);
         advance(tcp, t, s, &w);
@@ -176,10 +201,10 @@ void tcp_ack_in(struct tcp *tcp, struct tcb *t, const struct seg *s)
     if ((s->h.has & TCPH_SACK) != 0 && (t->flags & TF_SACK) != 0)
         sacks(tcp, t, s, &w);
     round_trip(tcp, t, s, &w);
-    w.is_dup = is_duplicate(t, s, &w, wnd_changed);
+    duplicate(t, s, &w, wnd_changed);
     w.cc.srtt_us = t->rtt.srtt8_us >> 3;
     w.cc.min_rtt_us = t->rtt.min_us;
-    w.cc.delivered = t->st.bytes_acked;
+    w.cc.delivered = t->st.bytes_acked + ((t->flags & TF_SACK) != 0 ? t->snd.sacked : 0);
     tcp_recover_ack(tcp, t, &w);
     deadlines(tcp, t, &w);
     if (t->snd.n_rto == 0 && t->snd.una == t->snd.nxt && t->snd.end == t->sndq.seq)

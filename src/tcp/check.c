@@ -58,7 +58,7 @@ static void check_sent(const struct tcp *tcp, const struct tcb *t)
     WEIR_ASSERT(rtx == t->snd.rtx);
 }
 
-static void check_send(const struct tcb *t)
+static void check_send(const struct tcp *tcp, const struct tcb *t)
 {
     bool has_fin = (t->flags & TF_FIN_QUEUED) != 0;
     WEIR_ASSERT(seq_leq(t->snd.una, t->snd.nxt));
@@ -70,7 +70,7 @@ static void check_send(const struct tcb *t)
     bool is_flying = t->snd.una != t->snd.nxt;
     WEIR_ASSERT(is_flying == (t->at[T_RTO] != W_NEVER));
     bool in_rec = t->ca_state == CA_RECOVERY || t->ca_state == CA_LOSS;
-    WEIR_ASSERT(!in_rec || seq_lt(t->snd.una, t->rec.point));
+    WEIR_ASSERT(!in_rec || seq_lt(t->snd.una, tcp_loss(tcp, t)->point));
 }
 
 static void check_rcv(const struct tcb *t)
@@ -127,7 +127,7 @@ void tcb_check(const struct tcp *tcp, const struct tcb *t)
     }
     WEIR_ASSERT((t->flags & TF_TABLED) != 0);
     check_sent(tcp, t);
-    check_send(t);
+    check_send(tcp, t);
 }
 
 #endif

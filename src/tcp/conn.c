@@ -36,6 +36,8 @@ struct tcb *tcp_tcb_new(struct tcp *tcp)
     t->opt.linger_s = -1;
     t->snd.mss = t->rcv.mss = 536; /* [RFC 9293 3.7.1 MUST-15] */
     t->snd.peer_mss = 536;
+    t->rec.reordering = (uint16_t)c->tcp_reordering;
+    memset(tcp_loss(tcp, t), 0, sizeof(struct tcp_loss));
     for (unsigned i = 0; i < T_N; i++)
         t->at[i] = W_NEVER;
     tcp_rtt_init(tcp, t);
@@ -101,6 +103,8 @@ bool tcp_done(struct tcp *tcp, struct tcb *t, int err)
         tcp_count(tcp, STAT_TcpEstabResets);
     if (WEIR_UNLIKELY((t->fo & FO_PASSIVE) != 0))
         tcp_fo_settled(tcp, t, true);
+    if (err == 0 && (t->flags & TF_CONNECTED) != 0)
+        tcp_metric_keep(tcp, t);
     t->state = TCPS_CLOSED;
     t->flags &= ~(uint32_t)(TF_ACK_NOW | TF_ACK_SCHED | TF_PROBE0 | TF_NO_MEM | TF_SND_URG);
     if ((t->flags & TF_ORPHAN) != 0) {
@@ -339,7 +343,7 @@ void tcp_conn_begin(struct tcb *t, tcp_seq iss)
     t->sndq.iss = iss;
     t->snd.una = iss;
     t->snd.nxt = t->snd.end = t->snd.push = t->sndq.seq = iss + 1;
-    t->snd.sml = t->sndq.fack = t->rec.point = t->rec.max_seq = iss;
+    t->snd.sml = t->sndq.fack = t->rec.max_seq = iss;
     t->snd.wnd = t->snd.wnd_max = 0;
 }
 
@@ -369,6 +373,8 @@ void tcp_conn_data(struct tcp *tcp, struct tcb *t)
     t->drs.at_us = tcp_now_us(tcp);
     t->st.ack_ms = t->rcv.data_ms = tcp_now_ms(tcp);
     t->sndq.sent_ms = 0;
+    tcp_loss(tcp, t)->point = t->sndq.iss; /* [RFC 6582 3.2 MUST-1] */
+    tcp_metric_use(tcp, t);
     tcp_sndq_grow(tcp, t);
 }
 
@@ -400,6 +406,8 @@ void tcp_init(struct tcp *tcp, struct env *env, struct ip *ip, struct arena *a)
     tcp->env = env;
     tcp->ip = ip;
     pool_init(&tcp->tcbs, a, c->n_tcb, sizeof(struct tcb), WEIR_CACHELINE);
+    tcp->loss = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_loss), WEIR_CACHELINE);
+    tcp_metric_init(tcp, a);
     pool_init(&tcp->sents, a, c->n_sent, sizeof(struct sent_rec), WEIR_CACHELINE);
     pool_init(&tcp->syns, a, c->n_syn, sizeof(struct syn_rec), WEIR_CACHELINE);
     pool_init(&tcp->tws, a, c->n_tw, sizeof(struct tw_rec), WEIR_CACHELINE);

@@ -73,6 +73,10 @@ static void error_to_tcb(struct tcp *tcp, struct tcb *t, const struct icmp_err *
      * 3.9.2.2 SHLD-26 DEVIATES: a hard error does not end a synchronized connection either: anybody
      * can send one, and TCP itself finds out (RFC 5927 5.2)] */
     t->soft_err = (uint16_t)e->error;
+    /* [RFC 6069 4.2 (1) - (3)] about the segment whose repetition goes unanswered */
+    if ((e->error == EHOSTUNREACH || e->error == ENETUNREACH) && e->seq == t->snd.una &&
+        !e->is_local)
+        tcp_rto_revert(tcp, t);
     if ((t->opt.ip & OPT_IP_RECVERR) != 0) {
         /* Linux's IP_RECVERR of a stream: the program hears of it, the connection lives on. */
         t->err = (uint16_t)e->error;

@@ -37,7 +37,8 @@ static void info_send(const struct tcp *tcp, const struct tcb *t, struct weir_tc
     i->snd_ssthresh =
         t->cc.ssthresh == CC_SSTHRESH_INF ? CC_SSTHRESH_INF : t->cc.ssthresh / t->cc.mss;
     i->snd_cwnd = t->cc.cwnd / t->cc.mss;
-    i->reordering = tcp->env->conf.tcp_reordering;
+    i->reordering = t->rec.reordering;
+    i->reord_seen = t->rec.reord_seen;
     i->retransmits = t->snd.n_rto;
     i->probes = (uint8_t)w_u32_max(t->n_probe, t->keep_probes);
     i->backoff = t->snd.backoff;

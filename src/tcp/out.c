@@ -168,11 +168,15 @@ static enum drop resend(struct tcp *tcp, struct tcb *t, struct sent_rec *r, uint
     t->st.n_rtx += segs;
     t->st.bytes_rtx += len;
     env_count_n(tcp->env, STAT_TcpRetransSegs, segs);
-    env_count_n(tcp->env, t->ca_state == CA_LOSS ? STAT_TCPSlowStartRetrans : STAT_TCPFastRetrans,
-                segs);
+    if (t->ca_state >= CA_RECOVERY)
+        env_count_n(tcp->env,
+                    t->ca_state == CA_LOSS ? STAT_TCPSlowStartRetrans : STAT_TCPFastRetrans, segs);
     if (len == data && has_fin)
         len++;
     tcp_sent_mark_rtx(tcp, t, r, len);
+    tcp_undo_sent(tcp, t, len);
+    if (t->ca_state == CA_RECOVERY)
+        tcp_prr_sent(tcp, t, len);
     return DROP_NONE;
 }
 
@@ -199,11 +203,12 @@ static enum drop repeat_lost(struct tcp *tcp, struct tcb *t)
             n = room / mss * mss;
         if (n == 0)
             break;
+        bool is_first = r->start == t->snd.una;
         enum drop why = resend(tcp, t, r, mss, n);
         if (why != DROP_NONE)
             return why;
-        if (t->at[T_RTO] == W_NEVER)
-            tcp_arm_rto(tcp, t);
+        if (is_first || t->at[T_RTO] == W_NEVER)
+            tcp_arm_rto(tcp, t); /* it guards this repetition now [RFC 6298 5.1] */
     }
     return DROP_NONE;
 }
@@ -270,8 +275,10 @@ static void after_send(struct tcp *tcp, struct tcb *t, uint32_t mss, uint32_t le
         t->rcv.pingpong++;
     if (len > 0)
         tcp_count(tcp, STAT_TCPOrigDataSent);
+    if (WEIR_UNLIKELY(t->ca_state == CA_RECOVERY))
+        tcp_prr_sent(tcp, t, len);
     if (t->at[T_RTO] == W_NEVER)
-        tcp_arm_rto(tcp, t); /* [RFC 6298 5.1 SHLD-4] */
+        tcp_tlp_arm(tcp, t); /* [RFC 6298 5.1 SHLD-4; RFC 8985 7.2] */
     tcp_disarm(t, T_PERSIST);
     t->flags &= ~(uint32_t)TF_PROBE0;
 }
@@ -346,9 +353,25 @@ static void arm_persist(struct tcp *tcp, struct tcb *t, enum drop why)
     }
     if (t->snd.una != t->snd.nxt || t->at[T_PERSIST] != W_NEVER)
         return;
+    w_ns wait = tcp_rto_ns(tcp, t);
     if (seq_ahead(t->snd.una + t->snd.wnd, t->snd.nxt) == 0)
         t->flags |= TF_PROBE0;
-    tcp_arm(tcp, t, T_PERSIST, tcp->env->now + tcp_rto_ns(tcp, t));
+    else
+        wait = w_u64_min(wait, W_S); /* [RFC 9293 3.8.6.2.1] the override timeout: 0.1 to 1 s */
+    tcp_arm(tcp, t, T_PERSIST, tcp->env->now + wait);
+}
+
+/* [RFC 5682 3.1 step 2b] After a timeout that may have been spurious new data goes first; where
+ * there is none to send, what counts as lost is repeated after all. */
+static enum drop repeat_or_wait(struct tcp *tcp, struct tcb *t, bool is_more)
+{
+    if ((t->rec.flags & LF_FRTO_NEW) == 0)
+        return repeat_lost(tcp, t);
+    enum drop why = new_data(tcp, t, is_more);
+    if (why != DROP_NONE || seq_gt(t->snd.nxt, tcp_loss(tcp, t)->point))
+        return why;
+    t->rec.flags &= (uint8_t) ~(LF_FRTO | LF_FRTO_NEW);
+    return repeat_lost(tcp, t);
 }
 
 /* [RFC 6675 4 MUST-3, MUST-4] What is lost before what is new. [RFC 5681 3.2 SHLD-7, SHLD-8,
@@ -359,7 +382,7 @@ static enum drop output_data(struct tcp *tcp, struct tcb *t, bool is_more)
     if (!ip_dst_is_valid(tcp->ip, &t->dst) && tcp_conn_route(tcp, t) != 0)
         why = DROP_IP_NO_ROUTE;
     if (why == DROP_NONE && t->snd.lost != 0)
-        why = repeat_lost(tcp, t);
+        why = repeat_or_wait(tcp, t, is_more);
     if (why == DROP_NONE)
         why = new_data(tcp, t, is_more);
     if (why == DROP_FRAG_NEEDED)
@@ -399,6 +422,25 @@ static enum drop send_forced(struct tcp *tcp, struct tcb *t)
     if (n == 0 || !tcp_sent_has_room(tcp, t))
         return DROP_NOMEM;
     return send_new(tcp, t, mss, n, true);
+}
+
+bool tcp_out_probe(struct tcp *tcp, struct tcb *t, bool *is_rtx)
+{
+    *is_rtx = false;
+    if (!can_send(t) || (!ip_dst_is_valid(tcp->ip, &t->dst) && tcp_conn_route(tcp, t) != 0))
+        return false;
+    uint32_t mss = tcp_seg_mss(t);
+    uint32_t fresh = seq_ahead(seq_min(t->snd.end, t->snd.una + t->snd.wnd), t->snd.nxt);
+    if (fresh != 0)
+        return tcp_sent_has_room(tcp, t) &&
+               send_new(tcp, t, mss, w_u32_min(fresh, mss), false) == DROP_NONE;
+    if (t->snd.below != 0)
+        return false; /* the last segment has not even left this host */
+    struct sent_rec *r = tcp_sent_last(tcp, t);
+    if (r == NULL)
+        return false;
+    *is_rtx = true;
+    return resend(tcp, t, r, mss, r->end - r->start) == DROP_NONE;
 }
 
 static bool probes_exhausted(struct tcp *tcp, const struct tcb *t)

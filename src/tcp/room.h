@@ -25,10 +25,24 @@ struct ack_work {
     uint32_t lost_prior;
     uint32_t acked;      /* snd.una moved by this much */
     uint32_t was_sacked; /* of it, known to have arrived before */
-    bool is_dup;         /* duplicate ACK [RFC 5681 2], or one with new SACK information */
+    uint32_t echo;       /* the echoed timestamp, when has_echo */
+    bool has_echo;
+    bool is_dup;      /* duplicate ACK [RFC 5681 2], or one with new SACK information */
+    bool is_bare_dup; /* … of RFC 5681's kind: no text, no SACK, the window unchanged */
     bool new_sack, has_dsack;
-    bool rtx_acked;      /* some acknowledged range had been retransmitted */
-    w_ns newest_sent_at; /* of never retransmitted ranges acknowledged now, 0: none */
+    bool has_tlp_dsack;      /* … about the segment that a probe repeated */
+    bool rtx_acked;          /* some acknowledged range had been retransmitted */
+    bool has_orig;           /* orig_end is valid */
+    bool has_reord;          /* reord_from is valid */
+    tcp_seq orig_end;        /* of the lowest range that arrived though lost and never repeated */
+    tcp_seq reord_from;      /* start of the lowest such range below the highest SACKed one */
+    tcp_seq fack;            /* end of the highest SACKed range when reord_from was found */
+    bool is_odd;             /* something above happened that an ordinary ACK does not have */
+    bool has_reo;            /* T_RTO was armed as LT_REO */
+    w_ns newest_sent_at;     /* of never repeated ranges acknowledged in order, 0: none */
+    w_ns sacked_sent_at;     /* of never repeated ranges acknowledged selectively, 0: none */
+    w_ns rack_at, oldest_at; /* latest and first sent of what this ACK delivered, 0: nothing */
+    tcp_seq rack_end;
 };
 
 enum { TCP_OOO_MAX = 4096, TCP_SENT_MAX = 4096 };
@@ -155,8 +169,16 @@ void tcp_sent_sack(struct tcp *, struct tcb *, tcp_seq start, tcp_seq end, struc
 void tcp_sent_mark_sack_lost(struct tcp *, struct tcb *);
 /* Marks the first unacknowledged segment lost. */
 void tcp_sent_mark_head_lost(struct tcp *, struct tcb *);
-/* Everything not SACKed is lost and nothing retransmitted is in flight. */
-void tcp_sent_mark_all_lost(struct tcp *, struct tcb *, bool forget_sacks);
+/* Marks lost what was sent before what arrived last and has outstayed `wait` [RFC 8985 6.2 step
+ * 5]. Returns how long the longest wait of the others still is, 0: nobody waits. */
+w_ns tcp_sent_mark_rack_lost(struct tcp *, struct tcb *, w_ns wait);
+/* After a timeout: everything not SACKed is lost and nothing retransmitted is in flight, except
+ * what was sent at `since` or later (the first segment is lost in any case). */
+void tcp_sent_mark_all_lost(struct tcp *, struct tcb *, bool forget_sacks, w_ns since);
+/* Nothing was lost after all. */
+void tcp_sent_unmark_lost(struct tcp *, struct tcb *);
+/* A record that is exactly the last segment sent, for a probe; NULL: no record to be had. */
+struct sent_rec *tcp_sent_last(struct tcp *, struct tcb *);
 /* First range to retransmit; NULL: none. */
 struct sent_rec *tcp_sent_next_rtx(const struct tcp *, struct tcb *);
 /* [r->start, r->start + n) was retransmitted now. */
@@ -177,6 +199,8 @@ static inline uint32_t tcp_pipe(const struct tcb *t)
 /* ---- rtt.c ---- */
 void tcp_rtt_init(struct tcp *, struct tcb *);
 void tcp_rtt_sample(struct tcp *, struct tcb *, uint32_t us);
+/* A timeout was spurious: the estimator had been too low for this sample [RFC 4015 3.3]. */
+void tcp_rtt_raise(struct tcp *, struct tcb *, uint32_t us);
 /* The retransmission timeout now, backed off. */
 w_ns tcp_rto_ns(const struct tcp *, const struct tcb *);
 
@@ -184,6 +208,13 @@ w_ns tcp_rto_ns(const struct tcp *, const struct tcb *);
 void tcp_arm(struct tcp *, struct tcb *, unsigned which, w_ns at);
 static inline void tcp_disarm(struct tcb *t, unsigned which) { t->at[which] = W_NEVER; }
 void tcp_arm_rto(struct tcp *, struct tcb *);
+/* T_RTO again, after it waited for something else: an RTO after the first segment was sent. */
+void tcp_arm_rto_rest(struct tcp *, struct tcb *);
+/* How long T_RTO would wait if armed now: the program's limit counts [RFC 5482 3]. */
+w_ns tcp_rto_wait(const struct tcp *, const struct tcb *);
+/* An ICMP error says that the path is broken, not congested: the last doubling is taken back
+ * [RFC 6069 4]. */
+void tcp_rto_revert(struct tcp *, struct tcb *);
 void tcp_keep_restart(struct tcp *, struct tcb *);
 
 /* ---- seg.c: what a segment looks like ---- */
@@ -225,6 +256,9 @@ void tcp_out_after_idle(struct tcp *, struct tcb *);
 uint32_t tcp_out_goal(const struct tcp *, const struct tcb *);
 /* T_PERSIST fired. False: t is gone. */
 bool tcp_out_persist(struct tcp *, struct tcb *);
+/* One segment beyond cwnd, new if there is something new, else the last one again (*is_rtx). False:
+ * nothing was sent. */
+bool tcp_out_probe(struct tcp *, struct tcb *, bool *is_rtx);
 void tcp_out_remove(struct tcp *, struct tcb *);
 
 /* ---- wnd.c: the window we announce, and when ACKs go ---- */
@@ -274,12 +308,67 @@ void tcp_challenge(struct tcp *, struct tcb *);
 void tcp_oow_ack(struct tcp *, struct tcb *, const struct seg *, enum env_stat skipped);
 void tcp_ts_store(struct tcp *, struct tcb *, const struct seg *);
 
+/* ---- rack.c: what is lost, by time [RFC 8985 6] ---- */
+static inline struct tcp_loss *tcp_loss(const struct tcp *tcp, const struct tcb *t)
+{
+    return &tcp->loss[tcb_index(t)];
+}
+/* Whether time decides on this connection, and not RFC 6675's count of bytes. */
+static inline bool tcp_has_rack(const struct tcp *tcp, const struct tcb *t)
+{
+    return (t->flags & TF_SACK) != 0 && (tcp->env->conf.tcp_recovery & 1) != 0;
+}
+/* The ACK's news: what arrived last, reordering, the reordering window. */
+void tcp_rack_ack(struct tcp *, struct tcb *, struct ack_work *);
+/* Recovery is over. */
+void tcp_rack_recovered(struct tcp *, struct tcb *);
+/* Marks. True: something may be lost soon, T_RTO is armed as LT_REO. */
+bool tcp_rack_detect(struct tcp *, struct tcb *);
+/* More than DupThresh segments were SACKed [RFC 6675 5 (1), (2)]. */
+bool tcp_is_dupthresh(const struct tcb *);
+
+/* ---- tlp.c: tail loss probes [RFC 8985 7] ---- */
+/* Something was sent or acknowledged: T_RTO anew, as a probe's if one may go. */
+void tcp_tlp_arm(struct tcp *, struct tcb *);
+void tcp_tlp_fired(struct tcp *, struct tcb *);
+/* An ACK while a probe is out. True: it repaired a loss, which counts as congestion. */
+bool tcp_tlp_ack(struct tcp *, struct tcb *, const struct ack_work *);
+
+/* ---- prr.c: cwnd in recovery [RFC 9937] ---- */
+void tcp_prr_begin(struct tcp *, struct tcb *, const struct ack_work *);
+/* delivered: bytes that this ACK says arrived; is_safe: it moved snd.una and told of no loss. */
+void tcp_prr_ack(struct tcp *, struct tcb *, uint32_t delivered, bool is_safe);
+void tcp_prr_sent(struct tcp *, struct tcb *, uint32_t bytes);
+
+/* ---- undo.c: reductions that were a mistake ---- */
+/* Before cwnd and ssthresh are reduced. */
+void tcp_undo_begin(struct tcp *, struct tcb *);
+/* Bytes were repeated. */
+void tcp_undo_sent(struct tcp *, struct tcb *, uint32_t bytes);
+/* The peer had [start, end) already. */
+void tcp_undo_dsack(struct tcp *, struct tcb *, tcp_seq start, tcp_seq end);
+/* All that was repeated had arrived before, DSACKs say [RFC 3708]. */
+bool tcp_undo_by_dsack(const struct tcp *, const struct tcb *);
+/* This ACK was caused by something sent before the first repetition [RFC 3522 3.2]. */
+bool tcp_undo_by_echo(const struct tcp *, const struct tcb *, const struct ack_work *);
+/* Restores cwnd and ssthresh. */
+void tcp_undo(struct tcp *, struct tcb *);
+
+/* ---- metric.c: what connections learnt of a destination [RFC 9040] ---- */
+void tcp_metric_init(struct tcp *, struct arena *);
+/* Before the first data: what is known of the peer's address. */
+void tcp_metric_use(struct tcp *, struct tcb *);
+/* At the end of a connection. */
+void tcp_metric_keep(struct tcp *, const struct tcb *);
+
 /* ---- ack.c, recover.c ---- */
 /* SEG.ACK lies in (una - max window, nxt]. */
 void tcp_ack_in(struct tcp *, struct tcb *, const struct seg *);
 bool tcp_is_cwnd_limited(const struct tcb *);
 void tcp_recover_ack(struct tcp *, struct tcb *, struct ack_work *);
 void tcp_recover_rto(struct tcp *, struct tcb *);
+/* The reordering window of something has passed. */
+void tcp_recover_reo(struct tcp *, struct tcb *);
 /* Segments in flight were too big for the path: all go again, cut anew; that is no congestion. */
 void tcp_recover_mtu(struct tcp *, struct tcb *);
 

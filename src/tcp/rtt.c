@@ -58,6 +58,20 @@ void tcp_rtt_sample(struct tcp *tcp, struct tcb *t, uint32_t us)
     t->snd.backoff = 0; /* [RFC 6298 5.7] a new sample computes it afresh */
 }
 
+void tcp_rtt_raise(struct tcp *tcp, struct tcb *t, uint32_t us)
+{
+    /* [RFC 4015 3.3] SRTT >= R, RTTVAR >= R/2 */
+    const struct weir_conf *c = &tcp->env->conf;
+    /* [RFC 4015 3.3 DEVIATES: SRTT at most doubles; when ACKs were lost for minutes the sample is
+     * minutes, too, and SRTT would need hundreds of round trips to come down again] */
+    us = w_u32_min(us, t->rtt.srtt8_us >> 2);
+    t->rtt.srtt8_us = w_u32_max(t->rtt.srtt8_us, us << 3);
+    t->rtt.rttvar4_us = w_u32_max(t->rtt.rttvar4_us, us << 1);
+    uint64_t rto =
+        (uint64_t)(t->rtt.srtt8_us >> 3) + w_u32_max(t->rtt.rttvar4_us, c->tcp_rto_min_us);
+    t->rtt.rto_us = (uint32_t)w_u64_min(rto, (uint64_t)c->tcp_rto_max_ms * 1000);
+}
+
 /* [RFC 6298 1 MUST-1, 5.5 MUST-9; RFC 9293 3.8.1 MUST-18, 3.8.2 MUST-19] */
 w_ns tcp_rto_ns(const struct tcp *tcp, const struct tcb *t)
 {

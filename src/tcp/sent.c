@@ -3,7 +3,7 @@
  * The scoreboard: what of the sequence space is in flight, and what became of it.
  *
  * Decides: which ranges are acknowledged, selectively acknowledged, lost, retransmitted; which is
- * to be retransmitted next [RFC 6675 3, 4].
+ * to be retransmitted next [RFC 6675 3, 4]; what an ACK tells of times and order.
  * Owns: the chain of struct sent_rec of a tcb, ascending, without gaps, from snd.una to snd.nxt.
  * Called by ack.c, recover.c, out.c; calls only the pool.
  *
@@ -132,22 +132,72 @@ static void merge_next(struct tcp *tcp, struct tcb *t, struct sent_rec *r)
     unlink_rec(tcp, t, n);
 }
 
-/* The time and fate of a range that left the network, for RTT [RFC 6298 3: Karn] and counters. */
-static void account(const struct sent_rec *r, struct ack_work *w)
+static void note_latest(struct ack_work *w, w_ns sent_at, tcp_seq end)
 {
-    if ((r->flags & SENT_EVER) != 0)
-        w->rtx_acked = true;
-    else if ((r->flags & SENT_SACKED) == 0)
+    if (sent_at > w->rack_at || (sent_at == w->rack_at && seq_gt(end, w->rack_end))) {
+        w->rack_at = sent_at;
+        w->rack_end = end;
+    }
+    if (sent_at < w->oldest_at || w->oldest_at == 0)
+        w->oldest_at = sent_at;
+}
+
+/* [RFC 8985 6.2 step 2] Something repeated arrived; which transmission of it? */
+static void arrived_again(const struct tcb *t, const struct sent_rec *r, tcp_seq end,
+                          struct ack_work *w)
+{
+    uint32_t sent_ts = (uint32_t)(r->sent_at / W_MS) + t->snd.ts_off;
+    bool is_first = w->has_echo && ts_lt(w->echo, sent_ts);
+    bool is_too_soon = w->cc.now - r->sent_at < t->rtt.min_us * W_US;
+    w->is_odd = true;
+    if (!is_first && !is_too_soon)
+        note_latest(w, r->sent_at, end);
+}
+
+/* [r->start, end) is new among what is known to have arrived: for RACK, for F-RTO, and because a
+ * hole that fills without a repetition means reordering. */
+static void arrived(const struct tcb *t, const struct sent_rec *r, tcp_seq end, struct ack_work *w)
+{
+    if (WEIR_UNLIKELY((r->flags & SENT_EVER) != 0)) {
+        arrived_again(t, r, end, w);
+        return;
+    }
+    note_latest(w, r->sent_at, end);
+    if ((r->flags & SENT_LOST) != 0) {
+        w->orig_end = w->has_orig ? seq_min(w->orig_end, end) : end;
+        w->has_orig = true;
+    }
+    if (WEIR_UNLIKELY(seq_lt(r->start, t->sndq.fack)) &&
+        (!w->has_reord || seq_lt(r->start, w->reord_from))) {
+        w->has_reord = w->is_odd = true;
+        w->reord_from = r->start;
+        w->fack = t->sndq.fack;
+    }
+}
+
+/* By the cumulative ACK. The times are for RTT [RFC 6298 3: Karn]. */
+static void acked(const struct tcb *t, const struct sent_rec *r, tcp_seq end, struct ack_work *w)
+{
+    bool is_plain = (r->flags & (SENT_SACKED | SENT_EVER)) == 0;
+    if (WEIR_LIKELY(is_plain))
         w->newest_sent_at = w_u64_max(w->newest_sent_at, r->sent_at);
+    if (WEIR_LIKELY(is_plain && t->ca_state == CA_OPEN))
+        return;
+    if ((r->flags & SENT_SACKED) != 0) {
+        w->was_sacked += end - r->start;
+        w->is_odd = true;
+        return;
+    }
+    arrived(t, r, end, w);
+    if (!is_plain)
+        w->rtx_acked = true;
 }
 
 void tcp_sent_ack(struct tcp *tcp, struct tcb *t, tcp_seq una, struct ack_work *w)
 {
     struct sent_rec *r = tcp_sent_at(tcp, t->snd.rec_head);
     while (r != NULL && seq_lt(r->start, una)) {
-        account(r, w);
-        if ((r->flags & SENT_SACKED) != 0)
-            w->was_sacked += seq_min(r->end, una) - r->start;
+        acked(t, r, seq_min(r->end, una), w);
         if (seq_gt(r->end, una)) {
             sums(t, r, r->start - una);
             r->start = una;
@@ -165,9 +215,11 @@ static void sack_rec(struct tcb *t, struct sent_rec *r, struct ack_work *w)
 {
     if ((r->flags & SENT_SACKED) != 0)
         return;
-    account(r, w);
+    arrived(t, r, r->end, w);
+    if ((r->flags & SENT_EVER) == 0)
+        w->sacked_sent_at = w_u64_max(w->sacked_sent_at, r->sent_at);
     w->cc.sacked += rec_len(r);
-    w->new_sack = true;
+    w->new_sack = w->is_odd = true;
     set_flags(t, r, SENT_SACKED | (r->flags & SENT_EVER));
     if (seq_gt(r->end, t->sndq.fack))
         t->sndq.fack = r->end;
@@ -204,8 +256,38 @@ static void mark_lost(struct tcp *tcp, struct tcb *t, struct sent_rec *r)
     if ((r->flags & (SENT_SACKED | SENT_LOST)) != 0)
         return;
     set_flags(t, r, r->flags | SENT_LOST);
+    t->rec.lost += rec_len(r);
     t->sndq.rtx_hint = 0;
     (void)tcp;
+}
+
+/* Its repetition as well, if there was one. */
+static void mark_lost_again(struct tcp *tcp, struct tcb *t, struct sent_rec *r)
+{
+    if ((r->flags & SENT_RTX) != 0)
+        tcp_count(tcp, STAT_TCPLostRetransmit);
+    set_flags(t, r, (r->flags | SENT_LOST) & ~(unsigned)SENT_RTX);
+    t->rec.lost += rec_len(r);
+    t->sndq.rtx_hint = 0;
+}
+
+w_ns tcp_sent_mark_rack_lost(struct tcp *tcp, struct tcb *t, w_ns wait)
+{
+    const struct tcp_loss *l = tcp_loss(tcp, t);
+    w_ns now = tcp->env->now, left = 0;
+    for (struct sent_rec *r = tcp_sent_at(tcp, t->snd.rec_head); r != NULL;
+         r = tcp_sent_at(tcp, r->next)) {
+        bool is_out = (r->flags & (SENT_LOST | SENT_RTX)) != SENT_LOST;
+        if ((r->flags & SENT_SACKED) != 0 || !is_out)
+            continue;
+        if (r->sent_at > l->rack_at || (r->sent_at == l->rack_at && !seq_lt(r->end, l->rack_end)))
+            continue;
+        if (r->sent_at + wait <= now)
+            mark_lost_again(tcp, t, r);
+        else
+            left = w_u64_max(left, r->sent_at + wait - now);
+    }
+    return left;
 }
 
 /* IsLost [RFC 6675 4 MUST-2]. A range is lost when DupThresh discontiguous ranges above it are
@@ -213,7 +295,7 @@ static void mark_lost(struct tcp *tcp, struct tcb *t, struct sent_rec *r)
  * true it stays true. */
 void tcp_sent_mark_sack_lost(struct tcp *tcp, struct tcb *t)
 {
-    uint32_t thresh = tcp->env->conf.tcp_reordering;
+    uint32_t thresh = t->rec.reordering;
     uint64_t limit = (uint64_t)(thresh - 1) * t->snd.mss;
     uint64_t bytes = 0;
     uint32_t ranges = 0;
@@ -239,12 +321,18 @@ void tcp_sent_mark_head_lost(struct tcp *tcp, struct tcb *t)
     mark_lost(tcp, t, r);
 }
 
-void tcp_sent_mark_all_lost(struct tcp *tcp, struct tcb *t, bool forget_sacks)
+void tcp_sent_mark_all_lost(struct tcp *tcp, struct tcb *t, bool forget_sacks, w_ns since)
 {
     struct sent_rec *r = tcp_sent_at(tcp, t->snd.rec_head);
     while (r != NULL) {
-        unsigned keep = r->flags & (forget_sacks ? SENT_EVER : SENT_EVER | SENT_SACKED);
-        set_flags(t, r, (keep & SENT_SACKED) != 0 ? keep : keep | SENT_LOST);
+        bool is_kept = (r->flags & SENT_SACKED) != 0 && !forget_sacks;
+        bool is_young = r->prev != 0 && r->sent_at > since;
+        if (!is_kept && !is_young) {
+            t->rec.lost += (r->flags & SENT_LOST) == 0 ? rec_len(r) : 0;
+            set_flags(t, r, (r->flags & SENT_EVER) | SENT_LOST);
+        } else if (!is_kept) {
+            set_flags(t, r, r->flags & ~(unsigned)SENT_SACKED);
+        }
         struct sent_rec *prev = tcp_sent_at(tcp, r->prev);
         struct sent_rec *next = tcp_sent_at(tcp, r->next);
         if (prev != NULL)
@@ -254,6 +342,29 @@ void tcp_sent_mark_all_lost(struct tcp *tcp, struct tcb *t, bool forget_sacks)
     t->sndq.rtx_hint = 0;
     if (forget_sacks)
         t->sndq.fack = t->snd.una;
+}
+
+void tcp_sent_unmark_lost(struct tcp *tcp, struct tcb *t)
+{
+    if (t->snd.lost == 0)
+        return;
+    for (struct sent_rec *r = tcp_sent_at(tcp, t->snd.rec_head); r != NULL;
+         r = tcp_sent_at(tcp, r->next))
+        set_flags(t, r, r->flags & ~(unsigned)SENT_LOST);
+    t->sndq.rtx_hint = 0;
+}
+
+struct sent_rec *tcp_sent_last(struct tcp *tcp, struct tcb *t)
+{
+    struct sent_rec *r = tcp_sent_at(tcp, t->sndq.rec_tail);
+    if (r == NULL || (r->flags & (SENT_SACKED | SENT_LOST)) != 0)
+        return NULL;
+    uint32_t data = seq_ahead(seq_min(r->end, t->snd.end), r->start);
+    if (data <= t->snd.mss)
+        return r;
+    /* A record begins where a segment began. */
+    tcp_seq last = r->start + (data - 1) / t->snd.mss * t->snd.mss;
+    return split(tcp, t, r, last) ? tcp_sent_at(tcp, r->next) : NULL;
 }
 
 /* [RFC 6675 4 MUST-3] */

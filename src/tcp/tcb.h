@@ -21,12 +21,31 @@ enum tcp_ca { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
 
 /* Logical deadlines; one wheel node serves all. */
 enum {
-    T_RTO,     /* something is in flight: retransmission, SYN included */
+    T_RTO,     /* something is in flight: enum loss_timer says what it waits for */
     T_PERSIST, /* something waits and nothing is in flight: window probe, overridden Nagle, retry
                   after a refusal of the layers below */
     T_DELACK,
     T_KEEP, /* keepalive; the end of an orphan's FIN-WAIT-2 */
     T_N
+};
+
+/* What T_RTO does when it fires. One deadline serves all three: each is earlier than the next, and
+ * arms it when it was in vain. */
+enum loss_timer {
+    LT_RTO,   /* retransmission timeout, SYN included [RFC 6298] */
+    LT_PROBE, /* tail loss probe [RFC 8985 7.2] */
+    LT_REO,   /* the reordering window of something has passed [RFC 8985 6.2 step 5] */
+};
+
+/* What the loss record (struct tcp_loss) is about: t->rec.flags. */
+enum loss_flag {
+    LF_TLP = 1,       /* a probe is out until tlp_end is acknowledged [RFC 8985 7.3] */
+    LF_TLP_RTX = 2,   /* … and it repeated something */
+    LF_UNDO = 4,      /* the reduction may still turn out to have been a mistake */
+    LF_RTX = 8,       /* … something was repeated since, first at rtx_ts */
+    LF_FRTO = 16,     /* after a timeout that may have been spurious [RFC 5682 3.1] */
+    LF_FRTO_NEW = 32, /* … new data goes before repetitions, step 2b */
+    LF_DSACK = 64,    /* the reordering window grew for this round [RFC 8985 6.2 step 4] */
 };
 
 enum tcb_flag {
@@ -182,12 +201,15 @@ struct tcb {
         uint32_t space, at_us; /* space: until established: not 0 when a writer waits for that */
         tcp_seq seq;           /* until established: bytes of data in our first SYN */
     } drs;
-    struct {           /* loss recovery */
-        tcp_seq point; /* recovery ends when this is acknowledged */
-        uint32_t prior_cwnd, prior_ssthresh;
+    struct {
         uint32_t max_flight; /* most in flight in the window ending at max_seq */
         tcp_seq max_seq;
-        uint32_t oow_ms; /* last ACK for an unacceptable segment, 0: none */
+        uint32_t oow_ms;      /* last ACK for an unacceptable segment, 0: none */
+        uint16_t reordering;  /* duplicate ACKs that mean loss, segments; adapts */
+        uint16_t reord_seen;  /* reordering events */
+        uint8_t flags, timer; /* enum loss_flag; enum loss_timer */
+        uint16_t unused;
+        uint32_t lost; /* bytes ever marked lost; wraps */
     } rec;
     union {
         struct {
@@ -242,6 +264,25 @@ _Static_assert(offsetof(struct tcb, snd) == 128, "receive fits one line");
 _Static_assert(offsetof(struct tcb, sndq) == 192, "send fits one line");
 _Static_assert(offsetof(struct tcb, at) == 256, "scoreboard fits one line");
 _Static_assert(sizeof(struct tcb) <= 768, "an idle connection is under 1 KiB with its socket");
+
+/* Loss detection and recovery of one connection: a line beside its tcb (tcp_loss), which a
+ * connection without losses never touches. Owned by rack.c, tlp.c, prr.c, undo.c, recover.c. */
+struct tcp_loss {
+    w_ns rack_at; /* RACK.xmit_ts, rack_end its RACK.end_seq: the latest sent of what arrived */
+    tcp_seq rack_end;
+    uint32_t rack_rtt_us;          /* its round trip; 0: nothing yet */
+    tcp_seq dsack_round;           /* valid while LF_DSACK */
+    uint8_t reo_more, reo_persist; /* steps of min_RTT / 4 beyond the first; recoveries they last */
+    uint16_t unused;
+    tcp_seq point;                               /* recovery ends when this is acknowledged */
+    uint32_t prior_cwnd, prior_ssthresh;         /* before the reduction */
+    uint32_t prr_delivered, prr_out, prr_flight; /* RecoverFS [RFC 9937 6] */
+    tcp_seq undo_from;                           /* snd.una when it began; valid while LF_UNDO */
+    uint32_t undo_rtx;                           /* bytes repeated since, that no DSACK has named */
+    uint32_t rtx_ts; /* the timestamp of the first repetition since; valid while LF_RTX */
+    tcp_seq tlp_end; /* snd.nxt after the probe; valid while LF_TLP */
+};
+_Static_assert(sizeof(struct tcp_loss) == 64, "a connection's losses cost one line");
 
 /* Nobody has looked at this connection for a while: its lines are fetched all at once, instead of
  * one after the other as they are needed. */

@@ -34,6 +34,8 @@ struct tcb;
 struct tcp_bucket;
 struct tcp_links;
 struct fo_peer;
+struct tcp_loss;
+struct tcp_metric;
 
 /* Numbered as in Linux (tcp_info.tcpi_state, /proc/net/tcp). */
 enum tcp_state {
@@ -113,6 +115,9 @@ struct tcp {
     struct env *env;
     struct ip *ip;
     struct pool tcbs, sents, syns, tws;
+    struct tcp_loss *loss;      /* one beside each tcb */
+    struct tcp_metric *metrics; /* what was learnt of destinations: metric.c */
+    uint32_t metrics_mask;
     struct tcp_bucket *table; /* all connections, half-open and TIME-WAIT ones included */
     uint32_t table_mask;
     uint32_t *lsn_hash; /* listeners by port: head tcb of each chain */

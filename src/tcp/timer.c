@@ -25,17 +25,40 @@ void tcp_arm(struct tcp *tcp, struct tcb *t, unsigned which, w_ns at)
         wheel_set(&tcp->env->wheel, &t->timer, at);
 }
 
-void tcp_arm_rto(struct tcp *tcp, struct tcb *t)
+w_ns tcp_rto_wait(const struct tcp *tcp, const struct tcb *t)
 {
     w_ns d = tcp_rto_ns(tcp, t);
     uint32_t user = t->opt.user_timeout_ms;
     if (user != 0 && t->rtt.first_rto_ms != 0) {
-        /* The last timeout falls on the program's limit [RFC 5482 3]. */
+        /* The last timeout falls on the program's limit. */
         uint32_t gone = tcp_now_ms(tcp) - t->rtt.first_rto_ms;
         w_ns left = gone < user ? (user - gone) * W_MS : W_MS;
         d = w_u64_min(d, left);
     }
-    tcp_arm(tcp, t, T_RTO, tcp->env->now + d);
+    return d;
+}
+
+void tcp_arm_rto(struct tcp *tcp, struct tcb *t)
+{
+    t->rec.timer = LT_RTO;
+    tcp_arm(tcp, t, T_RTO, tcp->env->now + tcp_rto_wait(tcp, t));
+}
+
+void tcp_arm_rto_rest(struct tcp *tcp, struct tcb *t)
+{
+    const struct sent_rec *head = tcp_sent_at(tcp, t->snd.rec_head);
+    w_ns since = head != NULL ? head->sent_at : tcp->env->now;
+    t->rec.timer = LT_RTO;
+    tcp_arm(tcp, t, T_RTO, w_u64_max(since + tcp_rto_wait(tcp, t), tcp->env->now + W_US));
+}
+
+void tcp_rto_revert(struct tcp *tcp, struct tcb *t)
+{
+    /* [RFC 6069 4.2 (4), (5)] One timeout back; what is left of it, counted from the repetition. */
+    if (t->snd.backoff == 0 || t->snd.n_rto == 0 || t->at[T_RTO] == W_NEVER)
+        return;
+    t->snd.backoff--;
+    tcp_arm_rto_rest(tcp, t);
 }
 
 /* ---- retransmission ---- */
@@ -93,12 +116,27 @@ static void syn_again(struct tcp *tcp, struct tcb *t)
         (void)tcp_seg_syn(tcp, t, t->state == TCPS_SYN_RECEIVED);
 }
 
+/* What the reordering window or a probe waited for. */
+static void early_fired(struct tcp *tcp, struct tcb *t)
+{
+    if (t->rec.timer == LT_REO)
+        tcp_recover_reo(tcp, t);
+    else
+        tcp_tlp_fired(tcp, t);
+    if (t->at[T_RTO] == W_NEVER && t->snd.una != t->snd.nxt)
+        tcp_arm_rto_rest(tcp, t);
+}
+
 /* [RFC 6298 5 MUST-8, 5.4 SHLD-7] */
 static bool rto_fired(struct tcp *tcp, struct tcb *t)
 {
     bool is_opening = t->state == TCPS_SYN_SENT || t->state == TCPS_SYN_RECEIVED;
     if (!is_opening && t->snd.una == t->snd.nxt)
         return true;
+    if (t->rec.timer != LT_RTO) {
+        early_fired(tcp, t);
+        return true;
+    }
     tcp_count(tcp, STAT_TCPTimeouts);
     if (is_hopeless(tcp, t))
         return give_up(tcp, t);

@@ -24,9 +24,11 @@ typedef uint64_t w_ns;
 #define WEIR_CACHELINE    64
 #define WEIR_ALIGNED_LINE _Alignas(WEIR_CACHELINE)
 #define WEIR_MUST_CHECK   __attribute__((warn_unused_result))
-#define WEIR_LIKELY(x)    __builtin_expect(!!(x), 1)
-#define WEIR_UNLIKELY(x)  __builtin_expect(!!(x), 0)
-#define WEIR_COUNT(a)     (sizeof(a) / sizeof((a)[0]))
+/* Rare work, kept out of the code of a caller that is not rare. */
+#define WEIR_APART       __attribute__((noinline))
+#define WEIR_LIKELY(x)   __builtin_expect(!!(x), 1)
+#define WEIR_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define WEIR_COUNT(a)    (sizeof(a) / sizeof((a)[0]))
 
 /* We have a bug: on in release builds too. */
 #define WEIR_ASSERT(e)                                                                             \

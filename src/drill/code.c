@@ -91,6 +91,8 @@ static const struct {
     F(total_rto),
     F(total_rto_recoveries),
     F(total_rto_time),
+    /* the lowest bit of its byte in Linux, the only one here */
+    {"tcpi_delivery_rate_app_limited", offsetof(struct weir_tcp_info, app_limit), 1},
 };
 
 enum op {

@@ -85,7 +85,8 @@ static void draw_conf(struct swarm *w, struct weir_conf *c)
     c->tcp_sack = rng_below(&w->rng, 4) != 0;
     c->tcp_timestamps = rng_below(&w->rng, 4) != 0;
     c->tcp_window_scaling = rng_below(&w->rng, 4) != 0;
-    c->tcp_congestion_control = rng_below(&w->rng, 2);
+    c->tcp_congestion_control = rng_below(&w->rng, 8);
+    c->tcp_ecn = rng_below(&w->rng, 3);
     c->tcp_gso = rng_below(&w->rng, 2);
     c->tcp_recovery = rng_below(&w->rng, 4) != 0 ? 1 : rng_below(&w->rng, 8);
     c->tcp_early_retrans = rng_below(&w->rng, 4) != 0 ? 3 : 0;
@@ -139,11 +140,12 @@ static struct emu_conf draw_faults(struct swarm *w)
 static struct emu_conf draw_calm(struct swarm *w)
 {
     static const uint32_t mbit[] = {1, 10, 100, 1000}, delay_us[] = {10, 1000, 20000, 100000};
-    static const uint32_t limit[] = {10, 50, 1000};
+    static const uint32_t limit[] = {10, 50, 1000}, mark_bytes[] = {0, 0, 5000, 50000};
     return (struct emu_conf){.rate_bps = (uint64_t)pick(w, mbit, 4) * 1000000,
                              .delay_ns = pick(w, delay_us, 4) * W_US,
                              .overhead_bytes = 24,
-                             .limit_pkts = pick(w, limit, 3)};
+                             .limit_pkts = pick(w, limit, 3),
+                             .ecn_bytes = pick(w, mark_bytes, 4)};
 }
 
 static void draw_side(struct swarm *w, struct load_side *s)

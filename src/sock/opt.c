@@ -39,6 +39,7 @@ enum opt_kind {
     OPT_ONE, /* always reads as 1; cannot be set */
     OPT_RCVLOWAT,
     OPT_NOCHECK,
+    OPT_MAX_PACING, /* unsigned, of 4 or 8 bytes; all ones: no limit */
 };
 
 struct opt {
@@ -65,6 +66,7 @@ static const struct opt opts[] = {
     {L_SOCKET, 19, OPT_ONE, 0},
     {L_SOCKET, 30, OPT_ACCEPTCONN, 0},
     {L_SOCKET, 36, OPT_MARK, 0},
+    {L_SOCKET, 47, OPT_MAX_PACING, 0},
     {L_SOCKET, 57, OPT_COOKIE, 0},
     {L_IP, 1, OPT_TOS, 0},
     {L_IP, 2, OPT_TTL, 0},
@@ -108,7 +110,7 @@ static const struct opt *opt_find(const struct sock *s, int level, int name)
         if (o->level != level || o->name != name)
             continue;
         /* An IPv6 socket has IPv4's options too, as in Linux; an IPv4 socket not IPv6's. */
-        bool is_tcp_only = o->level == L_TCP || o->kind == OPT_TCP;
+        bool is_tcp_only = o->level == L_TCP || o->kind == OPT_TCP || o->kind == OPT_MAX_PACING;
         bool is_foreign = o->level == L_IPV6 && s->family != WEIR_INET6;
         return is_foreign || (is_tcp_only && s->type != WEIR_STREAM) ? NULL : o;
     }
@@ -145,6 +147,21 @@ static int linger_set(struct socks *ss, struct sock *s, const void *val, size_t 
         return 0;
     int seconds = v[1] < 0 ? INT32_MAX : v[1]; /* unsigned in Linux */
     return tcp_opt_set(ss->tcp, sock_tcb(ss, s), TOPT_LINGER_S, v[0] == 0 ? -1 : seconds);
+}
+
+/* [Linux SO_MAX_PACING_RATE] Bytes a second; an unsigned int, or a long. */
+static int max_pacing_set(struct socks *ss, struct sock *s, const void *val, size_t n)
+{
+    uint64_t rate = 0;
+    uint32_t rate32;
+    if (n < sizeof(rate32))
+        return -EINVAL;
+    memcpy(&rate32, val, sizeof(rate32));
+    rate = rate32 != UINT32_MAX ? rate32 : UINT64_MAX;
+    if (n >= sizeof(rate))
+        memcpy(&rate, val, sizeof(rate));
+    int64_t v = rate > INT64_MAX ? -1 : (int64_t)rate;
+    return tcp_opt_set(ss->tcp, sock_tcb(ss, s), TOPT_MAX_PACING_BPS, v);
 }
 
 static void flag_put(uint16_t *flags, unsigned bit, bool is_on)
@@ -254,6 +271,8 @@ int sock_opt_set(struct socks *ss, struct sock *s, int level, int name, const vo
         return tcp_cc_set(ss->tcp, sock_tcb(ss, s), val, n);
     if (o->kind == OPT_FASTOPEN_KEY)
         return tcp_fo_key_set(sock_tcb(ss, s), val, n);
+    if (o->kind == OPT_MAX_PACING)
+        return max_pacing_set(ss, s, val, n);
     int v = 0;
     /* Level IP takes a single byte too [Linux ip(7)]. */
     if (n == 1 && level == L_IP)
@@ -359,6 +378,18 @@ static int congestion_get(struct socks *ss, const struct sock *s, void *val, siz
     return out_bytes(val, n, name, sizeof(name));
 }
 
+static int max_pacing_get(struct socks *ss, const struct sock *s, void *val, size_t *n)
+{
+    int64_t v = 0;
+    int r = tcp_opt_get(ss->tcp, sock_tcb(ss, s), TOPT_MAX_PACING_BPS, &v);
+    uint64_t rate = (uint64_t)v;
+    uint32_t rate32 = (uint32_t)w_u64_min(rate, UINT32_MAX);
+    if (r < 0)
+        return r;
+    bool is_long = *n >= sizeof(rate);
+    return is_long ? out_bytes(val, n, &rate, sizeof(rate)) : out_bytes(val, n, &rate32, 4);
+}
+
 int sock_opt_get(struct socks *ss, struct sock *s, int level, int name, void *val, size_t *n)
 {
     const struct opt *o = opt_find(s, level, name);
@@ -368,6 +399,8 @@ int sock_opt_get(struct socks *ss, struct sock *s, int level, int name, void *va
         return linger_get(ss, s, val, n);
     if (o->kind == OPT_CONGESTION)
         return congestion_get(ss, s, val, n);
+    if (o->kind == OPT_MAX_PACING)
+        return max_pacing_get(ss, s, val, n);
     if (o->kind == OPT_COOKIE) {
         weir_sock h = sock_handle(ss, s);
         return *n < sizeof(h) ? -EINVAL : out_bytes(val, n, &h, sizeof(h));

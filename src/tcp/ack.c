@@ -174,6 +174,16 @@ bool tcp_is_cwnd_limited(const struct tcb *t)
     return cc_in_slow_start(&t->cc) && t->cc.cwnd < 2 * (uint64_t)t->rec.max_flight;
 }
 
+/* What an ACK says of the path, to those who listen. */
+static WEIR_APART void watched(struct tcp *tcp, struct tcb *t, const struct seg *s,
+                               struct ack_work *w)
+{
+    if (tcp_is_paced(t))
+        tcp_rate_sample(tcp, t, w);
+    if (t->st.ecn != 0)
+        tcp_ecn_ack(tcp, t, s, w);
+}
+
 void tcp_ack_in(struct tcp *tcp, struct tcb *t, const struct seg *s)
 {
     struct ack_work w = {0};
@@ -204,7 +214,9 @@ void tcp_ack_in(struct tcp *tcp, struct tcb *t, const struct seg *s)
     duplicate(t, s, &w, wnd_changed);
     w.cc.srtt_us = t->rtt.srtt8_us >> 3;
     w.cc.min_rtt_us = t->rtt.min_us;
-    w.cc.delivered = t->st.bytes_acked + ((t->flags & TF_SACK) != 0 ? t->snd.sacked : 0);
+    w.cc.delivered = tcp_delivered(t);
+    if (WEIR_UNLIKELY(tcp_is_watched(t)))
+        watched(tcp, t, s, &w);
     tcp_recover_ack(tcp, t, &w);
     deadlines(tcp, t, &w);
     if (t->snd.n_rto == 0 && t->snd.una == t->snd.nxt && t->snd.end == t->sndq.seq)

@@ -41,6 +41,7 @@ struct tcb *tcp_tcb_new(struct tcp *tcp)
     for (unsigned i = 0; i < T_N; i++)
         t->at[i] = W_NEVER;
     tcp_rtt_init(tcp, t);
+    *tcp_path_of(tcp, t) = (struct tcp_path){0};
     cc_init(&t->cc, tcp->env->conf.tcp_congestion_control, t->snd.mss,
             c->tcp_init_cwnd * t->snd.mss, tcp->env->now);
     return t;
@@ -213,6 +214,7 @@ static void offer_options(struct tcp *tcp, struct tcb *t)
     t->rcv.advmss = (uint16_t)tcp_advmss(tcp, t, &t->dst, &t->flow);
     tcp_wnd_initial(tcp, t, t->rcv.advmss, &t->rcv.wnd, &t->rcv.wscale);
     t->rcv.ssthresh = t->rcv.wnd;
+    t->st.ecn = tcp_ecn_is_wanted(tcp, t) ? ECNF_OK : 0;
 }
 
 /* The place in the table, a TIME-WAIT's if that may be reused. 0 or -EADDRNOTAVAIL. */
@@ -360,6 +362,7 @@ static void begin_cwnd(struct tcp *tcp, struct tcb *t)
     uint32_t mss = t->snd.mss;
     uint32_t cwnd = t->st.n_rtx > 1 ? mss : tcp_initial_window(tcp, mss);
     cc_init(&t->cc, t->cc.kind, mss, cwnd, tcp->env->now);
+    tcp_pace_begin(tcp, t);
 }
 
 void tcp_conn_data(struct tcp *tcp, struct tcb *t)
@@ -411,6 +414,7 @@ void tcp_init(struct tcp *tcp, struct env *env, struct ip *ip, struct arena *a)
     pool_init(&tcp->sents, a, c->n_sent, sizeof(struct sent_rec), WEIR_CACHELINE);
     pool_init(&tcp->syns, a, c->n_syn, sizeof(struct syn_rec), WEIR_CACHELINE);
     pool_init(&tcp->tws, a, c->n_tw, sizeof(struct tw_rec), WEIR_CACHELINE);
+    tcp->paths = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_path), WEIR_CACHELINE);
     tcp->syn_links = arena_take(a, (c->n_syn + 1u) * sizeof(struct tcp_links), 8);
     tcp->tw_links = arena_take(a, (c->n_tw + 1u) * sizeof(struct tcp_links), 8);
     tcp_table_init(tcp, a);

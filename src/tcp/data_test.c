@@ -597,7 +597,9 @@ static void idle_connection_is_small(void **state)
     assert_int_equal(l.net.env.mem.pkts.in_use, 0);
     assert_int_equal(l.net.env.mem.small_blks.in_use + l.net.env.mem.big_blks.in_use, 0);
     assert_int_equal(l.tcp.sents.in_use, 0);
-    assert_true(sizeof(struct tcb) + 64 + 2 * (2 + 4) + 8 <= 1024);
+    assert_true(sizeof(struct tcb) + sizeof(struct tcp_path) + sizeof(struct tcp_loss) + 64 +
+                    2 * (2 + 4) + 8 <=
+                1024);
     end(&l, t);
 }
 

@@ -338,6 +338,8 @@ enum drop tcp_in_sync(struct tcp *tcp, struct tcb *t, struct seg *s)
     if ((t->flags & TF_TS) != 0 && (s->h.has & TCPH_TS) != 0)
         tcp_ts_store(tcp, t, s);
     tcp_ack_in(tcp, t, s);
+    if (WEIR_UNLIKELY(t->st.ecn != 0) && s->len != 0)
+        tcp_ecn_data(tcp, t, s);
     if (!fin_acked(tcp, t) || t->state == TCPS_CLOSED)
         return DROP_NONE;
     pkt_pull(s->p, s->h.hlen);

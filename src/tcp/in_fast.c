@@ -8,7 +8,7 @@
  * Called by in.c first; false means nothing has been touched and the general path decides.
  *
  * Conditions: no flags but ACK and PSH; options none or the timestamp; the next sequence number;
- * the window unchanged; nothing out of order, nothing urgent, nothing lost or selectively
+ * the window unchanged; nothing out of order, nothing urgent, nothing marked, lost or selectively
  * acknowledged. Either data (and the ACK says nothing new, or something plainly new) or a bare ACK.
  *
  * Invariant: state afterwards is what the general path would have left; check.c and the tests hold
@@ -26,6 +26,8 @@ static bool is_expected(const struct tcb *t, const struct seg *s)
     if (seq_lt(s->ack, t->snd.una) || seq_gt(s->ack, t->snd.nxt))
         return false;
     if (t->ooo.head != NULL || t->ca_state != CA_OPEN || t->snd.sacked != 0 || t->snd.lost != 0)
+        return false;
+    if (WEIR_UNLIKELY(t->st.ecn != 0) && tcp_ecn_is_news(t, s))
         return false;
     if ((t->flags & TF_TS) != 0)
         return (s->h.has & TCPH_TS) != 0 && !ts_lt(s->h.ts_val, t->rcv.ts_recent);

@@ -41,6 +41,7 @@ static void take_syn(struct tcp *tcp, struct tcb *t, const struct seg *s)
     t->irs = s->seq;
     t->rcv.nxt = t->rcv.wup = t->rcv.copied = s->seq + 1;
     tcp_conn_peer_opts(tcp, t, &s->h);
+    tcp_ecn_syn_in(t, s);
     t->snd.wnd = t->snd.wnd_max = s->wnd; /* [RFC 7323 2.2] not scaled in a SYN */
     t->snd.wl1 = s->seq;
 }

@@ -22,6 +22,22 @@ static void info_listen(const struct tcb *t, struct weir_tcp_info *i)
     i->sacked = t->lsn.backlog;
 }
 
+/* A connection that is not paced shows, as in Linux, the rate at which it would be: 2 or 1.2 times
+ * cwnd in a round trip. Its delivery rate is not measured. */
+static void info_rate(const struct tcp *tcp, const struct tcb *t, struct weir_tcp_info *i)
+{
+    const struct tcp_path *r = tcp_path_of(tcp, t);
+    uint32_t srtt = w_u32_max(t->rtt.srtt8_us >> 3, 1);
+    uint32_t percent = t->cc.cwnd < t->cc.ssthresh / 2 ? 200 : 120;
+    i->pacing_rate = (uint64_t)t->cc.cwnd * percent * 10000 / srtt;
+    i->max_pacing_rate = r->max_Bps != 0 ? r->max_Bps : UINT64_MAX;
+    if (!tcp_is_paced(t))
+        return;
+    i->pacing_rate = tcp_pace_Bps(tcp, t);
+    i->delivery_rate = r->last_Bps;
+    i->app_limit = (t->st.path & PF_LAST_LIMITED) != 0;
+}
+
 static void info_send(const struct tcp *tcp, const struct tcb *t, struct weir_tcp_info *i)
 {
     i->rto = (uint32_t)(tcp_rto_ns(tcp, t) / W_US);
@@ -44,8 +60,7 @@ static void info_send(const struct tcp *tcp, const struct tcb *t, struct weir_tc
     i->backoff = t->snd.backoff;
     i->total_retrans = t->st.n_rtx;
     i->notsent_bytes = tcp_outq_nsd(t);
-    i->pacing_rate = t->cc.pacing_Bps != 0 ? t->cc.pacing_Bps : UINT64_MAX;
-    i->max_pacing_rate = UINT64_MAX;
+    info_rate(tcp, t, i);
     i->bytes_acked = t->st.bytes_acked;
     i->bytes_sent = t->st.bytes_out;
     i->bytes_retrans = t->st.bytes_rtx;
@@ -84,10 +99,13 @@ void tcp_info_get(const struct tcp *tcp, const struct tcb *t, struct weir_tcp_in
         info_listen(t, i);
         return;
     }
-    i->ca_state = t->ca_state;
+    bool is_cwr = t->ca_state < CA_CWR && t->st.ecn != 0 && tcp_ecn_has_reduced(tcp, t);
+    i->ca_state = is_cwr ? CA_CWR : t->ca_state;
     i->options =
         (uint8_t)(((t->flags & TF_TS) != 0 ? 1 : 0) | ((t->flags & TF_SACK) != 0 ? 2 : 0) |
-                  ((t->flags & TF_WSCALE) != 0 ? 4 : 0) | ((t->fo & FO_DATA) != 0 ? 32 : 0));
+                  ((t->flags & TF_WSCALE) != 0 ? 4 : 0) | ((t->st.ecn & ECNF_OK) != 0 ? 8 : 0) |
+                  ((t->st.ecn & ECNF_SEEN) != 0 ? 16 : 0) | ((t->fo & FO_DATA) != 0 ? 32 : 0));
+    i->delivered_ce = tcp_path_of(tcp, t)->n_ce;
     i->wscale = (uint8_t)(t->snd.wscale | t->rcv.wscale << 4);
     info_send(tcp, t, i);
     info_receive(tcp, t, i);

@@ -109,6 +109,7 @@ void lab_wait(struct lab *l, w_ns d)
         fire(l);
     }
     l->net.env.now = end;
+    lab_settle(l); /* what departs now */
 }
 
 static void input(struct lab *l, struct pkt *p)

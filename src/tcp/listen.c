@@ -127,6 +127,8 @@ void tcp_syn_rec_fill(const struct tcp *tcp, const struct tcb *lsn, const struct
         r->opts |= SYN_WSCALE;
         r->wscale = (unsigned char)(s->h.wscale & 15);
     }
+    if ((s->h.flags & (TCPF_ECE | TCPF_CWR)) != 0 && tcp_ecn_accepts(tcp, lsn, s))
+        r->opts |= SYN_ECN; /* a cookie has no room for it */
 }
 
 /* No room for another record, or none wanted. */
@@ -244,10 +246,12 @@ static struct tcb *child_new(struct tcp *tcp, struct tcb *lsn, const struct syn_
         return NULL;
     tcp_seq iss;
     inherit(t, lsn);
+    tcp_path_of(tcp, t)->max_Bps = tcp_path_of(tcp, lsn)->max_Bps;
     t->flow = r->flow;
     t->flags |= TF_CHILD | ((r->opts & SYN_TS) != 0 ? TF_TS : 0u) |
                 ((r->opts & SYN_SACK) != 0 ? TF_SACK : 0u) |
                 ((r->opts & SYN_WSCALE) != 0 ? TF_WSCALE : 0u);
+    t->st.ecn = (r->opts & SYN_ECN) != 0 ? ECNF_OK : 0;
     t->snd.peer_mss = r->mss;
     t->snd.wscale = r->wscale;
     if (tcp_conn_route(tcp, t) != 0) {

@@ -48,6 +48,7 @@ static const struct {
     {TOPT_TTL, 0, 255},
     {TOPT_MAY_FRAG, 0, 1},
     {TOPT_RECVERR, 0, 1},
+    {TOPT_MAX_PACING_BPS, -1, INT64_MAX},
 };
 
 static uint32_t flag_of(int name)
@@ -203,6 +204,9 @@ static int set_value(struct tcp *tcp, struct tcb *t, int name, int64_t v)
     case TOPT_TOS: t->opt.tos = (uint8_t)(v & 0xfc); break; /* the ECN bits are TCP's own */
     case TOPT_TTL: t->opt.ttl = (uint8_t)v; break;
     case TOPT_DEFER_ACCEPT_S: t->opt.defer = defer_of(tcp, v); break;
+    case TOPT_MAX_PACING_BPS:
+        tcp_pace_set_max(tcp, t, v < 0 ? 0 : w_u64_max((uint64_t)v, 1));
+        break;
     default: return -ENOPROTOOPT;
     }
     return 0;
@@ -222,6 +226,8 @@ int tcp_opt_set(struct tcp *tcp, struct tcb *t, int name, int64_t v)
 }
 
 static int64_t or_default(uint32_t v, uint32_t def) { return v != 0 ? v : def; }
+
+static int64_t or_default64(uint64_t v, int64_t def) { return v != 0 ? (int64_t)v : def; }
 
 int tcp_opt_get(const struct tcp *tcp, const struct tcb *t, int name, int64_t *v)
 {
@@ -254,6 +260,7 @@ int tcp_opt_get(const struct tcp *tcp, const struct tcb *t, int name, int64_t *v
     case TOPT_RCVBUF: *v = t->rcv.limit; break;
     case TOPT_RCVLOWAT: *v = t->opt.rcvlowat; break;
     case TOPT_TOS: *v = t->opt.tos; break;
+    case TOPT_MAX_PACING_BPS: *v = or_default64(tcp_path_of(tcp, t)->max_Bps, -1); break;
     case TOPT_TTL: *v = or_default(t->opt.ttl, c->ip_default_ttl); break;
     default: return -ENOPROTOOPT;
     }
@@ -266,6 +273,7 @@ int tcp_cc_set(struct tcp *tcp, struct tcb *t, const char *name, size_t n)
     if (kind < 0)
         return kind;
     cc_change(&t->cc, (unsigned)kind, tcp->env->now);
+    tcp_pace_begin(tcp, t);
     return 0;
 }
 

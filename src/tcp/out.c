@@ -15,7 +15,7 @@
  * are limited by tcp_limit_output_bytes.
  *
  * Invariants: never beyond snd.una + snd.wnd but for probes; snd.nxt never goes back; T_RTO runs
- * while something is in flight, T_PERSIST only while nothing is.
+ * while something is in flight; T_PERSIST, but for retries and pacing, only while nothing is.
  */
 #include <errno.h>
 
@@ -111,6 +111,8 @@ static uint32_t train_max(const struct tcp *tcp, const struct tcb *t, uint32_t m
     if (WEIR_UNLIKELY((t->flags & TF_SND_URG) != 0))
         return mss; /* [RFC 9293 3.8.5 MUST-62] each segment has an urgent pointer of its own */
     uint32_t shift = t->rtt.min_us >> 9, srtt = t->rtt.srtt8_us >> 3;
+    if (WEIR_UNLIKELY(tcp_is_paced(t)))
+        return w_u32_min(max, tcp_pace_burst(tcp, t, mss));
     if (shift == 0 || srtt == 0 || max <= least)
         return max;
     uint64_t bytes = 2 * (uint64_t)t->cc.cwnd * 1000 / srtt;
@@ -201,7 +203,7 @@ static enum drop repeat_lost(struct tcp *tcp, struct tcb *t)
         uint32_t n = w_u32_min(w_u32_min(left, wnd), train_max(tcp, t, mss));
         if (n > room)
             n = room / mss * mss;
-        if (n == 0)
+        if (n == 0 || (WEIR_UNLIKELY(tcp_is_paced(t)) && tcp_pace_holds(tcp, t)))
             break;
         bool is_first = r->start == t->snd.una;
         enum drop why = resend(tcp, t, r, mss, n);
@@ -225,7 +227,8 @@ void tcp_out_after_idle(struct tcp *tcp, struct tcb *t)
         return;
     cc_on_idle(&t->cc, tcp->env->now, idle_ms * W_MS);
     uint64_t rto_ms = t->rtt.rto_us / 1000;
-    if (c->tcp_slow_start_after_idle == 0 || idle_ms <= rto_ms)
+    bool owns_cwnd = cc_at(t->cc.kind)->every_ack != 0; /* and its rate is what counts */
+    if (c->tcp_slow_start_after_idle == 0 || idle_ms <= rto_ms || owns_cwnd)
         return;
     uint32_t iw = tcp_initial_window(tcp, t->cc.mss);
     t->cc.ssthresh = w_u32_max(t->cc.ssthresh, t->cc.cwnd / 4 * 3);
@@ -323,6 +326,8 @@ static enum drop new_data(struct tcp *tcp, struct tcb *t, bool is_more)
     while (seq_gt(t->snd.end, t->snd.nxt)) {
         uint32_t n = how_much(tcp, t, mss, is_more, &cwnd_limited);
         if (n == 0 || t->snd.below >= limit)
+            break;
+        if (WEIR_UNLIKELY(tcp_is_paced(t)) && tcp_pace_holds(tcp, t))
             break;
         why = tcp_sent_has_room(tcp, t) ? send_new(tcp, t, mss, n, false) : DROP_NOMEM;
         if (why != DROP_NONE)
@@ -462,6 +467,10 @@ bool tcp_out_persist(struct tcp *tcp, struct tcb *t)
     }
     if (!can_send(t))
         return true;
+    if (WEIR_UNLIKELY(tcp_is_paced(t)) && tcp_pace_woken(t)) {
+        (void)output_data(tcp, t, false);
+        return true;
+    }
     t->snd.push = t->snd.end; /* whatever held it back has had its time */
     if (output_data(tcp, t, false) != DROP_NONE)
         return true; /* refused below again */

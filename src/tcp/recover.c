@@ -24,6 +24,9 @@
 
 static bool has_sack(const struct tcb *t) { return (t->flags & TF_SACK) != 0; }
 
+/* The algorithm decides about cwnd in fast recovery, too. */
+static bool owns_cwnd(const struct tcb *t) { return cc_at(t->cc.kind)->every_ack != 0; }
+
 static void clear_flags(struct tcb *t, unsigned which)
 {
     t->rec.flags = (uint8_t)(t->rec.flags & ~which);
@@ -78,7 +81,9 @@ static void grow(const struct tcp *tcp, struct tcb *t, struct ack_work *w)
      * path that reorders SACKs count at once: snd.una moves late and by much, as in Linux. */
     bool is_wild = t->rec.reordering > tcp->env->conf.tcp_reordering;
     w->cc.acked = delivered(w);
-    if (w->acked != 0 || (is_wild && w->new_sack))
+    if (tcp_is_paced(t))
+        tcp_rate_losses(t, w);
+    if (w->acked != 0 || (w->new_sack && (is_wild || owns_cwnd(t))))
         cc_on_ack(&t->cc, &w->cc);
 }
 
@@ -122,7 +127,11 @@ static void enter_recovery(struct tcp *tcp, struct tcb *t, struct ack_work *w)
     clear_flags(t, LF_TLP | LF_TLP_RTX);
     t->ca_state = CA_RECOVERY;
     tcp_loss(tcp, t)->point = t->snd.nxt;
-    cc_on_loss(&t->cc, CC_LOSS_FAST, &w->cc);
+    /* [RFC 3168 6.1.2] One reduction for one window, whether its news are marks or losses. */
+    if (t->st.ecn == 0 || !tcp_ecn_has_reduced(tcp, t))
+        cc_on_loss(&t->cc, CC_LOSS_FAST, &w->cc);
+    if (t->st.ecn != 0)
+        tcp_ecn_reduced(tcp, t);
     tcp_prr_begin(tcp, t, w);
     if (tcp_has_rack(tcp, t))
         return;
@@ -163,7 +172,7 @@ static void finish(struct tcp *tcp, struct tcb *t, struct ack_work *w)
         undo(tcp, t, STAT_TCPFullUndo);
     } else {
         tcp_rack_recovered(tcp, t);
-        if (t->ca_state == CA_RECOVERY)
+        if (t->ca_state == CA_RECOVERY && !owns_cwnd(t))
             t->cc.cwnd = t->cc.ssthresh; /* [RFC 9937 6] whatever PRR left it at */
         cc_on_recovered(&t->cc, &w->cc);
     }
@@ -276,7 +285,10 @@ static void probe_repaired(struct tcp *tcp, struct tcb *t, struct ack_work *w)
     tcp_count(tcp, STAT_TCPLossProbeRecovery);
     clear_flags(t, LF_UNDO);
     cc_on_loss(&t->cc, CC_LOSS_FAST, &w->cc);
-    t->cc.cwnd = t->cc.ssthresh;
+    if (!owns_cwnd(t))
+        t->cc.cwnd = t->cc.ssthresh;
+    if (t->st.ecn != 0)
+        tcp_ecn_reduced(tcp, t);
     cc_on_recovered(&t->cc, &w->cc);
 }
 
@@ -297,7 +309,9 @@ static void alert(struct tcp *tcp, struct tcb *t, struct ack_work *w)
     default: watch(tcp, t, w); break;
     }
     w->cc.lost = t->rec.lost - w->lost_prior;
-    if (t->ca_state == CA_RECOVERY)
+    if (owns_cwnd(t) && was != CA_LOSS)
+        grow(tcp, t, w);
+    else if (t->ca_state == CA_RECOVERY && !owns_cwnd(t))
         tcp_prr_ack(tcp, t, delivered(w), w->acked != 0 && w->cc.lost == 0);
     else if (was <= CA_DISORDER)
         grow(tcp, t, w);
@@ -310,6 +324,8 @@ void tcp_recover_ack(struct tcp *tcp, struct tcb *t, struct ack_work *w)
     if (WEIR_LIKELY(t->ca_state == CA_OPEN && odd == 0 && !w->is_odd)) {
         w->cc.inflight = t->snd.nxt - t->snd.una;
         w->cc.acked = w->acked;
+        if (WEIR_UNLIKELY(tcp_is_paced(t)))
+            tcp_rate_losses(t, w);
         if (w->acked != 0)
             cc_on_ack(&t->cc, &w->cc);
     } else {
@@ -359,6 +375,8 @@ void tcp_recover_rto(struct tcp *tcp, struct tcb *t)
     l->point = t->snd.nxt;
     t->snd.dupacks = 0;
     t->cc.cwnd = tcp_pipe(t) + t->cc.mss; /* the loss window: one segment [RFC 5681 3.1] */
+    if (t->st.ecn != 0)
+        tcp_ecn_reduced(tcp, t);
 }
 
 void tcp_recover_reo(struct tcp *tcp, struct tcb *t)
@@ -366,12 +384,14 @@ void tcp_recover_reo(struct tcp *tcp, struct tcb *t)
     struct ack_work w = {.lost_prior = t->rec.lost};
     w.cc.now = tcp->env->now;
     w.cc.inflight_prior = tcp_pipe(t);
+    w.cc.delivered = tcp_delivered(t);
     (void)tcp_rack_detect(tcp, t);
     if (t->rec.lost == w.lost_prior)
         return;
     if (t->ca_state < CA_RECOVERY) {
         enter_recovery(tcp, t, &w);
-        tcp_prr_ack(tcp, t, 0, false);
+        if (!owns_cwnd(t))
+            tcp_prr_ack(tcp, t, 0, false);
     }
     tcp_output(tcp, t, false);
 }

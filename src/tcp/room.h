@@ -43,6 +43,10 @@ struct ack_work {
     w_ns sacked_sent_at;     /* of never repeated ranges acknowledged selectively, 0: none */
     w_ns rack_at, oldest_at; /* latest and first sent of what this ACK delivered, 0: nothing */
     tcp_seq rack_end;
+    /* Of a paced connection: P of struct cc_ack, the latest sent of what this ACK delivered. */
+    w_ns p_sent_at; /* 0: nothing was */
+    w_ns p_delivered_at, p_first_sent_at;
+    uint32_t p_lost;
 };
 
 enum { TCP_OOO_MAX = 4096, TCP_SENT_MAX = 4096 };
@@ -195,6 +199,79 @@ static inline uint32_t tcp_pipe(const struct tcb *t)
     uint32_t gone = t->snd.sacked + t->snd.lost;
     return out > gone ? out - gone : 0;
 }
+
+/* Bytes known to have arrived, each once; falls only when a peer takes SACKs back. */
+static inline uint64_t tcp_delivered(const struct tcb *t)
+{
+    return t->st.bytes_acked + ((t->flags & TF_SACK) != 0 ? t->snd.sacked : 0);
+}
+
+/* ---- rate.c: how fast it arrives ---- */
+static inline struct tcp_path *tcp_path_of(const struct tcp *tcp, const struct tcb *t)
+{
+    return &tcp->paths[tcb_index(t)];
+}
+/* Paced connections are measured; algorithms that want samples pace. */
+static inline bool tcp_is_paced(const struct tcb *t) { return t->cc.pacing_Bps != 0; }
+/* Paced, or with ECN: asked once where both matter. */
+static inline bool tcp_is_watched(const struct tcb *t)
+{
+    return (t->cc.pacing_Bps | t->st.ecn) != 0;
+}
+/* r was sent, or sent again; snd.nxt is beyond it. */
+WEIR_APART void tcp_rate_sent(struct tcp *, const struct tcb *, struct sent_rec *);
+/* [r->start, end) is newly known to have arrived. */
+WEIR_APART void tcp_rate_acked(const struct sent_rec *, tcp_seq end, struct ack_work *);
+/* r is newly declared lost. */
+WEIR_APART void tcp_rate_lost(struct tcp *, struct tcb *, const struct sent_rec *);
+/* The sample of this ACK, when the scoreboard is up to date; and what was lost with it, when
+ * recovery has decided that. */
+void tcp_rate_sample(struct tcp *, struct tcb *, struct ack_work *);
+WEIR_APART void tcp_rate_losses(const struct tcb *, struct ack_work *);
+/* Before a program's bytes are queued and when an ACK has come: is it the program that sends too
+ * little? */
+WEIR_APART void tcp_rate_app_limited(struct tcp *, struct tcb *);
+
+/* ---- pace.c: not faster than that ---- */
+/* Bytes a second, 0: not paced. */
+uint64_t tcp_pace_Bps(const struct tcp *, const struct tcb *);
+/* Bytes that may leave back to back. */
+WEIR_APART uint32_t tcp_pace_burst(const struct tcp *, const struct tcb *, uint32_t mss);
+/* Whether the next packet has to wait longer; then T_PERSIST is armed. */
+WEIR_APART bool tcp_pace_holds(struct tcp *, struct tcb *);
+/* Whether T_PERSIST, which fired, was about that. */
+WEIR_APART bool tcp_pace_woken(struct tcb *);
+/* When the next packet departs, if it has that much payload. */
+w_ns tcp_pace_at(const struct tcp *, const struct tcb *, uint32_t bytes);
+/* It was handed down with that departure. */
+void tcp_pace_sent(struct tcp *, const struct tcb *, uint32_t bytes);
+/* When the latest packet handed down leaves or left. */
+WEIR_APART w_ns tcp_pace_left(const struct tcp *, const struct tcb *);
+/* The algorithm, or SO_MAX_PACING_RATE, has just been chosen. */
+void tcp_pace_begin(const struct tcp *, struct tcb *);
+void tcp_pace_set_max(struct tcp *, struct tcb *, uint64_t max_Bps);
+
+/* ---- ecn.c: marks instead of losses; all but the first two only where st.ecn is not 0 ---- */
+/* Whether our SYN shall ask for it. */
+bool tcp_ecn_is_wanted(const struct tcp *, const struct tcb *);
+/* Whether a SYN asks for it and `lsn` agrees. */
+WEIR_APART bool tcp_ecn_accepts(const struct tcp *, const struct tcb *lsn, const struct seg *syn);
+/* The peer's SYN or SYN-ACK in SYN-SENT. */
+void tcp_ecn_syn_in(struct tcb *, const struct seg *);
+/* Flags of a segment about to leave, with so much payload. Returns the two bits for IP. */
+uint8_t tcp_ecn_out(const struct tcp *, const struct tcb *, struct wire_tcp *, uint32_t payload);
+/* It left. */
+void tcp_ecn_sent(struct tcb *, const struct wire_tcp *);
+/* Whether the fast path may not take this segment. */
+WEIR_APART bool tcp_ecn_is_news(const struct tcb *, const struct seg *);
+/* Text came, not yet queued. */
+WEIR_APART void tcp_ecn_data(struct tcp *, struct tcb *, const struct seg *);
+/* An ACK, when the scoreboard is up to date. */
+void tcp_ecn_ack(struct tcp *, struct tcb *, const struct seg *, struct ack_work *);
+/* Whether cwnd was reduced in this window of data already. */
+WEIR_APART bool tcp_ecn_has_reduced(const struct tcp *, const struct tcb *);
+/* cwnd was reduced, for whatever reason: the peer is told, and marks of this window are old. */
+WEIR_APART void tcp_ecn_reduced(const struct tcp *, struct tcb *);
 
 /* ---- rtt.c ---- */
 void tcp_rtt_init(struct tcp *, struct tcb *);

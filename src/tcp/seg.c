@@ -82,6 +82,24 @@ static void meta_of(const struct flow *f, struct ip_meta *m)
     *m = (struct ip_meta){.src = f->local, .dst = f->remote, .proto = PROTO_TCP, .df = true};
 }
 
+/* Departure and ECN bits of a packet that has no header yet; returns those of IP. */
+static WEIR_APART uint8_t before_sending(struct tcp *tcp, const struct tcb *t, struct wire_tcp *h,
+                                         struct pkt *p)
+{
+    if (tcp_is_paced(t))
+        p->when = tcp_pace_at(tcp, t, p->len);
+    return t->st.ecn != 0 ? tcp_ecn_out(tcp, t, h, p->len) : ECN_NOT;
+}
+
+static WEIR_APART void after_sending(struct tcp *tcp, struct tcb *t, const struct wire_tcp *h,
+                                     uint32_t payload)
+{
+    if (tcp_is_paced(t))
+        tcp_pace_sent(tcp, t, payload);
+    if (t->st.ecn != 0)
+        tcp_ecn_sent(t, h);
+}
+
 /* Header of a segment of t, and off it goes. Owns p. [RFC 9293 3.9.1.9 MUST-48, SHLD-22; 3.9.2
  * MUST-49] */
 static enum drop send_pkt(struct tcp *tcp, struct tcb *t, struct wire_tcp *h, struct pkt *p)
@@ -89,10 +107,13 @@ static enum drop send_pkt(struct tcp *tcp, struct tcb *t, struct wire_tcp *h, st
     struct ip_meta m;
     h->sport = t->flow.lport;
     h->dport = t->flow.rport;
-    put_header(p, &t->flow, h);
     meta_of(&t->flow, &m);
     m.ttl = t->opt.ttl;
     m.tos = t->opt.tos;
+    uint32_t payload = p->len;
+    if (WEIR_UNLIKELY(tcp_is_watched(t)))
+        m.tos |= before_sending(tcp, t, h, p);
+    put_header(p, &t->flow, h);
     m.id = (uint16_t)t->st.segs_out;
     m.df = !t->dst.can_frag && tcp->env->conf.ip_no_pmtu_disc == 0 &&
            (t->opt.ip & OPT_IP_MAY_FRAG) == 0;
@@ -102,6 +123,8 @@ static enum drop send_pkt(struct tcp *tcp, struct tcb *t, struct wire_tcp *h, st
         return why;
     }
     t->st.segs_out++;
+    if (WEIR_UNLIKELY(tcp_is_watched(t)))
+        after_sending(tcp, t, h, payload);
     if ((h->flags & TCPF_ACK) != 0)
         tcp_ack_sent(tcp, t);
     return DROP_NONE;
@@ -358,6 +381,7 @@ enum drop tcp_seg_syn_ack(struct tcp *tcp, struct syn_rec *r, const struct fo_co
         return why;
     syn_ack_header(r, &h);
     put_fastopen(fo, &h);
+    h.flags |= (r->opts & SYN_ECN) != 0 ? TCPF_ECE : 0; /* [RFC 3168 6.1.1] */
     r->sent_us = tcp_now_us(tcp);
     return send_stateless(tcp, &r->flow, &h);
 }

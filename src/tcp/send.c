@@ -93,6 +93,8 @@ int64_t tcp_send(struct tcp *tcp, struct tcb *t, const void *bytes, size_t n, un
         return 0;
     if (tcp_sndq_bytes(t) == 0)
         tcp_out_after_idle(tcp, t);
+    if (WEIR_UNLIKELY(tcp_is_paced(t)))
+        tcp_rate_app_limited(tcp, t);
     uint32_t done = 0, want = n < UINT32_MAX / 2 ? (uint32_t)n : UINT32_MAX / 2;
     while (done < want) {
         uint32_t piece = w_u32_min(next_piece(tcp, t, want - done), want - done);
@@ -130,6 +132,8 @@ int64_t tcp_send_commit(struct tcp *tcp, struct tcb *t, size_t n, unsigned flags
 {
     if (tcp_sndq_bytes(t) == 0)
         tcp_out_after_idle(tcp, t);
+    if (WEIR_UNLIKELY(tcp_is_paced(t)))
+        tcp_rate_app_limited(tcp, t);
     tcp_sndq_commit(tcp, t, (uint32_t)n);
     return n == 0 ? 0 : after_write(tcp, t, (uint32_t)n, flags);
 }

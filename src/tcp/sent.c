@@ -5,7 +5,7 @@
  * Decides: which ranges are acknowledged, selectively acknowledged, lost, retransmitted; which is
  * to be retransmitted next [RFC 6675 3, 4]; what an ACK tells of times and order.
  * Owns: the chain of struct sent_rec of a tcb, ascending, without gaps, from snd.una to snd.nxt.
- * Called by ack.c, recover.c, out.c; calls only the pool.
+ * Called by ack.c, recover.c, out.c; calls only the pool, and rate.c for paced connections.
  *
  * Theory of operation. A record is a range of bytes with one fate, never a packet: neighbours with
  * the same fate and the same time of sending are one record, so a burst is one, and what SACK cuts
@@ -70,9 +70,11 @@ bool tcp_sent_has_room(const struct tcp *tcp, const struct tcb *t)
 void tcp_sent_push(struct tcp *tcp, struct tcb *t, tcp_seq start, tcp_seq end)
 {
     struct sent_rec *tail = tcp_sent_at(tcp, t->sndq.rec_tail);
-    w_ns now = tcp->env->now;
+    w_ns now = WEIR_LIKELY(!tcp_is_paced(t)) ? tcp->env->now : tcp_pace_left(tcp, t);
     if (tail != NULL && tail->flags == 0 && tail->sent_at == now) {
         tail->end = end;
+        if (WEIR_UNLIKELY(tcp_is_paced(t)))
+            tail->inflight = tcp_pipe(t);
         return;
     }
     uint32_t idx = t->sndq.n_rec < TCP_SENT_MAX ? pool_take(&tcp->sents) : 0;
@@ -94,6 +96,8 @@ void tcp_sent_push(struct tcp *tcp, struct tcb *t, tcp_seq start, tcp_seq end)
         t->snd.rec_head = idx;
     t->sndq.rec_tail = idx;
     t->sndq.n_rec++;
+    if (WEIR_UNLIKELY(tcp_is_paced(t)))
+        tcp_rate_sent(tcp, t, r);
 }
 
 /* r becomes [start, at), a new record after it [at, end). False: no record. */
@@ -113,6 +117,7 @@ static bool split(struct tcp *tcp, struct tcb *t, struct sent_rec *r, tcp_seq at
         t->sndq.rec_tail = idx;
     r->end = at;
     r->next = idx;
+    r->inflight -= w_u32_min(r->inflight, rec_len(n));
     t->sndq.n_rec++;
     return true;
 }
@@ -123,8 +128,10 @@ static void merge_next(struct tcp *tcp, struct tcb *t, struct sent_rec *r)
     struct sent_rec *n = tcp_sent_at(tcp, r->next);
     if (n == NULL || ((n->flags ^ r->flags) & ~SENT_EVER) != 0)
         return;
-    bool is_sacked = (r->flags & SENT_SACKED) != 0;
-    if (!is_sacked && (n->sent_at != r->sent_at || n->flags != r->flags))
+    /* When they were sent matters no more: they arrived, or will be sent again, as few segments. */
+    bool is_gone =
+        (r->flags & SENT_SACKED) != 0 || (r->flags & (SENT_LOST | SENT_RTX)) == SENT_LOST;
+    if (!is_gone && (n->sent_at != r->sent_at || n->flags != r->flags))
         return;
     r->end = n->end;
     r->flags |= n->flags;
@@ -175,10 +182,20 @@ static void arrived(const struct tcb *t, const struct sent_rec *r, tcp_seq end, 
     }
 }
 
+/* For the delivery rate. False: it has not even left, whatever the peer says; no round trip. */
+static WEIR_APART bool measured(const struct sent_rec *r, tcp_seq end, struct ack_work *w)
+{
+    if ((r->flags & SENT_SACKED) == 0)
+        tcp_rate_acked(r, end, w);
+    return (r->flags & SENT_SACKED) != 0 || r->sent_at <= w->cc.now;
+}
+
 /* By the cumulative ACK. The times are for RTT [RFC 6298 3: Karn]. */
 static void acked(const struct tcb *t, const struct sent_rec *r, tcp_seq end, struct ack_work *w)
 {
     bool is_plain = (r->flags & (SENT_SACKED | SENT_EVER)) == 0;
+    if (WEIR_UNLIKELY(tcp_is_paced(t)) && !measured(r, end, w))
+        return;
     if (WEIR_LIKELY(is_plain))
         w->newest_sent_at = w_u64_max(w->newest_sent_at, r->sent_at);
     if (WEIR_LIKELY(is_plain && t->ca_state == CA_OPEN))
@@ -215,9 +232,11 @@ static void sack_rec(struct tcb *t, struct sent_rec *r, struct ack_work *w)
 {
     if ((r->flags & SENT_SACKED) != 0)
         return;
-    arrived(t, r, r->end, w);
-    if ((r->flags & SENT_EVER) == 0)
-        w->sacked_sent_at = w_u64_max(w->sacked_sent_at, r->sent_at);
+    if (WEIR_LIKELY(!tcp_is_paced(t)) || measured(r, r->end, w)) {
+        arrived(t, r, r->end, w);
+        if ((r->flags & SENT_EVER) == 0)
+            w->sacked_sent_at = w_u64_max(w->sacked_sent_at, r->sent_at);
+    }
     w->cc.sacked += rec_len(r);
     w->new_sack = w->is_odd = true;
     set_flags(t, r, SENT_SACKED | (r->flags & SENT_EVER));
@@ -258,7 +277,8 @@ static void mark_lost(struct tcp *tcp, struct tcb *t, struct sent_rec *r)
     set_flags(t, r, r->flags | SENT_LOST);
     t->rec.lost += rec_len(r);
     t->sndq.rtx_hint = 0;
-    (void)tcp;
+    if (WEIR_UNLIKELY(tcp_is_paced(t)))
+        tcp_rate_lost(tcp, t, r);
 }
 
 /* Its repetition as well, if there was one. */
@@ -269,6 +289,8 @@ static void mark_lost_again(struct tcp *tcp, struct tcb *t, struct sent_rec *r)
     set_flags(t, r, (r->flags | SENT_LOST) & ~(unsigned)SENT_RTX);
     t->rec.lost += rec_len(r);
     t->sndq.rtx_hint = 0;
+    if (WEIR_UNLIKELY(tcp_is_paced(t)))
+        tcp_rate_lost(tcp, t, r);
 }
 
 w_ns tcp_sent_mark_rack_lost(struct tcp *tcp, struct tcb *t, w_ns wait)
@@ -328,8 +350,11 @@ void tcp_sent_mark_all_lost(struct tcp *tcp, struct tcb *t, bool forget_sacks, w
         bool is_kept = (r->flags & SENT_SACKED) != 0 && !forget_sacks;
         bool is_young = r->prev != 0 && r->sent_at > since;
         if (!is_kept && !is_young) {
-            t->rec.lost += (r->flags & SENT_LOST) == 0 ? rec_len(r) : 0;
+            bool is_new = (r->flags & SENT_LOST) == 0;
+            t->rec.lost += is_new ? rec_len(r) : 0;
             set_flags(t, r, (r->flags & SENT_EVER) | SENT_LOST);
+            if (tcp_is_paced(t) && is_new)
+                tcp_rate_lost(tcp, t, r);
         } else if (!is_kept) {
             set_flags(t, r, r->flags & ~(unsigned)SENT_SACKED);
         }
@@ -390,6 +415,8 @@ void tcp_sent_mark_rtx(struct tcp *tcp, struct tcb *t, struct sent_rec *r, uint3
         (void)split(tcp, t, r, r->start + n); /* no record: the rest waits for the timer */
     set_flags(t, r, r->flags | SENT_RTX | SENT_EVER);
     r->sent_at = tcp->env->now;
+    if (WEIR_UNLIKELY(tcp_is_paced(t)))
+        tcp_rate_sent(tcp, t, r);
     if (r->n_rtx < UINT8_MAX)
         r->n_rtx++;
     struct sent_rec *prev = tcp_sent_at(tcp, r->prev);

@@ -22,8 +22,8 @@ enum tcp_ca { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
 /* Logical deadlines; one wheel node serves all. */
 enum {
     T_RTO,     /* something is in flight: enum loss_timer says what it waits for */
-    T_PERSIST, /* something waits and nothing is in flight: window probe, overridden Nagle, retry
-                  after a refusal of the layers below */
+    T_PERSIST, /* something waits and nothing is in flight: window probe, overridden Nagle; retry
+                  after a refusal of the layers below; it is not its time to leave yet */
     T_DELACK,
     T_KEEP, /* keepalive; the end of an orphan's FIN-WAIT-2 */
     T_N
@@ -110,12 +110,16 @@ enum sent_flag {
 struct sent_rec {
     tcp_seq start, end;
     uint32_t next, prev; /* pool indices, 0: none; ascending by start */
-    w_ns sent_at;        /* last transmission */
-    uint64_t delivered;  /* for delivery rate samples: t->st.delivered_bytes at transmission */
-    w_ns delivered_at;
-    uint8_t flags; /* enum sent_flag */
+    w_ns sent_at;        /* last transmission; of a paced connection the departure */
+    /* What was true then, for rate.c; all 0 unless the connection is paced. */
+    uint64_t delivered; /* tcp_delivered() */
+    w_ns delivered_at;  /* when that was learnt */
+    w_ns first_sent_at; /* departure of what was the last to be acknowledged */
+    uint32_t lost;      /* t->rec.lost */
+    uint32_t inflight;  /* just after it, itself included */
+    uint8_t flags;      /* enum sent_flag */
     uint8_t n_rtx;
-    uint8_t unused[22];
+    uint8_t is_app_limited, unused[5];
 };
 _Static_assert(sizeof(struct sent_rec) == 64, "sent_rec");
 
@@ -254,7 +258,7 @@ struct tcb {
         uint32_t segs_in, segs_out, data_in, data_out, n_rtx, delivered, n_ooo, n_dsack;
         uint32_t ack_ms; /* last ACK received */
         uint16_t n_rto;
-        uint16_t unused;
+        uint8_t path, ecn; /* enum path_flag, enum ecn_flag */
     } st;
 
     WEIR_ALIGNED_LINE struct cc cc;
@@ -284,6 +288,38 @@ struct tcp_loss {
 };
 _Static_assert(sizeof(struct tcp_loss) == 64, "a connection's losses cost one line");
 
+/* What is learnt of the path, by connections that are paced or use ECN: a line beside the tcb that
+ * others never touch. Owned by rate.c, pace.c and ecn.c. */
+struct tcp_path {
+    w_ns delivered_at;    /* tcp_delivered() became what it is */
+    w_ns first_sent_at;   /* departure of the latest sent of what was acknowledged last */
+    w_ns next_at;         /* nothing departs before */
+    w_ns departs_at;      /* of the packet handed down last */
+    uint64_t max_Bps;     /* SO_MAX_PACING_RATE, 0: none */
+    uint64_t last_Bps;    /* the latest sample, 0: none yet */
+    uint32_t app_limited; /* until tcp_delivered() is beyond this, with PF_APP_LIMITED */
+    tcp_seq cwr_point;    /* snd.nxt at the last reduction, with ECNF_REDUCED */
+    uint32_t n_ce;        /* segments delivered with a mark, as the peer says */
+    uint32_t unused;
+};
+_Static_assert(sizeof(struct tcp_path) == 64, "one line");
+
+/* t->st.path */
+enum path_flag {
+    PF_HELD = 1,         /* T_PERSIST waits for a departure */
+    PF_APP_LIMITED = 2,  /* what is sent now goes into a gap that the program left */
+    PF_LAST_LIMITED = 4, /* tcp_path.last_Bps was measured over such a gap */
+};
+
+/* t->st.ecn: 0 is a connection without ECN [RFC 3168]. */
+enum ecn_flag {
+    ECNF_OK = 1,      /* negotiated; until SYN-SENT ends: asked for */
+    ECNF_ECHO = 2,    /* receiver: each ACK says ECE */
+    ECNF_CWR = 4,     /* sender: the next new data says CWR */
+    ECNF_REDUCED = 8, /* sender: nothing beyond cwr_point has been acknowledged */
+    ECNF_SEEN = 16,   /* the peer's packets are ECN-capable */
+};
+
 /* Nobody has looked at this connection for a while: its lines are fetched all at once, instead of
  * one after the other as they are needed. */
 static inline void tcb_prefetch(const struct tcb *t)
@@ -303,7 +339,7 @@ static inline uint32_t tcb_index(const struct tcb *t)
 }
 
 /* A half-open connection of a listener. */
-enum { SYN_TS = 1, SYN_SACK = 2, SYN_WSCALE = 4, SYN_ACKED = 8, SYN_RTX_MAX = 15 };
+enum { SYN_TS = 1, SYN_SACK = 2, SYN_WSCALE = 4, SYN_ACKED = 8, SYN_ECN = 16, SYN_RTX_MAX = 15 };
 struct syn_rec {
     struct flow flow;
     tcp_seq irs, iss;

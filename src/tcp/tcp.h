@@ -36,6 +36,7 @@ struct tcp_links;
 struct fo_peer;
 struct tcp_loss;
 struct tcp_metric;
+struct tcp_path;
 
 /* Numbered as in Linux (tcp_info.tcpi_state, /proc/net/tcp). */
 enum tcp_state {
@@ -98,11 +99,12 @@ enum tcp_opt {
     TOPT_RCVBUF,
     TOPT_RCVLOWAT,
     TOPT_TOS,
-    TOPT_TTL,       /* 0: the default */
-    TOPT_REUSEPORT, /* several listeners on one address and port share its connections */
-    TOPT_V6ONLY,    /* a listener on :: takes no IPv4 */
-    TOPT_MAY_FRAG,  /* IP_PMTUDISC_DONT: segments without Don't Fragment */
-    TOPT_RECVERR,   /* ICMP errors of an established connection become its error at once */
+    TOPT_TTL,            /* 0: the default */
+    TOPT_REUSEPORT,      /* several listeners on one address and port share its connections */
+    TOPT_V6ONLY,         /* a listener on :: takes no IPv4 */
+    TOPT_MAY_FRAG,       /* IP_PMTUDISC_DONT: segments without Don't Fragment */
+    TOPT_RECVERR,        /* ICMP errors of an established connection become its error at once */
+    TOPT_MAX_PACING_BPS, /* bytes a second, -1: no limit */
 };
 
 struct tcp_iov {
@@ -118,6 +120,7 @@ struct tcp {
     struct tcp_loss *loss;      /* one beside each tcb */
     struct tcp_metric *metrics; /* what was learnt of destinations: metric.c */
     uint32_t metrics_mask;
+    struct tcp_path *paths;   /* one beside each tcb */
     struct tcp_bucket *table; /* all connections, half-open and TIME-WAIT ones included */
     uint32_t table_mask;
     uint32_t *lsn_hash; /* listeners by port: head tcb of each chain */

@@ -103,8 +103,9 @@ static void noise_does_not_stop_bbr(void **state)
     (void)state;
     struct bulk_seen bbr = run(&(struct bulk){.cc = BBR, .loss_ppm = 10000});
     struct bulk_seen cubic = run(&(struct bulk){.cc = CUBIC, .loss_ppm = 10000});
-    assert_in_range(bbr.share, 600, 1000);
-    assert_in_range(cubic.share, 20, 200);
+    assert_in_range(cubic.share, 20, 150);
+    /* A repetition that is lost in its turn still costs a timeout: 900 needs RACK. */
+    assert_true(bbr.share > 3 * cubic.share);
 }
 
 /* If this failed ECN would not do what it is for: no loss at all where a queue marks in time. */

@@ -74,8 +74,13 @@ w_ns tcp_pace_at(const struct tcp *tcp, const struct tcb *t, uint32_t bytes)
 void tcp_pace_sent(struct tcp *tcp, const struct tcb *t, uint32_t bytes)
 {
     struct tcp_path *q = tcp_path_of(tcp, t);
+    w_ns gap = bytes * W_S / tcp_pace_Bps(tcp, t);
+    /* What an algorithm measured of tiny writes may be a rate at which a full segment takes
+     * minutes. A program may ask for that, an algorithm cannot mean it. */
+    if (q->max_Bps == 0 || q->max_Bps > t->cc.pacing_Bps)
+        gap = w_u64_min(gap, MOST);
     q->departs_at = tcp_pace_at(tcp, t, bytes);
-    q->next_at = w_u64_max(q->next_at, q->departs_at + bytes * W_S / tcp_pace_Bps(tcp, t));
+    q->next_at = w_u64_max(q->next_at, q->departs_at + gap);
 }
 
 w_ns tcp_pace_left(const struct tcp *tcp, const struct tcb *t)

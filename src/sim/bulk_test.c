@@ -92,7 +92,7 @@ static void every_algorithm_fills_the_link(void **state)
     (void)state;
     for (uint32_t cc = RENO; cc <= LEDBAT; cc++) {
         struct bulk_seen seen = run(&(struct bulk){.cc = cc});
-        assert_in_range(seen.share, 700, 1000);
+        assert_in_range(seen.share, cc == BBR ? 950 : 800, 1000);
     }
 }
 
@@ -104,8 +104,7 @@ static void noise_does_not_stop_bbr(void **state)
     struct bulk_seen bbr = run(&(struct bulk){.cc = BBR, .loss_ppm = 10000});
     struct bulk_seen cubic = run(&(struct bulk){.cc = CUBIC, .loss_ppm = 10000});
     assert_in_range(cubic.share, 20, 150);
-    /* A repetition that is lost in its turn still costs a timeout: 900 needs RACK. */
-    assert_true(bbr.share > 3 * cubic.share);
+    assert_in_range(bbr.share, 800, 1000);
 }
 
 /* If this failed ECN would not do what it is for: no loss at all where a queue marks in time. */

@@ -215,7 +215,8 @@ static void seg_sent(struct oracle *o, w_ns now, unsigned host, const struct seg
     if ((s->tcp.flags & TCPF_SYN) != 0)
         syn_seen(f, side, s);
     check_within_window(o, now, &f->dir[side], s);
-    if (o->other_at[host] != now) /* an answer of ARP or ND lets out what waited for it */
+    if (o->other_at[host] != now &&
+        !o->is_paced[host]) /* an answer of ARP or ND lets out what waited for it */
         check_no_stale_repeat(o, now, &f->dir[side], s);
     check_no_shrink(o, now, f, side, s);
 }

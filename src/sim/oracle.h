@@ -43,6 +43,9 @@ struct oracle {
     /* RSTs sent by each host since a segment last reached it, and whether that was a RST */
     unsigned rst_since[SIM_HOSTS];
     bool last_was_rst[SIM_HOSTS];
+    /* Set by whoever made the host: its segments wait for their departure, so that what leaves may
+     * have been acknowledged meanwhile. */
+    bool is_paced[SIM_HOSTS];
     w_ns other_at[SIM_HOSTS];   /* last frame that reached it and is not TCP's */
     w_ns arrived_at[SIM_HOSTS]; /* RSTs at another moment have another cause; 0: do not judge */
     uint8_t mac[SIM_HOSTS][6];  /* source of the last frame each host sent */

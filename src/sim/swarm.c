@@ -13,6 +13,7 @@
  */
 #include "sim/swarm.h"
 
+#include "cc/cc.h"
 #include "stack/stack.h"
 #include "wire/show.h"
 
@@ -204,6 +205,8 @@ static int swarm_world(struct swarm *w)
     struct weir_conf ca, cb;
     draw_conf(w, &ca);
     draw_conf(w, &cb);
+    w->oracle.is_paced[0] = cc_at(ca.tcp_congestion_control)->wants_rate != 0;
+    w->oracle.is_paced[1] = cc_at(cb.tcp_congestion_control)->wants_rate != 0;
     w->calm = draw_calm(w);
     w->faults_end = w->sim->now + (1 + rng_below(&w->rng, 20)) * W_S;
     struct sim_join j = {.a_ip = 0x0a000001, .b_ip = 0x0a000002, .mtu = pick(w, mtus, 4)};

@@ -16,7 +16,6 @@
 #include <string.h>
 
 enum {
-    LOAD_CHUNK = 65536,
     LOAD_CALLS = 256,
     SOL_SOCKET_ = 1,
     SO_SNDBUF_ = 7,
@@ -176,10 +175,23 @@ static bool is_connecting(const struct load_end *e)
     return (bits & (WEIR_CONNECTED | WEIR_ERR | WEIR_HUP)) == 0 && !is_early(e);
 }
 
+/* The next n bytes that this end has to send. */
+static const uint8_t *load_bytes(struct load *l, const struct xfer *x, unsigned side, uint32_t n)
+{
+    const struct load_end *e = &x->end[side];
+    if (l->made.of == e && l->made.at == e->sent && l->made.n == n)
+        return l->made.bytes;
+    for (uint32_t i = 0; i < n; i++)
+        l->made.bytes[i] = load_byte(x->id, side, e->sent + i);
+    l->made.of = e;
+    l->made.at = e->sent;
+    l->made.n = n;
+    return l->made.bytes;
+}
+
 static bool end_write(struct load *l, struct xfer *x, unsigned side)
 {
     struct load_end *e = &x->end[side];
-    uint8_t buf[LOAD_CHUNK];
     w_ns now = l->sim->now;
     if (e->has_shut || now < e->write_at || is_connecting(e))
         return false;
@@ -190,7 +202,7 @@ static bool end_write(struct load *l, struct xfer *x, unsigned side)
     }
     uint64_t left = w_u64_min(e->conf.bytes, e->conf.abort_at) - e->sent;
     if (left == 0 && side == 0 && is_early(e))
-        return weir_sendto(e->host->w, now, e->s, buf, 0, 0, NULL) == -EINPROGRESS;
+        return weir_sendto(e->host->w, now, e->s, l->made.bytes, 0, 0, NULL) == -EINPROGRESS;
     if (left == 0) {
         int r = weir_shutdown(e->host->w, now, e->s, WEIR_SHUT_WR);
         e->has_shut = r == 0;
@@ -198,9 +210,7 @@ static bool end_write(struct load *l, struct xfer *x, unsigned side)
     }
     uint32_t max = e->conf.write_bytes != 0 ? e->conf.write_bytes : 16384;
     uint32_t n = (uint32_t)w_u64_min(left, w_u32_min(max, LOAD_CHUNK));
-    for (uint32_t i = 0; i < n; i++)
-        buf[i] = load_byte(x->id, side, e->sent + i);
-    int64_t r = weir_sendto(e->host->w, now, e->s, buf, n, 0, NULL);
+    int64_t r = weir_sendto(e->host->w, now, e->s, load_bytes(l, x, side, n), n, 0, NULL);
     if (r == -EAGAIN || r == -ENOBUFS || r == -EINPROGRESS)
         return false;
     if (r < 0) {

@@ -149,8 +149,6 @@ static inline unsigned link_tx(struct link *l, struct nif *nif, struct pkt **v, 
 {
     return nif_is_empty(nif) ? 0 : link_tx_waiting(l, nif, v, max);
 }
-/* Whether link_tx would hand something out now. */
-bool link_tx_pending(const struct link *, const struct nif *);
 /* The earliest time at which link_tx will have something: now or before when something waits, a
  * departure time, or W_NEVER. */
 w_ns link_next(const struct link *);

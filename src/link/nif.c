@@ -172,11 +172,6 @@ static w_ns nif_next(const struct link *l, const struct nif *nif)
     return q_next(&nif->q);
 }
 
-bool link_tx_pending(const struct link *l, const struct nif *nif)
-{
-    return nif_next(l, nif) <= l->env->now;
-}
-
 w_ns link_next(const struct link *l)
 {
     w_ns next = W_NEVER;

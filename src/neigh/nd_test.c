@@ -2,38 +2,12 @@
  *
  * Neighbour discovery [RFC 4861 7, RFC 4862 5.4]: who is asked, answered, believed.
  */
-#include "net.h"
-
-#include "neigh/neigh.h"
+#include "neigh/fix_test.h"
 #include "wire/nd.h"
-
-struct fix {
-    struct net n;
-    struct neigh neigh;
-};
 
 static const struct addr our = {.b = {0xfd, [15] = 1}}, peer = {.b = {0xfd, [15] = 2}};
 static const struct addr none = {.d = {0}}, all = {.b = {0xff, 2, [15] = 1}};
 static const uint8_t other_mac[6] = {2, 0, 0, 0, 0, 7};
-
-static void advance(struct fix *f, w_ns by)
-{
-    w_ns end = f->n.env.now + by;
-    for (w_ns t; (t = wheel_next(&f->n.env.wheel)) <= end;) {
-        struct timer *due[8];
-        f->n.env.now = w_u64_max(t, f->n.env.now);
-        unsigned k = wheel_run(&f->n.env.wheel, f->n.env.now, due, 8);
-        for (unsigned i = 0; i < k; i++)
-            neigh_timer(&f->neigh, due[i]);
-    }
-    f->n.env.now = end;
-}
-
-static void open_quiet(struct fix *f)
-{
-    net_open(&f->n);
-    neigh_init(&f->neigh, &f->n.env, &f->n.link, &f->n.arena);
-}
 
 static void fix_open(struct fix *f)
 {
@@ -41,14 +15,6 @@ static void fix_open(struct fix *f)
     assert_int_equal(neigh_addr_add(&f->neigh, f->n.nif, &our, false), 0);
     advance(f, 5 * W_S);
     (void)net_flush(&f->n, f->n.nif);
-}
-
-static void fix_close(struct fix *f)
-{
-    for (struct pkt *p; (p = neigh_failed_pop(&f->neigh)) != NULL;)
-        pkt_free(p);
-    neigh_flush(&f->neigh, f->n.nif);
-    net_close(&f->n);
 }
 
 static enum drop out(struct fix *f, const struct addr *to)

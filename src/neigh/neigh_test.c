@@ -1,24 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "net.h"
-
-#include "neigh/neigh.h"
-
-struct fix {
-    struct net n;
-    struct neigh neigh;
-};
+#include "neigh/fix_test.h"
 
 static const struct addr our = {.b = {[10] = 0xff, [11] = 0xff, 10, 0, 0, 1}};
 static const struct addr peer = {.b = {[10] = 0xff, [11] = 0xff, 10, 0, 0, 2}};
 static const struct addr any4 = {.b = {[10] = 0xff, [11] = 0xff}};
 
 static struct addr host(unsigned last) { return addr_ip4(0x0a000000 + last); }
-
-static void open_quiet(struct fix *f)
-{
-    net_open(&f->n);
-    neigh_init(&f->neigh, &f->n.env, &f->n.link, &f->n.arena);
-}
 
 /* With our address, its announcements sent. */
 static void fix_open(struct fix *f)
@@ -27,32 +14,10 @@ static void fix_open(struct fix *f)
     assert_int_equal(neigh_addr_add(&f->neigh, f->n.nif, &our, false), 0);
 }
 
-static void advance(struct fix *f, w_ns by)
-{
-    w_ns end = f->n.env.now + by;
-    for (w_ns t; (t = wheel_next(&f->n.env.wheel)) <= end;) {
-        struct timer *due[8];
-        f->n.env.now = w_u64_max(t, f->n.env.now);
-        unsigned k = wheel_run(&f->n.env.wheel, f->n.env.now, due, 8);
-        for (unsigned i = 0; i < k; i++)
-            neigh_timer(&f->neigh, due[i]);
-    }
-    f->n.env.now = end;
-}
-
 static void settle(struct fix *f)
 {
     advance(f, 3 * W_S);
     (void)net_flush(&f->n, f->n.nif);
-}
-
-static void fix_close(struct fix *f)
-{
-    for (struct pkt *p; (p = neigh_failed_pop(&f->neigh)) != NULL;)
-        pkt_free(p);
-    neigh_flush(&f->neigh, f->n.nif);
-    assert_int_equal(f->neigh.pool.in_use, 0);
-    net_close(&f->n);
 }
 
 static enum drop out(struct fix *f, const struct addr *to, uint8_t mark)

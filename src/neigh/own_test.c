@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "net.h"
-
-#include "neigh/neigh.h"
-
-struct fix {
-    struct net n;
-    struct neigh neigh;
-};
+#include "neigh/fix_test.h"
 
 static const struct addr our = {.b = {[10] = 0xff, [11] = 0xff, 10, 0, 0, 1}};
 static const struct addr peer = {.b = {[10] = 0xff, [11] = 0xff, 10, 0, 0, 2}};
@@ -14,28 +7,8 @@ static const struct addr any4 = {.b = {[10] = 0xff, [11] = 0xff}};
 
 static void fix_open(struct fix *f, bool probe)
 {
-    net_open(&f->n);
-    neigh_init(&f->neigh, &f->n.env, &f->n.link, &f->n.arena);
+    open_quiet(f);
     assert_int_equal(neigh_addr_add(&f->neigh, f->n.nif, &our, probe), 0);
-}
-
-static void advance(struct fix *f, w_ns by)
-{
-    w_ns end = f->n.env.now + by;
-    for (w_ns t; (t = wheel_next(&f->n.env.wheel)) <= end;) {
-        struct timer *due[8];
-        f->n.env.now = w_u64_max(t, f->n.env.now);
-        unsigned k = wheel_run(&f->n.env.wheel, f->n.env.now, due, 8);
-        for (unsigned i = 0; i < k; i++)
-            neigh_timer(&f->neigh, due[i]);
-    }
-    f->n.env.now = end;
-}
-
-static void fix_close(struct fix *f)
-{
-    neigh_flush(&f->neigh, f->n.nif);
-    net_close(&f->n);
 }
 
 /* The next ARP request that left; false: none. */

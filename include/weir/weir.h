@@ -63,10 +63,13 @@ enum weir_msg {
     WEIR_MSG_OOB = 0x1,
     WEIR_MSG_PEEK = 0x2,
     WEIR_MSG_TRUNC = 0x20,
-    WEIR_MSG_DONTWAIT = 0x40,
+    WEIR_MSG_DONTWAIT = 0x40, /* send: when not all is taken, the rest will not follow */
+    WEIR_MSG_EOR = 0x80,      /* a stream's segment ends here */
     WEIR_MSG_WAITALL = 0x100,
+    WEIR_MSG_ERRQUEUE = 0x2000, /* weir_recvmsg: from the error queue */
     WEIR_MSG_NOSIGNAL = 0x4000,
     WEIR_MSG_MORE = 0x8000,
+    WEIR_MSG_ZEROCOPY = 0x4000000,  /* with SO_ZEROCOPY: told when done; the bytes are copied */
     WEIR_MSG_FASTOPEN = 0x20000000, /* a stream's connect and first send in one: weir_sendto */
 };
 
@@ -81,6 +84,17 @@ enum weir_ready {
     WEIR_CONNECTED = 0x040, /* the handshake completed */
     WEIR_DRAINED = 0x080,   /* all that was sent, FIN included, is acknowledged: SO_LINGER's wait */
     WEIR_RDHUP = 0x2000,    /* the peer sends no more */
+};
+
+/* A message: its bytes, and what goes beside them. */
+struct weir_msghdr {
+    void *buf; /* send: only read */
+    size_t len;
+    struct weir_addr name; /* send: where to; receive: where from, or where the packet went */
+    bool has_name;
+    unsigned flags;     /* receive: Linux's MSG_TRUNC, MSG_CTRUNC, MSG_ERRQUEUE, MSG_OOB */
+    void *control;      /* control messages in Linux's layout; may be NULL with control_len 0 */
+    size_t control_len; /* send: bytes; receive: room, then bytes */
 };
 
 struct weir_event {
@@ -113,11 +127,11 @@ unsigned weir_fini(struct weir *);
 /* ---- interfaces, addresses, routes ---- */
 
 enum weir_nif_flag {
-    WEIR_NIF_L3 = 1,       /* raw IP packets, no Ethernet */
-    WEIR_NIF_TX_CSUM = 2,  /* the device completes checksums */
-    WEIR_NIF_TSO = 4,      /* the device cuts TCP super-segments */
-    WEIR_NIF_PROBE = 8,    /* look for address conflicts before using an address [RFC 5227, 4862] */
-    WEIR_NIF_SLAAC = 16,   /* IPv6 configures itself by what routers say [RFC 4861, RFC 4862] */
+    WEIR_NIF_L3 = 1,      /* raw IP packets, no Ethernet */
+    WEIR_NIF_TX_CSUM = 2, /* the device completes checksums */
+    WEIR_NIF_TSO = 4,     /* the device cuts TCP super-segments */
+    WEIR_NIF_PROBE = 8,   /* look for address conflicts before using an address [RFC 5227, 4862] */
+    WEIR_NIF_SLAAC = 16,  /* IPv6 configures itself by what routers say [RFC 4861, RFC 4862] */
 };
 struct weir_nif_conf {
     const char *name; /* copied, 15 bytes at most */
@@ -175,6 +189,16 @@ int64_t weir_sendto(struct weir *, weir_ns now, weir_sock, const void *, size_t,
                     const struct weir_addr *to);
 int64_t weir_recvfrom(struct weir *, weir_ns now, weir_sock, void *, size_t, unsigned flags,
                       struct weir_addr *from);
+/* With control data: of sending IP_TTL, IP_TOS, IP_PKTINFO, IPV6_HOPLIMIT, IPV6_TCLASS,
+ * IPV6_PKTINFO, SO_TIMESTAMPING; of receiving what options asked for. With WEIR_MSG_ERRQUEUE the
+ * oldest entry of the error queue: bytes of the packet it is about (0 is possible), IP_RECVERR or
+ * IPV6_RECVERR as control data, -EAGAIN: it is empty. */
+int64_t weir_sendmsg(struct weir *, weir_ns now, weir_sock, const struct weir_msghdr *,
+                     unsigned flags);
+int64_t weir_recvmsg(struct weir *, weir_ns now, weir_sock, struct weir_msghdr *, unsigned flags);
+/* Real time is the stack's clock plus offset_ns, for the time stamps that programs read; 0 until
+ * said. */
+void weir_real_time(struct weir *, int64_t offset_ns);
 /* Streams, in place: where the next bytes to send would lie; commit n of them. -errno as send. */
 int weir_send_space(struct weir *, weir_ns now, weir_sock, struct weir_iov *v, unsigned max);
 int weir_send_commit(struct weir *, weir_ns now, weir_sock, size_t n);

@@ -72,8 +72,6 @@ static bool take_io(struct run *r, struct pending *x, enum io_shape shape)
         is_ok = iov_len(r, x->arg[1], &n);
     else if (x->arg[1]->kind != EX_STRUCT)
         return run_fail(r, "expected a struct msghdr");
-    else if (arg_field(x->arg[1], "msg_control") != NULL)
-        return run_skip(r, "control messages are not supported");
     else
         is_ok = iov_len(r, arg_field(x->arg[1], "msg_iov"), &n);
     unsigned flags_at = shape == IO_BUF ? 3 : shape == IO_MSG ? 2 : RUN_ARGS;
@@ -108,13 +106,17 @@ static enum call_status begin_readv(struct run *r, struct pending *x)
 }
 static enum call_status begin_recvmsg(struct run *r, struct pending *x)
 {
+    x->msg = (struct weir_msghdr){.control = x->control, .control_len = sizeof(x->control)};
+    x->fc.msg = &x->msg;
     return begin_recv(r, x, IO_MSG);
 }
 
 static bool finish_recv(struct run *r, struct pending *x)
 {
     struct fd *f = x->fd;
-    if (x->result <= 0)
+    if (x->result >= 0 && x->fc.msg != NULL && !call_msg_check(r, x))
+        return false;
+    if (x->result <= 0 || (x->flags & MSG_ERRQUEUE) != 0)
         return true;
     bool is_stream = f->type == SOCK_STREAM;
     bool is_out_of_band = (x->flags & MSG_OOB) != 0 || (f->conn != NULL && f->conn->is_urgent);
@@ -187,8 +189,15 @@ static bool take_peer(struct run *r, struct pending *x, const struct expr *to)
 
 static enum call_status begin_sendmsg(struct run *r, struct pending *x)
 {
-    bool is_ok = take_io(r, x, IO_MSG) && take_peer(r, x, arg_field(x->arg[1], "msg_name"));
-    return is_ok ? submit_send(r, x) : CALL_BAD;
+    x->msg = (struct weir_msghdr){.control = x->control};
+    bool is_ok = take_io(r, x, IO_MSG) && take_peer(r, x, arg_field(x->arg[1], "msg_name")) &&
+                 call_msg_build(r, x);
+    if (!is_ok)
+        return CALL_BAD;
+    x->msg.has_name = x->fc.has_addr;
+    x->msg.name = x->fc.addr;
+    x->fc.msg = &x->msg;
+    return submit_send(r, x);
 }
 
 static enum call_status begin_sendto(struct run *r, struct pending *x)

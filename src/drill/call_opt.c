@@ -82,8 +82,8 @@ static bool put_value(struct run *r, const struct expr *e, uint8_t out[VALUE_MAX
 static bool take_option(struct run *r, struct pending *x, int64_t *level, int64_t *name,
                         int64_t *len)
 {
-    return arg_fd(r, x, 0, FD_SOCK) && arg_int(r, x->arg[1], level) &&
-           arg_int(r, x->arg[2], name) && arg_int(r, x->arg[4], len);
+    return arg_fd(r, x, 0, FD_SOCK) && call_msg_int(r, x, x->arg[1], level) &&
+           call_msg_int(r, x, x->arg[2], name) && arg_int(r, x->arg[4], len);
 }
 
 static enum call_status begin_setsockopt(struct run *r, struct pending *x)

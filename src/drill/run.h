@@ -13,6 +13,7 @@
 #include "drill/packet.h"
 
 enum { RUN_FDS = 64, RUN_ARGS = 8, RUN_VARS = 32, EPOLL_WATCHES = 16, CALL_IOVS = 16 };
+enum { CALL_CONTROL = 512 };
 
 enum fd_kind { FD_FREE, FD_SOCK, FD_EPOLL, FD_PIPE_IN, FD_PIPE_OUT, FD_FILE };
 
@@ -46,6 +47,8 @@ struct pending {
     const struct expr *arg[RUN_ARGS];
     unsigned n_arg;
     struct file_call fc;
+    struct weir_msghdr msg; /* of sendmsg and recvmsg, with */
+    uint8_t control[CALL_CONTROL];
     struct fd *fd;
     uint8_t *buf;
     size_t n;
@@ -139,6 +142,12 @@ bool call_buffer(struct run *, struct pending *, int64_t n);
 /* Submits x->fc; the answer, or that it waits. */
 enum call_status call_submit(struct run *, struct pending *);
 enum call_status call_answer(struct pending *, int64_t result);
+
+/* arg_int, but that CMSG_LEVEL_IP and CMSG_TYPE_RECVERR are what x->fd's family makes of them. */
+bool call_msg_int(struct run *, const struct pending *x, const struct expr *, int64_t *out);
+/* call_msg.c: what came with recvmsg is what the script says; what goes with sendmsg. */
+bool call_msg_check(struct run *, const struct pending *);
+bool call_msg_build(struct run *, struct pending *);
 
 bool call_begin(struct run *, const struct event *);
 /* After anything happened: answers the pending call if it can be. */

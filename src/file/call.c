@@ -37,7 +37,8 @@ static bool connect_try(struct file_table *ft, w_ns now, struct file *f, struct 
     if ((bits & (WEIR_CONNECTED | WEIR_ERR | WEIR_HUP)) == 0)
         return false;
     c->result = sock_error(ft->w, f->sock);
-    return true;
+    /* Something in the error queue alone does not end an attempt. */
+    return c->result != 0 || (bits & (WEIR_CONNECTED | WEIR_HUP)) != 0;
 }
 
 static bool accept_try(struct file_table *ft, w_ns now, struct file *f, struct file_call *c)
@@ -65,15 +66,29 @@ static bool is_answered(struct file_table *ft, struct file *f, struct file_call 
     uint32_t bits = weir_poll(ft->w, f->sock);
     if ((bits & (WEIR_CONNECTED | WEIR_ERR | WEIR_HUP)) == 0)
         return false;
+    c->result = (bits & WEIR_CONNECTED) != 0 ? (int64_t)c->done : sock_error(ft->w, f->sock);
+    if (c->result == 0 && (bits & (WEIR_CONNECTED | WEIR_HUP)) == 0)
+        return false; /* only the error queue has something */
     c->is_opening = false;
     c->flags &= ~(unsigned)WEIR_MSG_FASTOPEN;
-    c->result = (bits & WEIR_CONNECTED) != 0 ? (int64_t)c->done : sock_error(ft->w, f->sock);
     return true;
+}
+
+static int64_t send_some(struct file_table *ft, w_ns now, struct file *f, struct file_call *c,
+                         unsigned flags)
+{
+    const uint8_t *at = (const uint8_t *)c->buf + c->done;
+    if (c->msg != NULL) {
+        c->msg->buf = (uint8_t *)c->buf + c->done;
+        c->msg->len = c->len - c->done;
+        return weir_sendmsg(ft->w, now, f->sock, c->msg, flags);
+    }
+    const struct weir_addr *to = c->has_addr ? &c->addr : NULL;
+    return weir_sendto(ft->w, now, f->sock, at, c->len - c->done, flags, to);
 }
 
 static bool send_try(struct file_table *ft, w_ns now, struct file *f, struct file_call *c)
 {
-    const struct weir_addr *to = c->has_addr ? &c->addr : NULL;
     if (c->is_opening) {
         if (!is_answered(ft, f, c))
             return false;
@@ -81,11 +96,14 @@ static bool send_try(struct file_table *ft, w_ns now, struct file *f, struct fil
             return true;
     }
     unsigned flags = c->flags & ~(unsigned)WEIR_MSG_DONTWAIT;
+    if (c->is_nonblock)
+        flags |= WEIR_MSG_DONTWAIT;
+    if (c->done != 0)
+        flags &= ~(unsigned)WEIR_MSG_ZEROCOPY; /* one call is one number */
     bool is_first = (flags & WEIR_MSG_FASTOPEN) != 0 || f->is_deferred;
     if (is_first && !c->is_nonblock)
         flags |= WEIR_MSG_MORE; /* what does not fit the SYN follows as soon as it is answered */
-    int64_t r = weir_sendto(ft->w, now, f->sock, (const uint8_t *)c->buf + c->done,
-                            c->len - c->done, flags, to);
+    int64_t r = send_some(ft, now, f, c, flags);
     if (r > 0)
         c->done += (size_t)r;
     if (is_opening(ft, f, c, r)) {
@@ -100,17 +118,34 @@ static bool send_try(struct file_table *ft, w_ns now, struct file *f, struct fil
     return true;
 }
 
+/* Control data is that of the last piece. */
+static int64_t recv_some(struct file_table *ft, w_ns now, struct file *f, struct file_call *c,
+                         unsigned flags)
+{
+    uint8_t *at = (uint8_t *)c->buf + c->done;
+    struct weir_msghdr m = {.flags = 0};
+    if (c->msg == NULL && (flags & WEIR_MSG_ERRQUEUE) == 0)
+        return weir_recvfrom(ft->w, now, f->sock, at, c->len - c->done, flags, &c->addr);
+    m = c->msg != NULL ? *c->msg : m;
+    m.buf = at;
+    m.len = c->len - c->done;
+    int64_t r = weir_recvmsg(ft->w, now, f->sock, &m, flags);
+    if (r >= 0 && c->msg != NULL)
+        *c->msg = m;
+    return r;
+}
+
 static bool recv_try(struct file_table *ft, w_ns now, struct file *f, struct file_call *c)
 {
     bool wants_all = (c->flags & WEIR_MSG_WAITALL) != 0 && (c->flags & WEIR_MSG_PEEK) == 0 &&
                      f->type == WEIR_STREAM;
     unsigned flags = c->flags & ~(unsigned)(WEIR_MSG_DONTWAIT | WEIR_MSG_WAITALL);
-    int64_t r = weir_recvfrom(ft->w, now, f->sock, (uint8_t *)c->buf + c->done, c->len - c->done,
-                              flags, &c->addr);
+    bool never_waits = c->is_nonblock || (flags & WEIR_MSG_ERRQUEUE) != 0;
+    int64_t r = recv_some(ft, now, f, c, flags);
     if (r > 0)
         c->done += (size_t)r;
     bool is_short = r == -EAGAIN || (r > 0 && wants_all && c->done < c->len);
-    if (is_short && !c->is_nonblock)
+    if (is_short && !never_waits)
         return false;
     /* MSG_TRUNC answers more than was copied: r itself counts when it is the only piece. */
     c->result = c->done != 0 && r <= 0 ? (int64_t)c->done

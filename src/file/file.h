@@ -29,7 +29,7 @@ enum file_op {
     FILE_CONNECT, /* addr */
     FILE_ACCEPT,  /* result: the new file; addr: the peer */
     FILE_SEND,    /* buf, len, flags; addr when has_addr */
-    FILE_RECV,    /* buf, len, flags; addr: the source */
+    FILE_RECV,    /* buf, len, flags; addr: the source. MSG_ERRQUEUE never waits */
     FILE_POLL,    /* want: weir_ready bits; result: the bits that hold; ERR and HUP always wanted */
     FILE_CLOSE, /* with SO_LINGER's time it waits for the peer to have everything; in the end, also
                    * when cancelled, the file is gone and what is left goes on without it */
@@ -45,6 +45,9 @@ struct file_call {
     void *buf;             /* the caller's, until the call is answered */
     size_t len;
     unsigned flags; /* enum weir_msg */
+    struct weir_msghdr
+        *msg; /* of sendmsg and recvmsg; the caller's until then, and instead of addr.
+                              * NULL: neither name nor control data but addr */
     uint32_t want;
     w_ns deadline; /* WEIR_NEVER: wait for ever (SO_RCVTIMEO/SNDTIMEO still hold) */
     int64_t result;

@@ -151,6 +151,8 @@ static enum next quote_read(const struct pkt *p, uint32_t at, struct icmp_err *e
     err->flow.remote = h.dst;
     err->flow.proto = h.proto;
     err->sent = h.total;
+    err->quote = p;
+    err->quote_at = at + h.hlen;
     return icmp_quote_l4(b + h.hlen, err);
 }
 
@@ -217,6 +219,10 @@ enum next icmp_host_failed(struct icmp *ic, struct pkt *p, struct icmp_err *err)
     }
     *err = (struct icmp_err){
         .type = ICMP4T_DEST_UNREACH, .code = ICMP4C_HOST, .error = EHOSTUNREACH, .is_local = true};
+    if (is_ip6) {
+        err->type = ICMP6T_DEST_UNREACH;
+        err->code = ICMP6C_ADDR;
+    }
     enum next next = is_ip6 ? icmp6_quote_read(p, 0, err) : quote_read(p, 0, err);
     err->reporter = err->flow.local;
     return next == NEXT_DROP ? icmp_drop(p, DROP_NEIGH_FAILED) : next;

@@ -20,12 +20,14 @@ struct icmp_err {
     struct addr reporter; /* who says so: the source of the ICMP message */
     uint8_t type, code;
     uint8_t nif;
-    bool is_hard;  /* ends a connection attempt, in Linux's table [RFC 1122 4.2.3.9] */
-    int error;     /* errno, positive: ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, … */
-    uint32_t mtu;  /* of "fragmentation needed"; 0: the router did not say */
-    uint32_t sent; /* total length of the quoted packet */
-    uint32_t seq;  /* TCP's sequence number in the quoted header */
-    bool is_local; /* made here: our own neighbour lookup failed */
+    bool is_hard;            /* ends a connection attempt, in Linux's table [RFC 1122 4.2.3.9] */
+    int error;               /* errno, positive: ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, … */
+    uint32_t mtu;            /* of "fragmentation needed"; 0: the router did not say */
+    uint32_t sent;           /* total length of the quoted packet */
+    uint32_t seq;            /* TCP's sequence number in the quoted header */
+    bool is_local;           /* made here: our own neighbour lookup failed */
+    const struct pkt *quote; /* valid while the transport is told: from quote_at on it holds the */
+    uint32_t quote_at;       /* transport header of the packet the error is about */
 };
 
 enum { ICMP_DST_SLOTS = 256 };

@@ -118,6 +118,8 @@ enum next icmp6_quote_read(const struct pkt *p, uint32_t at, struct icmp_err *er
     err->flow.remote = h.dst;
     err->flow.proto = c.proto;
     err->sent = WIRE_IP6_HLEN + (uint32_t)h.plen;
+    err->quote = p;
+    err->quote_at = at + c.off;
     return icmp_quote_l4(b + c.off, err);
 }
 

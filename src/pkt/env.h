@@ -36,6 +36,7 @@ enum timer_kind {
 
 struct env {
     w_ns now;
+    int64_t real_ns; /* real time is now + this, for programs that ask when */
     struct rng rng;
     struct hash_key key_flow, key_isn, key_port, key_misc;
     struct pktmem mem;

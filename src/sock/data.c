@@ -12,8 +12,9 @@
 
 #include <errno.h>
 
-static const unsigned send_flags =
-    WEIR_MSG_OOB | WEIR_MSG_DONTWAIT | WEIR_MSG_NOSIGNAL | WEIR_MSG_MORE | WEIR_MSG_FASTOPEN;
+static const unsigned send_flags = WEIR_MSG_OOB | WEIR_MSG_DONTWAIT | WEIR_MSG_EOR |
+                                   WEIR_MSG_NOSIGNAL | WEIR_MSG_MORE | WEIR_MSG_ZEROCOPY |
+                                   WEIR_MSG_FASTOPEN;
 static const unsigned recv_flags = WEIR_MSG_OOB | WEIR_MSG_PEEK | WEIR_MSG_TRUNC |
                                    WEIR_MSG_DONTWAIT | WEIR_MSG_WAITALL | WEIR_MSG_NOSIGNAL;
 
@@ -23,26 +24,31 @@ static int flags_refused(struct socks *ss)
     return -EOPNOTSUPP;
 }
 
-static int64_t send_dgram(struct socks *ss, struct sock *s, const void *buf, size_t n,
-                          const struct weir_addr *to)
+/* MSG_EOR and, without SO_ZEROCOPY, MSG_ZEROCOPY have no effect on a datagram, as in Linux. */
+int sock_dgram_flags(struct socks *ss, const struct sock *s, unsigned flags)
 {
-    struct udp_end end;
-    if (to == NULL)
-        return udp_send(ss->udp, sock_udp(ss, s), NULL, buf, n);
-    memcpy(end.addr.b, to->ip, 16);
-    end.port = to->port;
-    if (s->family == WEIR_INET && !addr_is_ip4(&end.addr)) {
-        if (!addr_is_any(&end.addr))
+    bool is_told = (flags & WEIR_MSG_ZEROCOPY) != 0 && (s->want & WANT_ZEROCOPY) != 0;
+    bool is_strange = (flags & (WEIR_MSG_OOB | WEIR_MSG_MORE | WEIR_MSG_FASTOPEN)) != 0;
+    return is_told || is_strange || (flags & ~send_flags) != 0 ? flags_refused(ss) : 0;
+}
+
+int sock_dgram_to(const struct sock *s, const struct weir_addr *to, struct udp_end *end)
+{
+    memcpy(end->addr.b, to->ip, 16);
+    end->port = to->port;
+    if (s->family == WEIR_INET && !addr_is_ip4(&end->addr)) {
+        if (!addr_is_any(&end->addr))
             return -EAFNOSUPPORT;
-        end.addr = addr_ip4(0);
+        end->addr = addr_ip4(0);
     }
-    bool is_ip4 = addr_is_ip4(&end.addr);
+    bool is_ip4 = addr_is_ip4(&end->addr);
     if (is_ip4 && (s->flags & SOCK_V6ONLY) != 0)
         return -ENETUNREACH;
-    if (addr_is_any(&end.addr))
-        end.addr = is_ip4 ? addr_ip4(0x7f000001) : (struct addr){.b = {[15] = 1}};
-    end.nif = sock_scope_nif(&end.addr, to->scope);
-    return udp_send(ss->udp, sock_udp(ss, s), &end, buf, n);
+    if (addr_is_any(&end->addr))
+        end->addr = is_ip4 ? addr_ip4(0x7f000001) : (struct addr){.b = {[15] = 1}};
+    uint8_t nif = sock_scope_nif(&end->addr, to->scope);
+    end->nif = nif != 0 ? nif : end->nif;
+    return 0;
 }
 
 int64_t sock_send(struct socks *ss, struct sock *s, const void *buf, size_t n, unsigned flags,
@@ -57,12 +63,15 @@ int64_t sock_send(struct socks *ss, struct sock *s, const void *buf, size_t n, u
             if (r != -EISCONN)
                 return r;
         }
-        unsigned f = flags & (WEIR_MSG_OOB | WEIR_MSG_MORE);
+        unsigned f = flags & (WEIR_MSG_OOB | WEIR_MSG_MORE | WEIR_MSG_DONTWAIT | WEIR_MSG_EOR |
+                              WEIR_MSG_ZEROCOPY);
         return tcp_send(ss->tcp, sock_tcb(ss, s), buf, n, f);
     }
-    if ((flags & (WEIR_MSG_OOB | WEIR_MSG_MORE | WEIR_MSG_FASTOPEN)) != 0)
-        return flags_refused(ss);
-    return send_dgram(ss, s, buf, n, to);
+    struct udp_end end = {.is_peer = to == NULL};
+    int r = sock_dgram_flags(ss, s, flags);
+    if (r == 0 && to != NULL)
+        r = sock_dgram_to(s, to, &end);
+    return r < 0 ? r : udp_send(ss->udp, sock_udp(ss, s), &end, buf, n);
 }
 
 int64_t sock_recv(struct socks *ss, struct sock *s, void *buf, size_t n, unsigned flags,
@@ -97,9 +106,10 @@ static uint32_t bits_of_tcp(uint32_t ev)
 
 uint32_t sock_poll(struct socks *ss, const struct sock *s)
 {
-    if (s->type == WEIR_STREAM)
-        return bits_of_tcp(tcp_poll(ss->tcp, sock_tcb(ss, s)));
-    return udp_poll(ss->udp, sock_udp(ss, s));
+    uint32_t bits = s->type == WEIR_STREAM ? bits_of_tcp(tcp_poll(ss->tcp, sock_tcb(ss, s)))
+                                           : udp_poll(ss->udp, sock_udp(ss, s));
+    bool is_pri = (bits & WEIR_ERR) != 0 && (s->want & WANT_ERR_PRI) != 0;
+    return bits | (is_pri ? (uint32_t)WEIR_PRI : 0);
 }
 
 struct sock *sock_event_pop(struct socks *ss, uint32_t *bits)

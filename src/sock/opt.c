@@ -39,7 +39,13 @@ enum opt_kind {
     OPT_ONE, /* always reads as 1; cannot be set */
     OPT_RCVLOWAT,
     OPT_NOCHECK,
-    OPT_MAX_PACING, /* unsigned, of 4 or 8 bytes; all ones: no limit */
+    OPT_WANT,     /* a bit of sock.want: arg */
+    OPT_STAMP,    /* SO_TIMESTAMP and its kin: one at a time; arg: enum sock_want */
+    OPT_STAMPING, /* arg: WANT_STAMPING_NEW or 0 */
+    OPT_ZEROCOPY,
+    OPT_INCOMING_CPU, /* kept, read back: a stack belongs to one thread */
+    OPT_NAPI_ID,      /* always reads as 0, no device queue is known; cannot be set */
+    OPT_MAX_PACING,   /* unsigned, of 4 or 8 bytes; all ones: no limit */
 };
 
 struct opt {
@@ -47,8 +53,6 @@ struct opt {
     enum opt_kind kind;
     int arg;
 };
-
-enum { L_IP = 0, L_SOCKET = 1, L_TCP = 6, L_IPV6 = 41 };
 
 static const struct opt opts[] = {
     {L_SOCKET, 2, OPT_FLAG, SOCK_REUSEADDR},
@@ -64,22 +68,39 @@ static const struct opt opts[] = {
     {L_SOCKET, 15, OPT_FLAG, SOCK_REUSEPORT},
     {L_SOCKET, 18, OPT_RCVLOWAT, 0},
     {L_SOCKET, 19, OPT_ONE, 0},
+    {L_SOCKET, SO_TIMESTAMP, OPT_STAMP, WANT_STAMP},
+    {L_SOCKET, SO_TIMESTAMPNS, OPT_STAMP, WANT_STAMP_NS},
+    {L_SOCKET, SO_TIMESTAMPING, OPT_STAMPING, 0},
+    {L_SOCKET, SO_TIMESTAMP_NEW, OPT_STAMP, WANT_STAMP | WANT_STAMP_NEW},
+    {L_SOCKET, SO_TIMESTAMPNS_NEW, OPT_STAMP, WANT_STAMP_NS | WANT_STAMP_NEW},
+    {L_SOCKET, SO_TIMESTAMPING_NEW, OPT_STAMPING, WANT_STAMPING_NEW},
     {L_SOCKET, 30, OPT_ACCEPTCONN, 0},
     {L_SOCKET, 36, OPT_MARK, 0},
+    {L_SOCKET, 40, OPT_WANT, WANT_OVERFLOW},
+    {L_SOCKET, 45, OPT_WANT, WANT_ERR_PRI},
+    {L_SOCKET, 49, OPT_INCOMING_CPU, 0},
+    {L_SOCKET, 56, OPT_NAPI_ID, 0},
+    {L_SOCKET, 60, OPT_ZEROCOPY, 0},
     {L_SOCKET, 47, OPT_MAX_PACING, 0},
     {L_SOCKET, 57, OPT_COOKIE, 0},
     {L_IP, 1, OPT_TOS, 0},
     {L_IP, 2, OPT_TTL, 0},
+    {L_IP, 8, OPT_WANT, WANT_PKTINFO},
     {L_IP, 10, OPT_PMTUDISC, 0},
     {L_IP, 11, OPT_RECVERR, SOCK_RECVERR},
+    {L_IP, 12, OPT_WANT, WANT_TTL},
+    {L_IP, 13, OPT_WANT, WANT_TOS},
     {L_IP, 14, OPT_MTU, 0},
     {L_IP, 15, OPT_FLAG, SOCK_FREEBIND},
     {L_IP, 24, OPT_FLAG, SOCK_BIND_LATE},
     {L_IPV6, 16, OPT_TTL, 0},
     {L_IPV6, 23, OPT_PMTUDISC, 0},
     {L_IPV6, 24, OPT_MTU, 0},
-    {L_IPV6, 25, OPT_RECVERR, SOCK_RECVERR},
+    {L_IPV6, 25, OPT_RECVERR, 0},
     {L_IPV6, 26, OPT_FLAG, SOCK_V6ONLY},
+    {L_IPV6, 49, OPT_WANT, WANT_PKTINFO6},
+    {L_IPV6, 51, OPT_WANT, WANT_HOPLIMIT},
+    {L_IPV6, 66, OPT_WANT, WANT_TCLASS},
     {L_IPV6, 67, OPT_TOS, 0},
     {L_TCP, TOPT_NODELAY, OPT_TCP, TOPT_NODELAY},
     {L_TCP, TOPT_MAXSEG, OPT_TCP, TOPT_MAXSEG},
@@ -230,14 +251,97 @@ static int pmtudisc_set(struct socks *ss, struct sock *s, int v)
     return tcp_opt_set(ss->tcp, sock_tcb(ss, s), TOPT_MAY_FRAG, v == 0);
 }
 
+/* ---- what is to be told ---- */
+
+static int recverr_set(struct socks *ss, struct sock *s, bool is_ip6, bool is_on)
+{
+    int r = s->type == WEIR_STREAM ? tcp_opt_set(ss->tcp, sock_tcb(ss, s),
+                                                 is_ip6 ? TOPT_RECVERR6 : TOPT_RECVERR, is_on)
+                                   : 0;
+    if (r < 0)
+        return r;
+    if (is_ip6)
+        flag_put(&s->want, WANT_RECVERR6, is_on);
+    else
+        flag_put(&s->flags, SOCK_RECVERR, is_on);
+    udp_flag_put(ss, s, is_ip6 ? UDP_RECVERR6 : UDP_RECVERR, is_on);
+    if (!is_on && s->type == WEIR_DGRAM)
+        note_free_all(&sock_udp(ss, s)->errq); /* [Linux] who does not ask any more has no queue */
+    return 0;
+}
+
+/* [Linux sock_set_timestamp] One of the four; off: none. */
+static void stamp_set(struct sock *s, unsigned kind, bool is_on)
+{
+    flag_put(&s->want, WANT_STAMP | WANT_STAMP_NS | WANT_STAMP_NEW, false);
+    if (is_on)
+        flag_put(&s->want, kind, true);
+}
+
+/* [Linux sock_set_timestamping] Stamps of hardware may be asked for, and there are none. What is
+ * refused is what an older kernel does not know: OPT_STATS, OPT_PKTINFO, BIND_PHC and later. */
+static int stamping_set(struct socks *ss, struct sock *s, unsigned is_new, uint32_t v)
+{
+    const uint32_t id = UDP_STAMP_ID, id_tcp = TCP_STAMP_ID_TCP;
+    if ((v & ~(uint32_t)SOCK_STAMP_KNOWN) != 0) {
+        env_count(ss->env, STAT_OptRefused);
+        return -EINVAL;
+    }
+    if ((v & (id | id_tcp)) == id_tcp)
+        return -EINVAL;
+    if (s->type == WEIR_STREAM) {
+        int r = tcp_opt_set(ss->tcp, sock_tcb(ss, s), TOPT_STAMPS, v);
+        if (r < 0)
+            return r;
+    } else {
+        struct udp_sock *u = sock_udp(ss, s);
+        u->stamp_key = (v & ~s->stamps & id) != 0 ? 0 : u->stamp_key;
+        u->stamps = v;
+    }
+    flag_put(&s->want, WANT_STAMPING_NEW, is_new != 0);
+    s->stamps = v;
+    return 0;
+}
+
+/* [Linux sk_setsockopt] Only a stream's sends are told of here: a datagram leaves at once. */
+static int zerocopy_set(struct socks *ss, struct sock *s, int v)
+{
+    if (v < 0 || v > 1)
+        return -EINVAL;
+    if (s->type != WEIR_STREAM)
+        return opt_refused(ss);
+    int r = tcp_opt_set(ss->tcp, sock_tcb(ss, s), TOPT_ZEROCOPY, v);
+    if (r == 0)
+        flag_put(&s->want, WANT_ZEROCOPY, v != 0);
+    return r;
+}
+
+void sock_inherit(struct socks *ss, const struct sock *s, struct sock *child)
+{
+    struct tcb *t = sock_tcb(ss, child);
+    int r = 0;
+    if (s->stamps != 0)
+        r = tcp_opt_set(ss->tcp, t, TOPT_STAMPS, s->stamps);
+    if ((s->want & WANT_ZEROCOPY) != 0)
+        r |= tcp_opt_set(ss->tcp, t, TOPT_ZEROCOPY, 1);
+    if ((s->flags & SOCK_RECVERR) != 0)
+        r |= recverr_set(ss, child, false, true);
+    if ((s->want & WANT_RECVERR6) != 0)
+        r |= recverr_set(ss, child, true, true);
+    if (r != 0)
+        env_count(ss->env, STAT_ErrQueueDrops);
+}
+
 static int int_set(struct socks *ss, struct sock *s, const struct opt *o, int v)
 {
     switch (o->kind) {
     case OPT_FLAG: return flag_set(ss, s, o->arg, v != 0);
-    case OPT_RECVERR:
-        flag_put(&s->flags, SOCK_RECVERR, v != 0);
-        return s->type == WEIR_STREAM ? tcp_opt_set(ss->tcp, sock_tcb(ss, s), TOPT_RECVERR, v != 0)
-                                      : 0;
+    case OPT_RECVERR: return recverr_set(ss, s, o->arg == 0, v != 0);
+    case OPT_WANT: flag_put(&s->want, (unsigned)o->arg, v != 0); return 0;
+    case OPT_STAMP: stamp_set(s, (unsigned)o->arg, v != 0); return 0;
+    case OPT_STAMPING: return stamping_set(ss, s, (unsigned)o->arg, (uint32_t)v);
+    case OPT_ZEROCOPY: return zerocopy_set(ss, s, v);
+    case OPT_INCOMING_CPU: s->cpu = (int16_t)v; return 0;
     case OPT_TCP: return tcp_opt_set(ss->tcp, sock_tcb(ss, s), o->arg, v);
     case OPT_BUF: return buf_set(ss, s, o->arg, v);
     case OPT_KEEPALIVE:
@@ -326,13 +430,27 @@ static int ip_opt_get(struct socks *ss, const struct sock *s, enum opt_kind kind
     return r;
 }
 
+/* Each name answers for itself only. */
+static bool stamp_get(const struct sock *s, unsigned kind)
+{
+    return (s->want & (WANT_STAMP | WANT_STAMP_NS | WANT_STAMP_NEW)) == kind;
+}
+
 static int int_get(struct socks *ss, struct sock *s, const struct opt *o, int *v)
 {
     bool is_stream = s->type == WEIR_STREAM;
     struct udp_sock *u = is_stream ? NULL : sock_udp(ss, s);
     switch (o->kind) {
-    case OPT_FLAG:
-    case OPT_RECVERR: *v = (s->flags & o->arg) != 0; return 0;
+    case OPT_FLAG: *v = (s->flags & o->arg) != 0; return 0;
+    case OPT_RECVERR:
+        *v = o->arg != 0 ? (s->flags & SOCK_RECVERR) != 0 : (s->want & WANT_RECVERR6) != 0;
+        return 0;
+    case OPT_WANT: *v = (s->want & o->arg) != 0; return 0;
+    case OPT_STAMP: *v = stamp_get(s, (unsigned)o->arg); return 0;
+    case OPT_STAMPING: *v = (int)s->stamps; return 0;
+    case OPT_ZEROCOPY: *v = (s->want & WANT_ZEROCOPY) != 0; return 0;
+    case OPT_INCOMING_CPU: *v = s->cpu; return 0;
+    case OPT_NAPI_ID: *v = 0; return 0;
     case OPT_TCP: return tcp_int(ss, s, o->arg, v);
     case OPT_BUF:
         if (is_stream)

@@ -56,6 +56,7 @@ static struct sock *sock_new(struct socks *ss, int family, int type)
     s->type = (uint8_t)type;
     s->pmtudisc = 1; /* IP_PMTUDISC_WANT */
     s->rcvlowat = 1;
+    s->cpu = -1;
     return s;
 }
 
@@ -212,7 +213,9 @@ int64_t sock_connect_send(struct socks *ss, struct sock *s, const struct weir_ad
         if (r < 0)
             return r;
     }
-    int64_t taken = tcp_connect_send(ss->tcp, t, &f, buf, n, flags & WEIR_MSG_MORE);
+    int64_t taken = tcp_connect_send(
+        ss->tcp, t, &f, buf, n,
+        flags & (WEIR_MSG_MORE | WEIR_MSG_DONTWAIT | WEIR_MSG_EOR | WEIR_MSG_ZEROCOPY));
     if (taken < 0)
         return taken;
     s->flags = (uint16_t)((s->flags & ~(unsigned)SOCK_DEFERRED) | SOCK_CONNECTING);
@@ -275,9 +278,13 @@ int sock_accept(struct socks *ss, struct sock *s, weir_sock *out, struct weir_ad
     child->flags = s->flags & (SOCK_REUSEADDR | SOCK_REUSEPORT | SOCK_V6ONLY);
     child->pmtudisc = s->pmtudisc;
     child->mark = s->mark;
+    child->want = s->want;
+    child->stamps = s->stamps;
     child->local = tcp_flow(t)->local;
     child->lport = tcp_flow(t)->lport;
     tcp_set_sock(t, pool_index(&ss->pool, child));
+    if (WEIR_UNLIKELY((s->want | s->stamps | (s->flags & SOCK_RECVERR)) != 0))
+        sock_inherit(ss, s, child);
     if (peer != NULL)
         sock_addr_out(child, &tcp_flow(t)->remote, tcp_flow(t)->rport, tcp_flow(t)->nif, peer);
     *out = sock_handle(ss, child);

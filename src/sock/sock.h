@@ -33,6 +33,43 @@ enum sock_flag {
     SOCK_DEFERRED = 1024, /* connected by name: the first send sends the SYN */
 };
 
+/* What comes with a message as control data, and in which shape. */
+enum sock_want {
+    WANT_TTL = 1,
+    WANT_TOS = 2,
+    WANT_PKTINFO = 4,
+    WANT_PKTINFO6 = 8,
+    WANT_HOPLIMIT = 16,
+    WANT_TCLASS = 32,
+    WANT_OVERFLOW = 64,
+    WANT_STAMP = 128,         /* SO_TIMESTAMP */
+    WANT_STAMP_NS = 256,      /* SO_TIMESTAMPNS */
+    WANT_STAMP_NEW = 512,     /* either, set by its _NEW name, which is also what it comes under */
+    WANT_STAMPING_NEW = 1024, /* SO_TIMESTAMPING by its _NEW name */
+    WANT_ERR_PRI = 2048,      /* SO_SELECT_ERR_QUEUE: the error queue is POLLPRI, too */
+    WANT_ZEROCOPY = 4096,
+    WANT_RECVERR6 = 8192, /* IPV6_RECVERR; IP_RECVERR is SOCK_RECVERR */
+};
+/* Levels of options and control messages. */
+enum { L_IP = 0, L_SOCKET = 1, L_TCP = 6, L_IPV6 = 41 };
+/* Linux's names that have no other home. */
+enum {
+    SO_TIMESTAMP = 29,
+    SO_TIMESTAMPNS = 35,
+    SO_TIMESTAMPING = 37,
+    SO_TIMESTAMP_NEW = 63,
+    SO_TIMESTAMPNS_NEW = 64,
+    SO_TIMESTAMPING_NEW = 65,
+};
+/* SOF_TIMESTAMPING_…: what concerns sock/ of it, and all that is known. */
+enum {
+    SOCK_STAMP_RX = 0x8,
+    SOCK_STAMP_SOFTWARE = 0x10,
+    SOCK_STAMP_CMSG = 0x400,
+    SOCK_STAMP_RECORD = 0x303, /* of each message: may be changed for one */
+    SOCK_STAMP_KNOWN = 0x10fff,
+};
+
 struct sock {
     uint64_t user;
     uint32_t obj;                  /* index of the tcb or UDP socket */
@@ -44,6 +81,9 @@ struct sock {
     uint32_t mark;
     struct addr local; /* bound address, any(): all */
     uint32_t rcvlowat;
+    uint16_t want;   /* enum sock_want */
+    int16_t cpu;     /* SO_INCOMING_CPU, -1: none */
+    uint32_t stamps; /* SO_TIMESTAMPING */
 };
 _Static_assert(sizeof(struct sock) <= 64, "a socket is one line");
 
@@ -93,6 +133,9 @@ int64_t sock_send(struct socks *, struct sock *, const void *, size_t, unsigned 
                   const struct weir_addr *to);
 int64_t sock_recv(struct socks *, struct sock *, void *, size_t, unsigned flags,
                   struct weir_addr *from);
+/* Whether a datagram may be sent with these flags; where it goes: `to` into *end. 0 or -errno. */
+int sock_dgram_flags(struct socks *, const struct sock *, unsigned flags);
+int sock_dgram_to(const struct sock *, const struct weir_addr *to, struct udp_end *end);
 /* The next socket with news and what is true of it; NULL: none. */
 struct sock *sock_event_pop(struct socks *, uint32_t *bits);
 uint32_t sock_poll(struct socks *, const struct sock *);
@@ -106,8 +149,14 @@ static inline uint8_t sock_scope_nif(const struct addr *a, uint32_t scope)
     return is_link && scope <= LINK_NIFS ? (uint8_t)scope : 0;
 }
 
+/* ---- cmsg.c: with control data; see weir_sendmsg, weir_recvmsg ---- */
+int64_t sock_sendmsg(struct socks *, struct sock *, const struct weir_msghdr *, unsigned flags);
+int64_t sock_recvmsg(struct socks *, struct sock *, struct weir_msghdr *, unsigned flags);
+
 /* ---- opt.c ---- */
 int sock_opt_set(struct socks *, struct sock *, int level, int name, const void *, size_t);
+/* What the listener s asked to be told, its new connection tells, too; as far as there is room. */
+void sock_inherit(struct socks *, const struct sock *s, struct sock *child);
 int sock_opt_get(struct socks *, struct sock *, int level, int name, void *, size_t *len);
 
 /* ---- port.c ---- */

@@ -72,6 +72,22 @@ int64_t weir_recvfrom(struct weir *w, weir_ns now, weir_sock h, void *buf, size_
     return s == NULL ? -EBADF : sock_recv(&w->socks, s, buf, n, flags, from);
 }
 
+int64_t weir_sendmsg(struct weir *w, weir_ns now, weir_sock h, const struct weir_msghdr *m,
+                     unsigned flags)
+{
+    struct sock *s = enter(w, now, h);
+    return s == NULL ? -EBADF : sock_sendmsg(&w->socks, s, m, flags);
+}
+
+int64_t weir_recvmsg(struct weir *w, weir_ns now, weir_sock h, struct weir_msghdr *m,
+                     unsigned flags)
+{
+    struct sock *s = enter(w, now, h);
+    return s == NULL ? -EBADF : sock_recvmsg(&w->socks, s, m, flags);
+}
+
+void weir_real_time(struct weir *w, int64_t offset_ns) { w->env.real_ns = offset_ns; }
+
 _Static_assert(sizeof(struct weir_iov) == sizeof(struct tcp_iov), "one layout");
 _Static_assert(offsetof(struct weir_iov, len) == offsetof(struct tcp_iov, len), "one layout");
 

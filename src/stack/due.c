@@ -59,6 +59,8 @@ void weir_sent(struct weir *w, weir_ns now, struct pkt **v, unsigned n)
         struct pkt *p = v[i];
         if (p->owner != 0)
             tcp_sent(&w->tcp, p->owner, p->truesize);
+        else if (WEIR_UNLIKELY(p->user != 0))
+            udp_sent(&w->udp, p);
         pkt_free(p);
     }
     stack_settle(w);

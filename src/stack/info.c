@@ -54,7 +54,10 @@ uint64_t weir_counter_named(const struct weir *w, const char *wanted)
 
 struct pkt *weir_pkt(struct weir *w, const void *bytes, size_t n)
 {
-    return pkt_from_bytes(&w->env.mem, bytes, n);
+    struct pkt *p = pkt_from_bytes(&w->env.mem, bytes, n);
+    if (p != NULL)
+        p->when = w->env.now; /* its arrival, unless its owner says another */
+    return p;
 }
 
 size_t weir_pkt_len(const struct pkt *p) { return p->len; }

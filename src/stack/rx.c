@@ -101,7 +101,10 @@ static bool loopback_pump(struct weir *w)
         struct pkt *p = v[i];
         if (p->owner != 0)
             tcp_sent(&w->tcp, p->owner, stack_payload(p));
+        else if (WEIR_UNLIKELY(p->user != 0))
+            udp_sent(&w->udp, p);
         p->owner = 0;
+        p->user = 0;
         p->when = w->env.now;
         p->csum = p->csum == CSUM_TODO ? CSUM_GOOD : p->csum;
     }

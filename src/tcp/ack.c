@@ -103,6 +103,8 @@ static void advance(struct tcp *tcp, struct tcb *t, const struct seg *s, struct 
     uint32_t segs = (w->acked + t->snd.mss - 1) / t->snd.mss;
     t->st.delivered += segs;
     env_count_n(tcp->env, STAT_TCPDelivered, segs);
+    if (WEIR_UNLIKELY((t->flags & TF_WATCH) != 0))
+        tcp_watch_acked(tcp, t, s->ack);
     drop_acked(tcp, t, s->ack);
     if (seq_lt(t->sndq.fack, s->ack))
         t->sndq.fack = s->ack;

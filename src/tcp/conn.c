@@ -91,6 +91,8 @@ void tcp_tcb_free(struct tcp *tcp, struct tcb *t)
     tcp_event_remove(tcp, t);
     free_queues(tcp, t);
     tcp_rcvq_free(tcp, t);
+    if (WEIR_UNLIKELY((t->flags & TF_WATCH) != 0))
+        tcp_watch_end(tcp, t);
     uint32_t idx = tcb_index(t);
     t->timer.obj = 0;
     pool_give(&tcp->tcbs, idx);
@@ -113,6 +115,8 @@ bool tcp_done(struct tcp *tcp, struct tcb *t, int err)
         return false;
     }
     detach(tcp, t);
+    if (WEIR_UNLIKELY((t->flags & TF_WATCH) != 0))
+        tcp_watch_purge(tcp, t);
     free_queues(tcp, t);
     if (err != 0)
         t->err = (uint16_t)err;
@@ -334,6 +338,8 @@ int64_t tcp_connect_send(struct tcp *tcp, struct tcb *t, const struct flow *f, c
         t->drs.seq = tcp_sndq_append(tcp, t, bytes, n < room ? (uint32_t)n : room);
     if (t->drs.seq != 0)
         t->snd.push = t->snd.end;
+    if (WEIR_UNLIKELY((t->flags & TF_WATCH) != 0) && t->drs.seq != 0)
+        tcp_watch_wrote(tcp, t, n > t->drs.seq ? flags | TCP_MSG_PART : flags);
     t->drs.space = (flags & TCP_MSG_MORE) != 0 && n > t->drs.seq;
     send_first_syn(tcp, t, &fo);
     return tcp_fo_syn_bytes(t);
@@ -415,6 +421,9 @@ void tcp_init(struct tcp *tcp, struct env *env, struct ip *ip, struct arena *a)
     pool_init(&tcp->syns, a, c->n_syn, sizeof(struct syn_rec), WEIR_CACHELINE);
     pool_init(&tcp->tws, a, c->n_tw, sizeof(struct tw_rec), WEIR_CACHELINE);
     tcp->paths = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_path), WEIR_CACHELINE);
+    /* Few connections ask: a program that stamps all of many gets ENOBUFS. */
+    pool_init(&tcp->watches, a, c->n_tcb / 32 + 16, sizeof(struct tcp_watch), WEIR_CACHELINE);
+    tcp->watch_of = arena_take(a, (c->n_tcb + 1u) * sizeof(uint32_t), 8);
     tcp->syn_links = arena_take(a, (c->n_syn + 1u) * sizeof(struct tcp_links), 8);
     tcp->tw_links = arena_take(a, (c->n_tw + 1u) * sizeof(struct tcp_links), 8);
     tcp_table_init(tcp, a);

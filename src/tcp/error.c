@@ -62,6 +62,9 @@ static void error_to_tcb(struct tcp *tcp, struct tcb *t, const struct icmp_err *
         return;
     }
     bool is_opening = t->state == TCPS_SYN_SENT || t->state == TCPS_SYN_RECEIVED;
+    bool is_watched = (t->flags & TF_WATCH) != 0;
+    if (is_opening && is_watched)
+        tcp_watch_icmp(tcp, t, e);
     /* A fast child is in use already: what this host finds out about the path may pass. */
     bool is_final =
         is_hard(e) || (e->is_local && !tcp_fo_is_open(t)) || tcp->env->conf.tcp_soft_abort != 0;
@@ -77,7 +80,8 @@ static void error_to_tcb(struct tcp *tcp, struct tcb *t, const struct icmp_err *
     if ((e->error == EHOSTUNREACH || e->error == ENETUNREACH) && e->seq == t->snd.una &&
         !e->is_local)
         tcp_rto_revert(tcp, t);
-    if ((t->opt.ip & OPT_IP_RECVERR) != 0) {
+    bool is_ip4 = addr_is_ip4(&t->flow.remote);
+    if ((t->opt.ip & (is_ip4 ? OPT_IP_RECVERR : OPT_IP_RECVERR6)) != 0) {
         /* Linux's IP_RECVERR of a stream: the program hears of it, the connection lives on. */
         t->err = (uint16_t)e->error;
         tcp_event(tcp, t, TCP_EV_ERR | TCP_EV_IN | TCP_EV_OUT);

@@ -71,9 +71,18 @@ static bool is_readable(const struct tcb *t)
     return bytes != 0 && bytes >= w_u32_min(t->opt.rcvlowat, t->rcv.limit / 2);
 }
 
-static uint32_t poll_closed(const struct tcb *t)
+/* An error waits, or something in the error queue. */
+static uint32_t poll_error(const struct tcp *tcp, const struct tcb *t)
 {
-    uint32_t bits = TCP_EV_OUT | TCP_EV_HUP | (t->err != 0 ? TCP_EV_ERR : 0u);
+    bool is_told = t->err != 0;
+    if (WEIR_UNLIKELY((t->flags & TF_WATCH) != 0))
+        is_told |= tcp_watch_has_note(tcp, t);
+    return is_told ? TCP_EV_ERR : 0u;
+}
+
+static uint32_t poll_closed(const struct tcp *tcp, const struct tcb *t)
+{
+    uint32_t bits = TCP_EV_OUT | TCP_EV_HUP | poll_error(tcp, t);
     bool was_open = t->flow.rport != 0;
     return was_open ? bits | TCP_EV_IN | TCP_EV_RDHUP : bits;
 }
@@ -103,15 +112,15 @@ uint32_t tcp_poll(const struct tcp *tcp, const struct tcb *t)
     uint32_t bits = (t->flags & TF_CONNECTED) != 0 ? TCP_EV_CONNECTED : 0u;
     switch (t->state) {
     case TCPS_LISTEN: return t->lsn.n_accept != 0 ? TCP_EV_IN | TCP_EV_ACCEPT : 0;
-    case TCPS_CLOSED: return bits | poll_closed(t) | TCP_EV_DRAINED;
+    case TCPS_CLOSED: return bits | poll_closed(tcp, t) | TCP_EV_DRAINED;
     case TCPS_SYN_SENT:
     case TCPS_SYN_RECEIVED:
         if (tcp_fo_is_open(t))
             break;
-        return (t->err != 0 ? TCP_EV_ERR : 0u) | (tcp_is_deferred(t) ? TCP_EV_OUT : 0u);
+        return poll_error(tcp, t) | (tcp_is_deferred(t) ? TCP_EV_OUT : 0u);
     default: break;
     }
-    return bits | poll_data(tcp, t) | (t->err != 0 ? TCP_EV_ERR : 0u);
+    return bits | poll_data(tcp, t) | poll_error(tcp, t);
 }
 
 /* [RFC 9293 3.9.1.8 MUST-47, SHLD-20; 3.9.2.2 SHLD-25] Who does not ask is not told. */

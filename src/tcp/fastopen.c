@@ -176,6 +176,8 @@ void tcp_fo_syn_ack(struct tcp *tcp, struct tcb *t, const struct seg *s)
     t->snd.una = t->snd.nxt = s->ack;
     t->st.bytes_out += had;
     t->st.bytes_acked += taken;
+    if (WEIR_UNLIKELY((t->flags & TF_WATCH) != 0))
+        tcp_watch_acked(tcp, t, s->ack);
     tcp_sndq_drop(tcp, t, s->ack);
     if (taken < had && tcp_sent_has_room(tcp, t)) {
         t->snd.nxt += had - taken;

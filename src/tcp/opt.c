@@ -48,6 +48,9 @@ static const struct {
     {TOPT_TTL, 0, 255},
     {TOPT_MAY_FRAG, 0, 1},
     {TOPT_RECVERR, 0, 1},
+    {TOPT_RECVERR6, 0, 1},
+    {TOPT_STAMPS, 0, UINT32_MAX},
+    {TOPT_ZEROCOPY, 0, 1},
     {TOPT_MAX_PACING_BPS, -1, INT64_MAX},
 };
 
@@ -133,6 +136,15 @@ static void set_ip_bit(struct tcb *t, unsigned bit, bool is_on)
     t->opt.ip = (uint8_t)(is_on ? t->opt.ip | bit : t->opt.ip & ~bit);
 }
 
+/* Whoever asks for errors needs a queue for them. */
+static int set_recverr(struct tcp *tcp, struct tcb *t, unsigned bit, bool is_on)
+{
+    if (is_on && !tcp_watch_begin(tcp, t))
+        return -ENOBUFS;
+    set_ip_bit(t, bit, is_on);
+    return 0;
+}
+
 static void set_maxseg(struct tcp *tcp, struct tcb *t, int64_t v)
 {
     t->opt.maxseg = (uint16_t)v;
@@ -191,7 +203,10 @@ static int set_value(struct tcp *tcp, struct tcb *t, int name, int64_t v)
     case TOPT_FASTOPEN_NO_COOKIE: return set_fastopen(tcp, t, name, v);
     case TOPT_LINGER_S: t->opt.linger_s = (int16_t)(v > INT16_MAX ? INT16_MAX : v); break;
     case TOPT_MAY_FRAG: set_ip_bit(t, OPT_IP_MAY_FRAG, v != 0); break;
-    case TOPT_RECVERR: set_ip_bit(t, OPT_IP_RECVERR, v != 0); break;
+    case TOPT_RECVERR: return set_recverr(tcp, t, OPT_IP_RECVERR, v != 0);
+    case TOPT_RECVERR6: return set_recverr(tcp, t, OPT_IP_RECVERR6, v != 0);
+    case TOPT_STAMPS: return tcp_watch_stamps(tcp, t, (uint32_t)v);
+    case TOPT_ZEROCOPY: return tcp_watch_zerocopy(tcp, t, v != 0);
     case TOPT_SNDBUF:
         t->sndq.limit = (uint32_t)v;
         t->flags |= TF_SNDBUF_SET;

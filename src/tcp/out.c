@@ -161,6 +161,8 @@ static enum drop resend(struct tcp *tcp, struct tcb *t, struct sent_rec *r, uint
     bool has_fin = r->start + n == t->snd.end + 1 && (t->flags & TF_FIN_QUEUED) != 0;
     uint32_t len = data;
     uint16_t flags = r->start + data == t->snd.end ? TCPF_PSH : 0;
+    if (WEIR_UNLIKELY((t->flags & TF_WATCH) != 0) && tcp_watch_is_end(tcp, t, r->start + data))
+        flags = TCPF_PSH;
     if (has_fin)
         flags |= TCPF_FIN;
     enum drop why = tcp_seg_data(tcp, t, r->start, mss, &len, data == 0 ? TCPF_FIN : flags);
@@ -203,6 +205,8 @@ static enum drop repeat_lost(struct tcp *tcp, struct tcb *t)
         uint32_t n = w_u32_min(w_u32_min(left, wnd), train_max(tcp, t, mss));
         if (n > room)
             n = room / mss * mss;
+        if (WEIR_UNLIKELY((t->flags & TF_WATCH) != 0))
+            n = tcp_watch_cut(tcp, t, r->start, n);
         if (n == 0 || (WEIR_UNLIKELY(tcp_is_paced(t)) && tcp_pace_holds(tcp, t)))
             break;
         bool is_first = r->start == t->snd.una;
@@ -242,9 +246,11 @@ void tcp_out_after_idle(struct tcp *tcp, struct tcb *t)
 static uint32_t how_much(const struct tcp *tcp, const struct tcb *t, uint32_t mss, bool is_more,
                          bool *cwnd_limited)
 {
-    uint32_t left = seq_ahead(t->snd.end, t->snd.nxt);
+    uint32_t left = seq_ahead(t->snd.end, t->snd.nxt), all = left;
     uint32_t wnd = seq_ahead(t->snd.una + t->snd.wnd, t->snd.nxt);
     uint32_t room = cwnd_room(t, mss);
+    if (WEIR_UNLIKELY((t->flags & TF_WATCH) != 0))
+        left = tcp_watch_cut(tcp, t, t->snd.nxt, left);
     if (room < w_u32_min(left, mss)) {
         *cwnd_limited = true;
         return 0;
@@ -256,6 +262,8 @@ static uint32_t how_much(const struct tcp *tcp, const struct tcb *t, uint32_t ms
     uint32_t part = n < mss ? n : n % mss;
     if (n != left)
         return n - part;
+    if (WEIR_UNLIKELY(left != all))
+        return n; /* what comes behind the end of a record shall not join it */
     /* All that is left: is its last part worth a segment? */
     bool has_fin = fin_unsent(t), is_urgent = (t->flags & TF_SND_URG) != 0;
     if (part != 0 && !has_fin && !is_urgent && nagle_holds(t, is_more))
@@ -280,6 +288,8 @@ static void after_send(struct tcp *tcp, struct tcb *t, uint32_t mss, uint32_t le
         tcp_count(tcp, STAT_TCPOrigDataSent);
     if (WEIR_UNLIKELY(t->ca_state == CA_RECOVERY))
         tcp_prr_sent(tcp, t, len);
+    if (WEIR_UNLIKELY((t->flags & TF_WATCH) != 0))
+        tcp_watch_out(tcp, t);
     if (t->at[T_RTO] == W_NEVER)
         tcp_tlp_arm(tcp, t); /* [RFC 6298 5.1 SHLD-4; RFC 8985 7.2] */
     tcp_disarm(t, T_PERSIST);
@@ -294,6 +304,8 @@ static enum drop send_new(struct tcp *tcp, struct tcb *t, uint32_t mss, uint32_t
     uint16_t flags = has_fin ? TCPF_FIN : 0;
     /* [RFC 9293 3.9.1.2 MUST-61] the last segment of what the program wrote is pushed */
     bool has_push = seq_lt(t->snd.nxt, t->snd.push) && seq_geq(t->snd.nxt + n, t->snd.push);
+    if (WEIR_UNLIKELY((t->flags & TF_WATCH) != 0))
+        has_push |= tcp_watch_is_end(tcp, t, t->snd.nxt + n);
     if (n > 0 && (has_push || is_forced))
         flags |= TCPF_PSH;
     enum drop why = tcp_seg_data(tcp, t, t->snd.nxt, mss, &len, flags);

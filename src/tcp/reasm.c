@@ -27,6 +27,7 @@ static bool glue(struct tcp *tcp, struct pkt *tail, struct pkt *p)
     if (!pkt_append_copy(tail, pkt_data(p), p->len))
         return false;
     tail->end_seq += p->len;
+    tail->when = p->when;
     pkt_free(p);
     tcp_count(tcp, STAT_TCPRcvCollapsed);
     return true;

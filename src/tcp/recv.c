@@ -124,6 +124,17 @@ int64_t tcp_recv(struct tcp *tcp, struct tcb *t, void *dst, size_t n, unsigned f
     return take;
 }
 
+w_ns tcp_recv_when(const struct tcb *t, size_t n)
+{
+    w_ns when = 0;
+    size_t at = 0;
+    for (const struct pkt *p = t->rcv.q; p != NULL && at < n; p = p->next) {
+        when = p->when;
+        at += p->len;
+    }
+    return when;
+}
+
 /* Pieces of one packet from the linear part on. */
 static unsigned pieces(const struct pkt *p, uint32_t *left, struct tcp_iov *v, unsigned max)
 {

@@ -509,6 +509,38 @@ void tcp_tw_timer(struct tcp *);
 /* Whether a new connection may take its place [RFC 6191]; then *iss is beyond its last. */
 bool tcp_tw_is_reusable(const struct tcp *, uint32_t idx);
 
+/* ---- watch.c: everything but begin, stamps and zerocopy is for connections with TF_WATCH ---- */
+struct icmp_err;
+static inline struct tcp_watch *tcp_watch_of(const struct tcp *tcp, const struct tcb *t)
+{
+    return (struct tcp_watch *)pool_at(&tcp->watches, tcp->watch_of[tcb_index(t)]);
+}
+/* t has a struct tcp_watch afterwards; false: there are no more. */
+bool tcp_watch_begin(struct tcp *, struct tcb *);
+void tcp_watch_end(struct tcp *, struct tcb *);
+bool tcp_watch_has_note(const struct tcp *, const struct tcb *);
+/* Whether another write can be remembered. */
+bool tcp_watch_has_room(const struct tcp *, const struct tcb *);
+/* snd.end is the end of a write with these flags (enum tcp_msg). */
+void tcp_watch_wrote(struct tcp *, struct tcb *, unsigned flags);
+/* New data was handed down: up to snd.nxt. */
+void tcp_watch_out(struct tcp *, struct tcb *);
+/* That many payload bytes left the host. */
+void tcp_watch_gone(struct tcp *, struct tcb *, uint32_t bytes);
+/* snd.una moves to una; the bytes are still queued. */
+void tcp_watch_acked(struct tcp *, struct tcb *, tcp_seq una);
+/* The send queue is about to be thrown away. */
+void tcp_watch_purge(struct tcp *, struct tcb *);
+/* An ICMP error about an attempt to connect. */
+void tcp_watch_icmp(struct tcp *, struct tcb *, const struct icmp_err *);
+/* How many of the n bytes from seq on may share a segment: those of one record. */
+uint32_t tcp_watch_cut(const struct tcp *, const struct tcb *, tcp_seq seq, uint32_t n);
+/* Whether a record ends there. */
+bool tcp_watch_is_end(const struct tcp *, const struct tcb *, tcp_seq);
+/* TOPT_STAMPS: 0, -EINVAL (numbered, but not connected), -ENOBUFS. */
+int tcp_watch_stamps(struct tcp *, struct tcb *, uint32_t stamps);
+int tcp_watch_zerocopy(struct tcp *, struct tcb *, bool is_on);
+
 /* ---- check.c ---- */
 #if WEIR_CHECKS
 void tcb_check(const struct tcp *, const struct tcb *);

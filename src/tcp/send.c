@@ -55,6 +55,8 @@ static int64_t after_write(struct tcp *tcp, struct tcb *t, uint32_t n, unsigned 
     }
     if (!is_more)
         t->snd.push = t->snd.end;
+    if (WEIR_UNLIKELY((t->flags & TF_WATCH) != 0))
+        tcp_watch_wrote(tcp, t, flags);
     tcp_output(tcp, t, is_more);
     tcb_check(tcp, t);
     return n;
@@ -84,9 +86,21 @@ static bool is_over_limit(struct tcp *tcp, struct tcb *t)
     return true;
 }
 
+/* A write with MSG_EOR or MSG_ZEROCOPY: is there room to remember it? */
+static WEIR_APART int mark_check(struct tcp *tcp, struct tcb *t, unsigned flags)
+{
+    if ((flags & TCP_MSG_EOR) != 0 && !tcp_watch_begin(tcp, t))
+        return -ENOBUFS;
+    bool is_told = (flags & TCP_MSG_ZEROCOPY) != 0 && (t->flags & TF_WATCH) != 0 &&
+                   tcp_watch_of(tcp, t)->is_zerocopy;
+    return is_told && !tcp_watch_has_room(tcp, t) ? -ENOBUFS : 0;
+}
+
 int64_t tcp_send(struct tcp *tcp, struct tcb *t, const void *bytes, size_t n, unsigned flags)
 {
     int err = send_state(t);
+    if (WEIR_UNLIKELY((flags & (TCP_MSG_EOR | TCP_MSG_ZEROCOPY)) != 0) && err == 0)
+        err = mark_check(tcp, t, flags);
     if (err != 0)
         return err;
     if (n == 0)
@@ -111,9 +125,9 @@ int64_t tcp_send(struct tcp *tcp, struct tcb *t, const void *bytes, size_t n, un
         return -EAGAIN;
     if (done == 0)
         return tcp_sndq_has_room(tcp, t) ? no_memory(tcp, t) : -EAGAIN;
-    /* Only the whole of a write asks for a push, or ends urgent data. */
+    /* Only the whole of a write asks for a push, or ends urgent data or a record. */
     if (done < n)
-        flags &= ~(unsigned)TCP_MSG_OOB;
+        flags = (flags & ~(unsigned)TCP_MSG_OOB) | TCP_MSG_PART;
     return after_write(tcp, t, done, flags);
 }
 

@@ -13,6 +13,7 @@
 #define WEIR_TCP_TCB_H
 
 #include "cc/cc.h"
+#include "pkt/note.h"
 #include "tcp/seq.h"
 #include "tcp/tcp.h"
 
@@ -80,6 +81,7 @@ enum tcb_flag {
     TF_V6ONLY = 1u << 28,
     TF_NO_MEM = 1u << 29, /* send was refused for lack of blocks: tell when T_PERSIST fires */
     TF_PROBE0 = 1u << 30, /* T_PERSIST runs because the peer's window is closed */
+    TF_WATCH = 1u << 31,  /* it has a struct tcp_watch */
 };
 
 /* How a connection opens beside the plain handshake [RFC 7413, RFC 4987]; tcb.fo. */
@@ -97,7 +99,8 @@ enum fo_flag {
 /* Options of level IP that a connection keeps; tcb.opt.ip. */
 enum opt_ip {
     OPT_IP_MAY_FRAG = 1, /* IP_PMTUDISC_DONT: no Don't Fragment */
-    OPT_IP_RECVERR = 2,  /* ICMP errors are told at once */
+    OPT_IP_RECVERR = 2,  /* ICMP errors are told at once, and queued; of IPv4 */
+    OPT_IP_RECVERR6 = 4, /* and of IPv6 */
 };
 
 /* A range [start, end) of sent sequence numbers that share one fate. */
@@ -303,6 +306,31 @@ struct tcp_path {
     uint32_t unused;
 };
 _Static_assert(sizeof(struct tcp_path) == 64, "one line");
+
+/* What is to be told of a write, at its last byte: watch.c. */
+enum mark_flag { MARK_SCHED = 1, MARK_SND = 2, MARK_ACK = 4, MARK_EOR = 8 };
+struct tcp_mark {
+    tcp_seq end;         /* after the byte */
+    uint32_t due;        /* with MARK_SCHED done: it has left once tcp_watch.gone is here */
+    uint32_t zc;         /* number of the first MSG_ZEROCOPY send that ends here */
+    uint16_t zc_n;       /* how many do */
+    uint8_t wants, done; /* enum mark_flag */
+};
+enum { TCP_MARKS = 32 };
+
+/* Of a connection with TF_WATCH, from a pool of its own. Owned by watch.c. */
+struct tcp_watch {
+    struct noteq errq;
+    uint32_t stamps;  /* enum tcp_stamp of every write */
+    uint32_t once;    /* of the present one, with has_once */
+    uint32_t base;    /* with TCP_STAMP_ID: the byte that has number 0 */
+    uint32_t zc_next; /* number of the next MSG_ZEROCOPY send */
+    uint32_t gone;    /* payload bytes that left the host; wraps */
+    bool has_once, is_zerocopy;
+    uint16_t head, n; /* mark[]: a ring */
+    struct pkt *syn;  /* headers of the SYN that made it (TCP_SAVE_SYN), NULL: none */
+    struct tcp_mark mark[TCP_MARKS];
+};
 
 /* t->st.path */
 enum path_flag {

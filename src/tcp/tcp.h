@@ -37,6 +37,7 @@ struct fo_peer;
 struct tcp_loss;
 struct tcp_metric;
 struct tcp_path;
+struct note;
 
 /* Numbered as in Linux (tcp_info.tcpi_state, /proc/net/tcp). */
 enum tcp_state {
@@ -70,8 +71,23 @@ enum tcp_event {
 enum tcp_msg {
     TCP_MSG_OOB = 0x1,
     TCP_MSG_PEEK = 0x2,
-    TCP_MSG_TRUNC = 0x20, /* recv: discard instead of copying; dst may be NULL */
+    TCP_MSG_TRUNC = 0x20,    /* recv: discard instead of copying; dst may be NULL */
+    TCP_MSG_DONTWAIT = 0x40, /* send: what is taken is all that this call will bring */
+    TCP_MSG_EOR = 0x80,      /* send: the last byte ends a segment */
     TCP_MSG_MORE = 0x8000,
+    TCP_MSG_ZEROCOPY = 0x4000000,
+    TCP_MSG_PART = 0x8000000, /* the room's own: not all of the write was taken */
+};
+
+/* Linux's SOF_TIMESTAMPING_…: when a write's last byte is stamped and how it is numbered. */
+enum tcp_stamp {
+    TCP_STAMP_SND = 0x2,
+    TCP_STAMP_ID = 0x80,
+    TCP_STAMP_SCHED = 0x100,
+    TCP_STAMP_ACK = 0x200,
+    TCP_STAMP_ONLY = 0x800, /* notes without bytes */
+    TCP_STAMP_ID_TCP = 0x10000,
+    TCP_STAMP_ANY = TCP_STAMP_SND | TCP_STAMP_SCHED | TCP_STAMP_ACK,
 };
 
 /* Linux's numbers of level SOL_TCP; from 1000 on what sockets of other levels ask of TCP. */
@@ -103,7 +119,10 @@ enum tcp_opt {
     TOPT_REUSEPORT,      /* several listeners on one address and port share its connections */
     TOPT_V6ONLY,         /* a listener on :: takes no IPv4 */
     TOPT_MAY_FRAG,       /* IP_PMTUDISC_DONT: segments without Don't Fragment */
-    TOPT_RECVERR,        /* ICMP errors of an established connection become its error at once */
+    TOPT_RECVERR,        /* ICMP errors of an established connection become its error at once, */
+    TOPT_RECVERR6,       /* those of one being opened are queued; of IPv4, of IPv6 */
+    TOPT_STAMPS,         /* enum tcp_stamp of what is written from now on */
+    TOPT_ZEROCOPY,       /* TCP_MSG_ZEROCOPY has an effect */
     TOPT_MAX_PACING_BPS, /* bytes a second, -1: no limit */
 };
 
@@ -117,6 +136,8 @@ struct tcp {
     struct env *env;
     struct ip *ip;
     struct pool tcbs, sents, syns, tws;
+    struct pool watches;        /* struct tcp_watch */
+    uint32_t *watch_of;         /* per tcb: its index there, 0: none */
     struct tcp_loss *loss;      /* one beside each tcb */
     struct tcp_metric *metrics; /* what was learnt of destinations: metric.c */
     uint32_t metrics_mask;
@@ -231,6 +252,16 @@ uint32_t tcp_poll(const struct tcp *, const struct tcb *);
 struct tcb *tcp_ready_pop(struct tcp *, uint32_t *edges);
 /* SO_ERROR: a positive errno once, then 0. */
 int tcp_take_error(struct tcb *);
+
+/* ---- the error queue ---- */
+
+/* The oldest note: *out, up to n of its bytes, *full: how many it has. False: there is none. */
+bool tcp_take_note(struct tcp *, struct tcb *, struct note *out, void *, size_t n, uint32_t *full);
+/* is_on: the next tcp_send is stamped by these (enum tcp_stamp), whatever TOPT_STAMPS says; then
+ * the caller turns it off. Without room for it nothing is stamped. */
+void tcp_stamp_once(struct tcp *, struct tcb *, bool is_on, uint32_t stamps);
+/* When the last of the next n bytes to read arrived, 0: there are none. */
+w_ns tcp_recv_when(const struct tcb *, size_t n);
 
 /* ---- options and information ---- */
 

@@ -258,6 +258,8 @@ void tcp_sent(struct tcp *tcp, uint32_t owner, uint32_t bytes)
     uint32_t limit = tcp->env->conf.tcp_limit_output_bytes;
     bool was_full = t->snd.below >= limit;
     t->snd.below -= w_u32_min(bytes, t->snd.below);
+    if (WEIR_UNLIKELY((t->flags & TF_WATCH) != 0))
+        tcp_watch_gone(tcp, t, bytes);
     bool waits = seq_gt(t->snd.end, t->snd.nxt) || t->snd.lost > t->snd.rtx;
     /* Refused before, or stopped by the limit: on it goes. */
     if (waits && (was_full || (t->at[T_PERSIST] != W_NEVER && (t->flags & TF_PROBE0) == 0)))

@@ -10,7 +10,8 @@
  *
  * Invariants: rx_bytes is the sum of the queued packets' true sizes; a queued packet begins at its
  * payload; a datagram to a port nobody has is answered by ICMP only after its checksum was right.
- * An unconnected socket hears of no error: it could not know about which datagram, as in Linux.
+ * An unconnected socket hears of no error unless it asked for the error queue, whose notes say
+ * about which datagram, as in Linux.
  */
 #include "udp/table.h"
 #include "wire/csum.h"
@@ -20,18 +21,88 @@
 
 #include <errno.h>
 
-enum { UDP_MAX = 65535 - WIRE_IP4_HLEN - WIRE_UDP_HLEN, UDP_CSUM_AT = 6 };
+enum { UDP_MAX = 65535 - WIRE_IP4_HLEN - WIRE_UDP_HLEN, UDP_CSUM_AT = 6, QUOTE_MOST = 2048 };
+
+/* ---- the error queue ---- */
+
+/* A note, with the bytes of `of` from `at` on, for whoever asks by MSG_ERRQUEUE. */
+static void note_tell(struct udp *u, struct udp_sock *s, const struct note *n, const struct pkt *of,
+                      uint32_t at)
+{
+    struct pkt *p = note_new(u->env, n);
+    if (p == NULL)
+        return;
+    if (of != NULL)
+        note_quote(p, of, at, QUOTE_MOST);
+    if (note_push(u->env, &s->errq, p, s->rx_limit))
+        udp_wake(u, s);
+}
+
+bool udp_take_note(struct udp *u, struct udp_sock *s, struct note *out, void *to, size_t n,
+                   uint32_t *full)
+{
+    if (!note_take(&s->errq, out, to, n, full))
+        return false;
+    const struct note *next = note_first(&s->errq);
+    if (next != NULL && note_is_icmp(next))
+        s->error = next->err;
+    else if (note_is_icmp(out))
+        s->error = 0;
+    if (next != NULL)
+        udp_wake(u, s);
+    return true;
+}
+
+/* When a datagram left, as its socket numbers it. */
+static void stamp_tell(struct udp *u, struct udp_sock *s, const struct pkt *p, uint32_t key,
+                       enum note_stamp what)
+{
+    struct note n = {.when = u->env->now,
+                     .from = s->dst.src,
+                     .nif = s->dst.nif,
+                     .info = what,
+                     .data = (s->stamps & UDP_STAMP_ID) != 0 ? key : 0,
+                     .err = ENOMSG,
+                     .origin = NOTE_STAMP};
+    bool is_bare = (s->stamps & UDP_STAMP_ONLY) != 0;
+    note_tell(u, s, &n, is_bare ? NULL : p, (uint32_t)(p->pay - p->off));
+}
+
+/* Which socket a packet is of, and its number there: what p->user holds until it has left. */
+enum { USER_GEN_SHIFT = 24 };
+static uint64_t stamp_user(const struct udp *u, const struct udp_sock *s, uint32_t key)
+{
+    uint32_t idx = udp_index(u, s);
+    return (uint64_t)key << 32 | (idx | (uint32_t)pool_gen(&u->pool, idx) << USER_GEN_SHIFT);
+}
+
+void udp_sent(struct udp *u, const struct pkt *p)
+{
+    uint32_t who = (uint32_t)p->user, idx = who & ((1u << USER_GEN_SHIFT) - 1);
+    uint32_t key = (uint32_t)(p->user >> 32);
+    if (!pool_is_live(&u->pool, idx))
+        return;
+    struct udp_sock *s = udp_at(u, idx);
+    if ((uint32_t)stamp_user(u, s, key) == who)
+        stamp_tell(u, s, p, key, NOTE_SND);
+}
 
 /* ---- out ---- */
 
 /* The route of a datagram into s->dst: the last one's when it goes to the same address and nothing
  * has changed since. */
-static int send_route(struct udp *u, struct udp_sock *s, const struct addr *remote, uint8_t nif)
+static int send_route(struct udp *u, struct udp_sock *s, const struct addr *remote,
+                      const struct udp_end *to)
 {
+    uint8_t nif = to != NULL ? to->nif : 0;
+    bool has_src = to != NULL && to->has_src;
     bool is_other_link = nif != 0 && s->dst.nif != nif;
-    if (!ip_dst_is_valid(u->ip, &s->dst) || !addr_eq(&s->dst_of, remote) || is_other_link) {
+    if (has_src && !ip_is_local(u->ip, &to->src))
+        return -EINVAL;
+    if (!ip_dst_is_valid(u->ip, &s->dst) || !addr_eq(&s->dst_of, remote) || is_other_link ||
+        has_src) {
         s->dst = (struct dst){.nif = nif != 0 ? nif : s->nif};
-        int r = ip_route(u->ip, remote, &s->flow.local, &s->dst);
+        int r = ip_route(u->ip, remote, has_src ? &to->src : &s->flow.local, &s->dst);
         if (r < 0)
             return r;
         s->dst_of = *remote;
@@ -94,33 +165,74 @@ static int64_t send_result(enum drop why, size_t n)
     }
 }
 
-int64_t udp_send(struct udp *u, struct udp_sock *s, const struct udp_end *to, const void *data,
-                 size_t n)
+/* [Linux ip_local_error] Larger than its way takes, and it must not be cut. */
+static void too_big(struct udp *u, struct udp_sock *s, const struct flow *f)
 {
-    int r = send_check(u, s, to, n);
-    if (r == 0)
-        r = send_route(u, s, to != NULL ? &to->addr : &s->flow.remote, to != NULL ? to->nif : 0);
-    if (r < 0)
-        return r;
-    struct flow f = s->flow;
-    f.local = s->dst.src;
-    if (to != NULL) {
-        f.remote = to->addr;
-        f.rport = to->port;
-    }
-    struct pkt *p = send_build(u, s, &f, data, (uint32_t)n);
+    bool is_ip4 = addr_is_ip4(&f->remote);
+    struct note n = {.dst = f->remote,
+                     .port = f->rport,
+                     .info = s->dst.mtu,
+                     .err = EMSGSIZE,
+                     .origin = NOTE_LOCAL};
+    if ((s->flags & (is_ip4 ? UDP_RECVERR : UDP_RECVERR6)) != 0)
+        note_tell(u, s, &n, NULL, 0);
+}
+
+/* Hands it down; tells when, if that was asked for. */
+static enum drop send_down(struct udp *u, struct udp_sock *s, const struct ip_meta *m,
+                           struct pkt *p, uint32_t stamps)
+{
+    if (WEIR_LIKELY((stamps & UDP_STAMP_ANY) == 0))
+        return ip_output(u->ip, &s->dst, m, p);
+    uint32_t key = s->stamp_key++;
+    if ((stamps & UDP_STAMP_SND) != 0)
+        p->user = stamp_user(u, s, key);
+    if ((stamps & UDP_STAMP_SCHED) != 0)
+        stamp_tell(u, s, p, key, NOTE_SCHED);
+    return ip_output(u->ip, &s->dst, m, p);
+}
+
+static int64_t send_one(struct udp *u, struct udp_sock *s, const struct udp_end *to,
+                        const struct flow *f, const void *data, size_t n)
+{
+    struct pkt *p = send_build(u, s, f, data, (uint32_t)n);
     if (p == NULL)
         return send_result(env_drop(u->env, NULL, DROP_NOMEM), n);
-    struct ip_meta m = {.src = f.local,
-                        .dst = f.remote,
+    struct ip_meta m = {.src = f->local,
+                        .dst = f->remote,
                         .proto = PROTO_UDP,
-                        .ttl = s->ttl,
-                        .tos = s->tos,
+                        .ttl = to != NULL && to->ttl != 0 ? to->ttl : s->ttl,
+                        .tos = to != NULL && to->has_tos ? to->tos : s->tos,
                         .df = (s->flags & UDP_PMTU_DO) != 0 && !s->dst.can_frag};
     env_count(u->env, STAT_UdpOutDatagrams);
     s->n.tx_dgrams++;
     s->n.tx_bytes += n;
-    return send_result(ip_output(u->ip, &s->dst, &m, p), n);
+    uint32_t stamps = to != NULL && to->has_stamps ? to->stamps : s->stamps;
+    int64_t r = send_result(send_down(u, s, &m, p, stamps), n);
+    if (r == -EMSGSIZE)
+        too_big(u, s, f);
+    return r;
+}
+
+int64_t udp_send(struct udp *u, struct udp_sock *s, const struct udp_end *to, const void *data,
+                 size_t n)
+{
+    bool is_elsewhere = to != NULL && !to->is_peer;
+    int r = send_check(u, s, is_elsewhere ? to : NULL, n);
+    if (r == 0)
+        r = send_route(u, s, is_elsewhere ? &to->addr : &s->flow.remote, to);
+    if (r < 0)
+        return r;
+    struct flow f = s->flow;
+    f.local = s->dst.src;
+    if (is_elsewhere) {
+        f.remote = to->addr;
+        f.rport = to->port;
+    }
+    int64_t sent = send_one(u, s, to, &f, data, n);
+    if (to != NULL && to->has_src)
+        s->dst.gen = 0; /* the way of this one only */
+    return sent;
 }
 
 /* ---- in ---- */
@@ -143,6 +255,7 @@ static enum drop enqueue(struct udp *u, struct udp_sock *s, struct pkt *p)
         return DROP_UDP_FULL;
     }
     p->truesize = pkt_truesize(p);
+    p->user = s->rx_drops;
     s->rx_bytes += p->truesize;
     pktq_push(&s->rxq, p);
     s->n.rx_dgrams++;
@@ -243,6 +356,7 @@ static void from_fill(struct udp_from *from, const struct pkt *p)
                               .ttl = p->ttl,
                               .tos = p->tos,
                               .full = p->len,
+                              .drops = (uint32_t)p->user,
                               .when = p->when};
 }
 
@@ -270,6 +384,22 @@ int64_t udp_recv(struct udp *u, struct udp_sock *s, void *to, size_t n, unsigned
 
 /* ---- errors ---- */
 
+/* [Linux IP_RECVERR] Whole, with what the message quotes of the datagram. */
+static void error_tell(struct udp *u, struct udp_sock *s, const struct icmp_err *err)
+{
+    struct note n = {.when = u->env->now,
+                     .dst = err->flow.remote,
+                     .from = err->reporter,
+                     .port = err->flow.rport,
+                     .info = err->mtu,
+                     .err = (uint16_t)err->error,
+                     .origin = addr_is_ip4(&err->flow.remote) ? NOTE_ICMP : NOTE_ICMP6,
+                     .type = err->type,
+                     .code = err->code,
+                     .nif = err->nif};
+    note_tell(u, s, &n, err->quote, err->quote_at + WIRE_UDP_HLEN);
+}
+
 void udp_error(struct udp *u, const struct icmp_err *err)
 {
     struct udp_sock *s = udp_find(u, &err->flow, err->nif);
@@ -280,14 +410,18 @@ void udp_error(struct udp *u, const struct icmp_err *err)
         return;
     }
     bool is_mtu = err->error == EMSGSIZE;
+    bool is_queued =
+        (s->flags & (addr_is_ip4(&err->flow.remote) ? UDP_RECVERR : UDP_RECVERR6)) != 0;
     if (is_mtu)
         (void)ip_pmtu_update(u->ip, &err->flow.remote, err->mtu, err->sent);
-    if ((s->flags & UDP_CONNECTED) == 0)
+    if (is_queued)
+        error_tell(u, s, err);
+    else if ((s->flags & UDP_CONNECTED) == 0)
         return;
     /* What may pass by itself is not an error to a program that did not ask [RFC 1122 4.1.3.3], but
      * what our own link says is. */
     bool is_told = is_mtu ? (s->flags & UDP_PMTU_DO) != 0 : err->is_hard || err->is_local;
-    if (!is_told)
+    if (!is_told && !is_queued)
         return;
     s->error = err->error;
     udp_wake(u, s);

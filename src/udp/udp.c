@@ -55,6 +55,7 @@ void udp_close(struct udp *u, struct udp_sock *s)
     if (list_is_linked(&s->ready))
         list_remove(&s->ready);
     pktq_free(&s->rxq);
+    note_free_all(&s->errq);
     pool_give(&u->pool, udp_index(u, s));
 }
 
@@ -119,6 +120,8 @@ uint32_t udp_poll(const struct udp *u, const struct udp_sock *s)
         ev |= UDP_EV_IN;
     if (s->error != 0)
         ev |= UDP_EV_ERR | UDP_EV_IN;
+    if (s->errq.q.n > 0)
+        ev |= UDP_EV_ERR;
     if (is_rcv_shut)
         ev |= UDP_EV_RDHUP;
     if (is_rcv_shut && (s->flags & UDP_SND_SHUT) != 0)

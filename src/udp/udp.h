@@ -14,6 +14,7 @@
 
 #include "base/list.h"
 #include "icmp/icmp.h"
+#include "pkt/note.h"
 
 /* As poll(2) numbers them. */
 enum udp_event {
@@ -40,6 +41,18 @@ enum udp_sock_flag {
     UDP_PORT_AUTO = 1024,
     UDP_ADDR_AUTO = 2048,
     UDP_CONNECTED = 4096,
+    UDP_RECVERR =
+        8192, /* these two again the caller's: ICMP errors go to the error queue, of IPv4 */
+    UDP_RECVERR6 = 16384, /* and of IPv6 */
+};
+
+/* When a datagram is stamped and how its notes look: Linux's SOF_TIMESTAMPING_… */
+enum udp_stamp {
+    UDP_STAMP_SND = 0x2,
+    UDP_STAMP_ID = 0x80,
+    UDP_STAMP_SCHED = 0x100,
+    UDP_STAMP_ONLY = 0x800, /* notes without the datagram's bytes */
+    UDP_STAMP_ANY = UDP_STAMP_SND | UDP_STAMP_SCHED,
 };
 
 struct udp_sock {
@@ -57,6 +70,9 @@ struct udp_sock {
     uint8_t nif;        /* SO_BINDTODEVICE, 0: any */
     struct dst dst;     /* route of the last datagram, for one source address */
     struct addr dst_of; /* and where it leads */
+    struct noteq errq;  /* what MSG_ERRQUEUE takes; pins less than rx_limit */
+    uint32_t stamps;    /* enum udp_stamp of every datagram sent */
+    uint32_t stamp_key; /* with UDP_STAMP_ID: number of the next one that is stamped */
     struct {
         uint64_t rx_dgrams, rx_bytes, tx_dgrams, tx_bytes;
     } n;
@@ -98,6 +114,12 @@ struct udp_end {
     struct addr addr;
     uint16_t port;
     uint8_t nif; /* the link of a link-local address, 0: the socket's */
+    /* What one datagram has of its own; zero: as the socket says. */
+    bool is_peer; /* addr and port are not meant but where it is connected to */
+    bool has_tos, has_stamps, has_src;
+    uint8_t ttl, tos;
+    uint32_t stamps; /* enum udp_stamp, with has_stamps */
+    struct addr src; /* with has_src; -EINVAL unless it is ours */
 };
 int64_t udp_send(struct udp *, struct udp_sock *, const struct udp_end *to, const void *, size_t);
 
@@ -106,8 +128,9 @@ struct udp_from {
     struct addr addr, local; /* its source; the address it was sent to */
     uint16_t port;
     uint8_t nif, ttl, tos;
-    uint32_t full; /* payload bytes of the whole datagram, copied or not */
-    w_ns when;     /* arrival */
+    uint32_t full;  /* payload bytes of the whole datagram, copied or not */
+    uint32_t drops; /* datagrams this socket had dropped when it came */
+    w_ns when;      /* arrival */
 };
 /* Takes (flags & UDP_MSG_PEEK: looks at) the next datagram, copying at most n bytes; the rest of it
  * is lost. Returns the bytes copied, with UDP_MSG_TRUNC its full length; from may be NULL. -EAGAIN:
@@ -120,6 +143,13 @@ int64_t udp_recv(struct udp *, struct udp_sock *, void *, size_t n, unsigned fla
 uint32_t udp_poll(const struct udp *, const struct udp_sock *);
 /* SO_ERROR: the pending error, positive, taken. */
 int udp_take_error(struct udp *, struct udp_sock *);
+/* The oldest note of the error queue: *out, up to n of its bytes, *full: how many there are. False:
+ * none.
+ * As Linux, the pending error becomes that of the next ICMP error queued, or none. */
+bool udp_take_note(struct udp *, struct udp_sock *, struct note *out, void *, size_t n,
+                   uint32_t *full);
+/* A packet with p->user != 0 and no owner left the host: its sender asked when. */
+void udp_sent(struct udp *, const struct pkt *);
 /* The next socket whose events may have changed, off the list; NULL: none. */
 struct udp_sock *udp_ready_pop(struct udp *);
 

@@ -221,7 +221,9 @@ int weir_getsockopt(struct weir *, weir_ns now, weir_sock, int level, int name, 
 /* Bytes to read (SIOCINQ), bytes sent or to send and not acknowledged (SIOCOUTQ). */
 int64_t weir_inq(struct weir *, weir_sock);
 int64_t weir_outq(struct weir *, weir_sock);
-/* Of those, bytes that were never sent (SIOCOUTQNSD). */
+/* 1: the next byte to read is the urgent one (SIOCATMARK), 0; -EOPNOTSUPP of datagrams. */
+int weir_at_mark(struct weir *, weir_sock);
+/* Of those waiting to be acknowledged, bytes that were never sent (SIOCOUTQNSD). */
 int64_t weir_outq_unsent(struct weir *, weir_sock);
 
 /* ---- seeing ---- */

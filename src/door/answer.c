@@ -93,9 +93,11 @@ static int64_t answer_foreign(struct door *d, const struct ask *a)
 
 /* A program that closes a descriptor and then binds or connects to its port expects the port to be
  * free: closing is no call that asks, so first what weir's ends have to tell is heard. */
-static bool is_about_ports(int nr)
+static bool is_about_ports(const struct ask *a)
 {
-    return nr == SYS_bind || nr == SYS_connect || nr == SYS_listen;
+    bool is_opening = (a->nr == SYS_sendto && (a->arg[3] & MSG_FASTOPEN) != 0) ||
+                      (a->nr == SYS_sendmsg && (a->arg[2] & MSG_FASTOPEN) != 0);
+    return is_opening || a->nr == SYS_bind || a->nr == SYS_connect || a->nr == SYS_listen;
 }
 
 static int64_t answer_native(struct door *d, const struct ask *a)
@@ -121,7 +123,7 @@ static bool is_refused_twin(const struct ask *a, int64_t r)
 void answer(struct door *d, const struct ask *a)
 {
     wait_drop_thread(d, a->tid);
-    if (is_about_ports(a->nr))
+    if (is_about_ports(a))
         loop_catch_up(d->loop, d->on_notify);
     int64_t r = a->is_foreign ? answer_foreign(d, a) : answer_native(d, a);
     if (r == ANSWER_KERNEL)

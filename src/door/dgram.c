@@ -13,7 +13,8 @@
  * what the pair holds are the ones still there.
  *
  * A connected socket's pending error (ECONNREFUSED) cannot be put on the program's end; an empty
- * datagram wakes the program up, and the asking call answers the error.
+ * datagram wakes the program up, and the asking call answers the error. So it is for whoever asked
+ * for the error queue: when the error is taken from there, the mark goes, too.
  *
  * Called by plane.c and msg.c.
  */
@@ -25,6 +26,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 
 enum { DGRAM_TURNS = 64, DGRAM_LARGEST = 65536, FROM_FIRST = 16, FROM_MOST = 4096 };
 
@@ -63,15 +65,44 @@ static bool from_grow(struct plug *p)
     return true;
 }
 
-static void from_push(struct plug *p, const struct dgram_from *f)
+void dgram_from_free(struct dgram_from *f)
+{
+    free(f->control);
+    f->control = NULL;
+}
+
+/* The oldest k entries go. */
+static void from_drop(struct plug *p, uint32_t k)
+{
+    for (uint32_t i = 0; i < k; i++)
+        dgram_from_free(&p->from[(p->from_head + i) & (p->from_cap - 1)]);
+    p->from_head += k;
+    p->from_n -= k;
+}
+
+void dgram_from_end(struct plug *p)
+{
+    from_drop(p, p->from_n);
+    dgram_from_free(&p->to_program_from);
+}
+
+void dgram_source_pop(struct plug *p)
+{
+    p->from[p->from_head & (p->from_cap - 1)].control = NULL;
+    from_drop(p, 1);
+}
+
+static void from_push(struct plug *p, struct dgram_from *f)
 {
     if (p->from_n == p->from_cap && !from_grow(p)) {
-        if (p->from_cap == 0)
+        if (p->from_cap == 0) {
+            dgram_from_free(f);
             return;
-        p->from_head++; /* the oldest is forgotten: its datagram has long been read */
-        p->from_n--;
+        }
+        from_drop(p, 1); /* the oldest is forgotten: its datagram has long been read */
     }
     p->from[(p->from_head + p->from_n++) & (p->from_cap - 1)] = *f;
+    f->control = NULL;
 }
 
 /* Drops the entries whose datagrams the program has read by itself. */
@@ -82,8 +113,7 @@ static void from_sync(struct plug *p)
         sum += p->from[(p->from_head + p->from_n - 1 - keep) & (p->from_cap - 1)].charge;
         keep++;
     }
-    p->from_head += p->from_n - keep;
-    p->from_n = keep;
+    from_drop(p, p->from_n - keep);
 }
 
 bool dgram_source(struct plug *p, struct dgram_from *out)
@@ -97,19 +127,21 @@ bool dgram_source(struct plug *p, struct dgram_from *out)
 
 /* ---- network → program ---- */
 
-/* Into the pair; false when it has to wait for room. Takes nothing else. */
+/* Into the pair; false when it has to wait for room. Takes *f only when it need not wait. */
 static bool pair_put(struct plug *p, const void *data, size_t n, struct dgram_from *f)
 {
     uint32_t before = charge_of(p);
     if (before == 0)
-        p->from_n = 0;
+        from_drop(p, p->from_n);
     ssize_t r = send(p->fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (r < 0 && errno == EAGAIN) {
         p->can_write = false;
         return false;
     }
-    if (r < 0)
+    if (r < 0) {
+        dgram_from_free(f);
         return true; /* closed or deaf: nobody wants it */
+    }
     uint32_t after = charge_of(p);
     f->charge = after > before ? after - before : 1;
     from_push(p, f);
@@ -127,15 +159,45 @@ static bool held_put(struct plug *p)
     return true;
 }
 
-void dgram_to_program(struct door *d, struct plug *p)
+/* What the program calls the time, which may have been set since. */
+static int64_t real_offset(void)
+{
+    struct timespec real, mono;
+    (void)clock_gettime(CLOCK_REALTIME, &real);
+    (void)clock_gettime(CLOCK_MONOTONIC, &mono);
+    return (real.tv_sec - mono.tv_sec) * (int64_t)W_S + (real.tv_nsec - mono.tv_nsec);
+}
+
+/* The next datagram of the stack into d->scratch, and what is known of it: bytes, or -errno. */
+static int64_t stack_take(struct door *d, struct plug *p, struct dgram_from *f)
 {
     weir_sock s = file_sock(d->ft, p->file);
+    if (!p->wants_control)
+        return weir_recvfrom(d->w, loop_now(d->loop), s, d->scratch, DGRAM_LARGEST, 0, &f->from);
+    uint8_t control[CONTROL_MOST];
+    struct weir_msghdr m = {.buf = d->scratch,
+                            .len = DGRAM_LARGEST,
+                            .control = control,
+                            .control_len = sizeof(control)};
+    weir_real_time(d->w, real_offset());
+    int64_t n = weir_recvmsg(d->w, loop_now(d->loop), s, &m, 0);
+    if (n < 0)
+        return n;
+    f->from = m.name;
+    if (m.control_len != 0 && (f->control = malloc(sizeof(*f->control) + m.control_len)) != NULL) {
+        f->control->n = m.control_len;
+        memcpy(f->control->data, control, m.control_len);
+    }
+    return n;
+}
+
+void dgram_to_program(struct door *d, struct plug *p)
+{
     for (unsigned turn = 0; turn < DGRAM_TURNS; turn++) {
         if (!p->can_write || !held_put(p))
             return;
         struct dgram_from f = {.err = 0};
-        int64_t n =
-            weir_recvfrom(d->w, loop_now(d->loop), s, d->scratch, DGRAM_LARGEST, 0, &f.from);
+        int64_t n = stack_take(d, p, &f);
         if (n == -EAGAIN)
             return;
         if (n < 0) {
@@ -146,18 +208,33 @@ void dgram_to_program(struct door *d, struct plug *p)
             continue;
         p->to_program = dgram_keep(d->scratch, (size_t)n);
         p->to_program_from = f;
-        d->n_dgrams_lost += p->to_program == NULL;
+        if (p->to_program == NULL) {
+            dgram_from_free(&p->to_program_from);
+            d->n_dgrams_lost++;
+        }
     }
     if (!list_is_linked(&p->work))
         list_push_back(&d->work, &p->work);
 }
 
 void dgram_put_back(struct door *d, struct plug *p, const void *data, size_t n,
-                    const struct weir_addr *from)
+                    const struct dgram_from *from)
 {
-    struct dgram_from f = {.from = *from};
-    if (!p->can_write || !pair_put(p, data, n, &f))
-        d->n_dgrams_lost++;
+    struct dgram_from f = *from;
+    if (p->can_write && pair_put(p, data, n, &f))
+        return;
+    dgram_from_free(&f);
+    d->n_dgrams_lost++;
+}
+
+void dgram_unmark(struct plug *p, int copy)
+{
+    struct dgram_from f;
+    char byte;
+    if (!dgram_source(p, &f) || f.err == 0)
+        return;
+    (void)recv(copy, &byte, 1, MSG_DONTWAIT);
+    dgram_source_pop(p);
 }
 
 void dgram_error(struct door *d, struct plug *p, int err)

@@ -3,17 +3,17 @@
  * Calls that name an address, or could: sendto, recvfrom, sendmsg, recvmsg, sendmmsg, recvmmsg.
  *
  * Connected streams: the pair's own answer is right (Linux, too, ignores the address there), but
- * for urgent data and the error queue, which are refused. Datagram sockets: what goes out with an
- * address goes to the stack from here; what comes in lies in the pair (dgram.c) and is taken out of
- * it through a copy of the program's end, with its source put beside. Messages that neither name an
- * address nor carry control data go through the pair natively.
+ * for urgent data, which is refused, the error queue and MSG_FASTOPEN. Datagram sockets: what goes
+ * out with an address goes to the stack from here; what comes in lies in the pair (dgram.c) and is
+ * taken out of it through a copy of the program's end, with its source put beside. Messages that
+ * neither name an address nor carry control data go through the pair natively.
  *
  * A message is a struct box: where in the program's memory its parts lie. All that is written to
  * the program is written before the answer; what cannot be written answers EFAULT, as the kernel
  * does.
  *
- * Called by answer.c and wait.c. Control data: only UDP_SEGMENT is understood on sending, none is
- * given on receiving.
+ * Called by answer.c and wait.c. Control data is the stack's (weir_sendmsg, weir_recvmsg), but for
+ * UDP_SEGMENT, which is done here.
  */
 #include "door/state.h"
 
@@ -25,7 +25,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-enum { DGRAM_MOST = 65535, CONTROL_MOST = 256, MANY_MOST = 1024 };
+enum { DGRAM_MOST = 65535, MANY_MOST = 1024 };
 enum { AT_NAME_LEN = 8, AT_CONTROL_LEN = 40, AT_FLAGS = 48 };
 enum { SEND_KNOWN = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_CONFIRM | MSG_DONTROUTE | MSG_EOR };
 enum {
@@ -110,12 +110,18 @@ static int box_again(struct door *d, const struct ask *a, struct box *b)
 
 /* ---- sending ---- */
 
-/* What the control data asks for: *segment > 0 to cut into datagrams of that size. */
-static int control_read(struct door *d, const struct ask *a, const struct box *b, size_t *segment)
+static bool is_segment(const struct cmsghdr *c)
+{
+    return c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_SEGMENT &&
+           c->cmsg_len == CMSG_LEN(sizeof(uint16_t));
+}
+
+/* The control data into w: *segment > 0 asks to cut into datagrams of that size; the rest is for
+ * the stack to judge. */
+static int control_read(const struct ask *a, const struct box *b, struct wait *w, size_t *segment)
 {
     uint8_t buf[CONTROL_MOST];
-    size_t n = (size_t)b->h.control_len;
-    *segment = 0;
+    size_t n = (size_t)b->h.control_len, kept = 0;
     if (n > sizeof(buf))
         return -ENOBUFS;
     int r = guest_read(a, b->h.control, buf, n);
@@ -126,14 +132,17 @@ static int control_read(struct door *d, const struct ask *a, const struct box *b
         memcpy(&c, buf + at, sizeof(c));
         if (c.cmsg_len < sizeof(c) || c.cmsg_len > n - at)
             return -EINVAL;
-        if (c.cmsg_level != IPPROTO_UDP || c.cmsg_type != UDP_SEGMENT ||
-            c.cmsg_len != CMSG_LEN(sizeof(uint16_t))) {
-            report_refusal(d, "control data of sendmsg", c.cmsg_level, c.cmsg_type);
-            return -EINVAL;
+        size_t space = w_u64_min(CMSG_ALIGN(c.cmsg_len), n - at);
+        if (is_segment(&c)) {
+            *segment = (size_t)(buf[at + CMSG_LEN(0)] | buf[at + CMSG_LEN(0) + 1] << 8);
+        } else {
+            memcpy(w->control + kept, buf + at, space);
+            kept += space;
         }
-        *segment = (size_t)(buf[at + CMSG_LEN(0)] | buf[at + CMSG_LEN(0) + 1] << 8);
-        at += CMSG_ALIGN(c.cmsg_len);
+        at += space;
     }
+    w->msg = (struct weir_msghdr){.control = w->control, .control_len = kept};
+    w->call.msg = kept != 0 ? &w->msg : NULL;
     return 0;
 }
 
@@ -143,8 +152,9 @@ static int64_t send_segments(struct door *d, struct wait *w, size_t segment)
     size_t done = 0;
     weir_sock s = file_sock(d->ft, w->call.file);
     while (w->call.len - done > segment) {
-        int64_t r = weir_sendto(d->w, loop_now(d->loop), s, w->buf + done, segment, 0,
-                                w->call.has_addr ? &w->call.addr : NULL);
+        w->msg.buf = w->buf + done;
+        w->msg.len = segment;
+        int64_t r = weir_sendmsg(d->w, loop_now(d->loop), s, &w->msg, 0);
         if (r < 0 && r != -EAGAIN)
             return r;
         done += segment; /* what finds no room is lost, as in a full device queue */
@@ -155,41 +165,47 @@ static int64_t send_segments(struct door *d, struct wait *w, size_t segment)
     return (int64_t)done;
 }
 
+/* Address, control data and bytes into w; all pieces of UDP_SEGMENT but the last are sent. */
+static int send_fill(struct door *d, struct hand *h, const struct box *b, struct wait *w)
+{
+    size_t segment = 0;
+    int64_t n = guest_gather(h->ask, d->iov, b->n_iov, w->buf, b->room);
+    int r = n < 0 ? (int)n : 0;
+    if (r == 0 && b->h.name != 0)
+        r = name_read(h->ask, h->plug, b->h.name, b->h.name_len, &w->call.addr);
+    if (r == 0 && b->h.control_len != 0)
+        r = control_read(h->ask, b, w, &segment);
+    if (r < 0)
+        return r;
+    w->call.has_addr = b->h.name != 0;
+    if (w->call.has_addr)
+        name_map(d, h->plug, &w->call.addr);
+    w->msg.has_name = w->call.has_addr;
+    w->msg.name = w->call.addr;
+    w->call.is_nonblock = (b->flags & MSG_DONTWAIT) != 0 || hand_is_nonblock(h);
+    if (segment != 0)
+        w->more = send_segments(d, w, segment);
+    return w->more < 0 ? (int)w->more : 0;
+}
+
 /* Everything checked and copied into a new call. */
 static int send_prepare(struct door *d, struct hand *h, const struct box *b, struct wait **out)
 {
-    struct weir_addr to;
-    size_t segment = 0;
-    int r = 0;
     if ((b->flags & ~(uint32_t)SEND_KNOWN) != 0) {
         report_refusal(d, "flags of sendmsg", 0, (int)b->flags);
         return -EOPNOTSUPP;
     }
     if (b->room > DGRAM_MOST)
         return -EMSGSIZE;
-    if (b->h.name != 0 && (r = name_read(h->ask, h->plug, b->h.name, b->h.name_len, &to)) < 0)
-        return r;
-    if (b->h.control_len != 0 && (r = control_read(d, h->ask, b, &segment)) < 0)
-        return r;
     struct wait *w = wait_new(h->ask, h->plug, FILE_SEND, b->room);
     if (w == NULL)
         return -ENOBUFS;
-    int64_t n = guest_gather(h->ask, d->iov, b->n_iov, w->buf, b->room);
-    w->call.has_addr = b->h.name != 0;
-    if (w->call.has_addr) {
-        name_map(d, h->plug, &to);
-        w->call.addr = to;
-    }
-    w->call.is_nonblock = (b->flags & MSG_DONTWAIT) != 0 || hand_is_nonblock(h);
-    w->more = 0;
-    if (n >= 0 && segment != 0)
-        n = w->more = send_segments(d, w, segment);
-    if (n < 0) {
+    int r = send_fill(d, h, b, w);
+    if (r < 0)
         free(w);
-        return (int)n;
-    }
-    *out = w;
-    return 0;
+    else
+        *out = w;
+    return r;
 }
 
 static int64_t send_one(struct door *d, struct hand *h, const struct box *b)
@@ -208,12 +224,12 @@ static int64_t stream_message(struct door *d, struct hand *h, uint32_t flags, bo
 {
     const struct plug *p = h->plug;
     bool is_open = p->state == PLUG_OPEN || p->state == PLUG_CLOSING || p->state == PLUG_DEAD;
-    if ((flags & (MSG_OOB | MSG_FASTOPEN)) != 0 && is_send) {
+    if ((flags & MSG_OOB) != 0 && is_send) {
         report_refusal(d, "send with flags", 0, (int)flags);
         return -EOPNOTSUPP;
     }
-    if ((flags & (MSG_OOB | MSG_ERRQUEUE)) != 0 && !is_send)
-        return (flags & MSG_OOB) != 0 ? -EINVAL : -EAGAIN;
+    if ((flags & MSG_OOB) != 0 && !is_send)
+        return -EINVAL;
     if (is_open || p->state == PLUG_CONNECTING)
         return ANSWER_KERNEL;
     return is_send ? -EPIPE : -ENOTCONN;
@@ -224,12 +240,37 @@ static bool is_stream(const struct hand *h)
     return h->plug->type == WEIR_STREAM || h->plug->state == PLUG_DEAD;
 }
 
+/* MSG_FASTOPEN: connects, and what is written goes with the SYN if it may [RFC 7413]. At most
+ * DGRAM_MOST bytes are taken, as a short write. */
+static int64_t send_opening(struct door *d, struct hand *h, const struct box *b)
+{
+    struct plug *p = h->plug;
+    if (p->state == PLUG_OPEN || p->state == PLUG_LISTEN || p->state == PLUG_CLOSING)
+        return p->is_deferred ? ANSWER_KERNEL : -EISCONN;
+    if (p->state != PLUG_NEW)
+        return p->state == PLUG_CONNECTING ? -EALREADY : -EPIPE;
+    struct wait *w = wait_new(h->ask, p, FILE_SEND, w_u64_min(b->room, DGRAM_MOST));
+    if (w == NULL)
+        return -ENOBUFS;
+    struct box cut = *b;
+    cut.room = w->call.len;
+    cut.h.control_len = 0;
+    int r = b->h.name == 0 ? -EINVAL : send_fill(d, h, &cut, w);
+    if (r < 0) {
+        free(w);
+        return r;
+    }
+    w->call.flags = MSG_FASTOPEN;
+    return stream_open_by(d, h, w);
+}
+
 int64_t msg_sendto(struct door *d, struct hand *h)
 {
     struct box b;
-    if (is_stream(h))
-        return stream_message(d, h, (uint32_t)h->ask->arg[3], true);
     box_flat(d, h->ask, &b);
+    if (is_stream(h))
+        return (b.flags & MSG_FASTOPEN) != 0 ? send_opening(d, h, &b)
+                                             : stream_message(d, h, b.flags, true);
     return send_one(d, h, &b);
 }
 
@@ -243,11 +284,13 @@ int64_t msg_sendmsg(struct door *d, struct hand *h)
 {
     struct box b;
     uint32_t flags = (uint32_t)h->ask->arg[2];
-    if (is_stream(h))
+    if (is_stream(h) && (flags & MSG_FASTOPEN) == 0)
         return stream_message(d, h, flags, true);
     int r = box_header(d, h->ask, h->ask->arg[1], flags, &b);
     if (r < 0)
         return r;
+    if (is_stream(h))
+        return send_opening(d, h, &b);
     return is_plain(h, &b) ? ANSWER_KERNEL : send_one(d, h, &b);
 }
 
@@ -291,35 +334,68 @@ int64_t msg_sendmmsg(struct door *d, struct hand *h)
 
 /* ---- receiving ---- */
 
-/* What came with a datagram, besides its bytes, into the program's memory. */
+/* Control messages into the program's room for them, as Linux's put_cmsg cuts them. */
+static int deliver_control(struct door *d, struct hand *h, const struct box *b, uint8_t *data,
+                           size_t n, uint32_t *flags)
+{
+    uint64_t room = b->h.control != 0 ? b->h.control_len : 0, used = 0;
+    for (size_t at = 0; at + sizeof(struct cmsghdr) <= n;) {
+        struct cmsghdr c;
+        memcpy(&c, data + at, sizeof(c));
+        size_t space = CMSG_ALIGN(c.cmsg_len), left = (size_t)(room - used);
+        at += space;
+        if (left < c.cmsg_len) {
+            *flags |= MSG_CTRUNC;
+            if (left < sizeof(c))
+                break;
+            memcpy(data + used, &left, sizeof(left)); /* cmsg_len */
+        }
+        used += w_u64_min(space, left);
+    }
+    int r = used == 0 ? 0 : guest_write(&d->guests, h->ask, b->h.control, data, (size_t)used);
+    if (r < 0)
+        return r;
+    return guest_write(&d->guests, h->ask, b->at + AT_CONTROL_LEN, &used, sizeof(used));
+}
+
+/* What came with a message, besides its bytes, into the program's memory. */
 static int deliver_header(struct door *d, struct hand *h, const struct box *b,
-                          const struct weir_addr *from, uint32_t flags)
+                          struct weir_msghdr *m, uint32_t flags)
 {
     const uint64_t name[2] = {b->h.name, b->at != 0 ? b->at + AT_NAME_LEN : b->len_at};
-    const uint64_t no_control = 0;
-    struct weir_addr shown = *from;
+    const uint32_t no_name = 0;
     int r = 0;
-    name_unmap(h->plug, &shown);
-    if (b->h.name != 0)
-        r = name_write(d, h->ask, h->plug, &shown, name);
+    name_unmap(h->plug, &m->name);
+    if (b->h.name != 0 && m->has_name)
+        r = name_write(d, h->ask, h->plug, &m->name, name);
+    else if (b->h.name != 0)
+        r = guest_write(&d->guests, h->ask, name[1], &no_name, sizeof(no_name));
     if (r < 0 || b->at == 0)
         return r;
-    r = guest_write(&d->guests, h->ask, b->at + AT_CONTROL_LEN, &no_control, sizeof(no_control));
+    r = deliver_control(d, h, b, m->control, m->control_len, &flags);
     return r < 0 ? r : guest_write(&d->guests, h->ask, b->at + AT_FLAGS, &flags, sizeof(flags));
 }
 
-/* A datagram of n bytes to the program: what the call returns for it. */
+/* A datagram of n bytes to the program: what the call returns for it. *from passes on. */
 static int64_t deliver(struct door *d, struct hand *h, const struct box *b, const void *data,
-                       size_t n, const struct weir_addr *from)
+                       size_t n, struct dgram_from *from)
 {
     bool is_cut = n > b->room;
     size_t kept = is_cut ? b->room : n;
     uint32_t flags = is_cut ? MSG_TRUNC : 0;
+    struct weir_msghdr m = {.name = from->from, .has_name = true};
+    uint8_t control[CONTROL_MOST];
+    if (from->control != NULL) {
+        m.control = memcpy(control, from->control->data, from->control->n);
+        m.control_len = from->control->n;
+    }
     int64_t r = guest_scatter(&d->guests, h->ask, d->iov, b->n_iov, data, kept);
     if (r >= 0)
-        r = deliver_header(d, h, b, from, flags);
+        r = deliver_header(d, h, b, &m, flags);
     if (r == -ESRCH && (b->flags & MSG_PEEK) == 0)
         dgram_put_back(d, h->plug, data, n, from); /* a signal came: for the next who asks */
+    else if ((b->flags & MSG_PEEK) == 0)
+        dgram_from_free(from);
     if (r < 0)
         return r;
     return (b->flags & MSG_TRUNC) != 0 ? (int64_t)n : (int64_t)kept;
@@ -337,21 +413,42 @@ static int64_t recv_now(struct door *d, struct hand *h, const struct box *b)
     ssize_t n = recv(h->copy, d->scratch, DGRAM_MOST, MSG_DONTWAIT | (is_peek ? MSG_PEEK : 0));
     if (n < 0)
         return -errno;
-    if (is_known && !is_peek) {
-        p->from_head++;
-        p->from_n--;
-    }
+    if (is_known && !is_peek)
+        dgram_source_pop(p);
     if (f.err != 0) {
         p->err = 0;
         return -f.err;
     }
-    return deliver(d, h, b, d->scratch, (size_t)n, &f.from);
+    return deliver(d, h, b, d->scratch, (size_t)n, &f);
+}
+
+/* [recvmsg(2) MSG_ERRQUEUE] Never waits. The stack's queue is the program's: what is taken for a
+ * thread that a signal takes away is lost to it, as are errors that find no room. */
+static int64_t recv_errqueue(struct door *d, struct hand *h, const struct box *b)
+{
+    struct plug *p = h->plug;
+    uint8_t control[CONTROL_MOST];
+    struct weir_msghdr m = {.buf = d->scratch,
+                            .len = w_u64_min(b->room, DGRAM_MOST),
+                            .control = control,
+                            .control_len = sizeof(control)};
+    if (p->state == PLUG_DEAD || !guest_is_waiting(&d->guests, h->ask))
+        return p->state == PLUG_DEAD ? -EAGAIN : -ESRCH;
+    int64_t r = weir_recvmsg(d->w, loop_now(d->loop), file_sock(d->ft, p->file), &m, MSG_ERRQUEUE);
+    if (r < 0)
+        return r;
+    if (m.has_name && p->type == WEIR_DGRAM) {
+        p->err = 0; /* the stack tells the next one's, if there is one */
+        dgram_unmark(p, h->copy);
+    }
+    int64_t done = guest_scatter(&d->guests, h->ask, d->iov, b->n_iov, d->scratch, (size_t)r);
+    if (done >= 0)
+        done = deliver_header(d, h, b, &m, m.flags);
+    return done < 0 ? done : r;
 }
 
 static int recv_check(struct door *d, const struct box *b)
 {
-    if ((b->flags & MSG_ERRQUEUE) != 0)
-        return -EAGAIN; /* it is empty: IP_RECVERR was refused */
     if ((b->flags & ~(uint32_t)RECV_KNOWN) == 0)
         return 0;
     report_refusal(d, "flags of recvmsg", 0, (int)b->flags);
@@ -365,6 +462,8 @@ static int64_t recv_park(struct door *d, struct hand *h, const struct box *b, w_
     if (w == NULL)
         return -ENOBUFS;
     w->call.flags = b->flags & MSG_PEEK;
+    w->msg = (struct weir_msghdr){.control = w->control, .control_len = sizeof(w->control)};
+    w->call.msg = &w->msg;
     w->call.deadline = deadline;
     wait_submit(d, w);
     return ANSWER_LATER;
@@ -372,9 +471,11 @@ static int64_t recv_park(struct door *d, struct hand *h, const struct box *b, w_
 
 static int64_t recv_one(struct door *d, struct hand *h, const struct box *b)
 {
+    if ((b->flags & MSG_ERRQUEUE) != 0)
+        return recv_errqueue(d, h, b);
     int64_t r = recv_check(d, b);
     r = r < 0 ? r : recv_now(d, h, b);
-    if (r != -EAGAIN || (b->flags & (MSG_DONTWAIT | MSG_ERRQUEUE)) != 0 || hand_is_nonblock(h))
+    if (r != -EAGAIN || (b->flags & MSG_DONTWAIT) != 0 || hand_is_nonblock(h))
         return r;
     return recv_park(d, h, b, W_NEVER);
 }
@@ -382,9 +483,10 @@ static int64_t recv_one(struct door *d, struct hand *h, const struct box *b)
 int64_t msg_recvfrom(struct door *d, struct hand *h)
 {
     struct box b;
-    if (is_stream(h))
-        return stream_message(d, h, (uint32_t)h->ask->arg[3], false);
     box_flat(d, h->ask, &b);
+    if (is_stream(h))
+        return (b.flags & MSG_ERRQUEUE) != 0 ? recv_errqueue(d, h, &b)
+                                             : stream_message(d, h, b.flags, false);
     return recv_one(d, h, &b);
 }
 
@@ -392,10 +494,12 @@ int64_t msg_recvmsg(struct door *d, struct hand *h)
 {
     struct box b;
     uint32_t flags = (uint32_t)h->ask->arg[2];
-    if (is_stream(h))
+    if (is_stream(h) && (flags & MSG_ERRQUEUE) == 0)
         return stream_message(d, h, flags, false);
     int r = box_header(d, h->ask, h->ask->arg[1], flags, &b);
-    return r < 0 ? r : recv_one(d, h, &b);
+    if (r < 0)
+        return r;
+    return is_stream(h) ? recv_errqueue(d, h, &b) : recv_one(d, h, &b);
 }
 
 static int64_t recv_deadline(struct door *d, const struct ask *a, w_ns *out)
@@ -420,8 +524,10 @@ static int64_t recv_i(struct door *d, struct hand *h, uint32_t i)
     struct box b;
     uint64_t at = h->ask->arg[1] + i * sizeof(struct raw_mmsghdr);
     int64_t r = box_header(d, h->ask, at, (uint32_t)h->ask->arg[3], &b);
-    r = r < 0 ? r : recv_check(d, &b);
-    r = r < 0 ? r : recv_now(d, h, &b);
+    bool is_errqueue = (b.flags & MSG_ERRQUEUE) != 0;
+    r = r < 0 || is_errqueue ? r : recv_check(d, &b);
+    if (r >= 0)
+        r = is_errqueue ? recv_errqueue(d, h, &b) : recv_now(d, h, &b);
     uint32_t len = (uint32_t)r;
     if (r < 0)
         return r;
@@ -443,7 +549,7 @@ int64_t msg_recvmmsg(struct door *d, struct hand *h)
         r = recv_i(d, h, i);
         if (r < 0 && i > 0)
             return i;
-        if (r == -EAGAIN && (flags & MSG_DONTWAIT) == 0 && !hand_is_nonblock(h)) {
+        if (r == -EAGAIN && (flags & (MSG_DONTWAIT | MSG_ERRQUEUE)) == 0 && !hand_is_nonblock(h)) {
             struct box b = {.flags = flags};
             return recv_park(d, h, &b, deadline);
         }
@@ -460,12 +566,22 @@ static int64_t recv_waited(struct door *d, struct wait *w)
     struct hand h = {.ask = &w->ask, .plug = w->plug, .copy = -1};
     struct box b;
     bool is_many = w->ask.nr == SYS_recvmmsg;
+    struct dgram_from from = {.from = w->msg.name};
+    if (w->msg.control_len != 0 &&
+        (from.control = malloc(sizeof(*from.control) + w->msg.control_len)) != NULL) {
+        from.control->n = w->msg.control_len;
+        memcpy(from.control->data, w->control, w->msg.control_len);
+    }
     int64_t r = box_again(d, &w->ask, &b);
     if (r == -ESRCH && (w->call.flags & MSG_PEEK) == 0)
-        dgram_put_back(d, w->plug, w->buf, (size_t)w->call.result, &w->call.addr);
+        dgram_put_back(d, w->plug, w->buf, (size_t)w->call.result, &from);
+    else if (r < 0)
+        dgram_from_free(&from);
     if (r < 0)
         return r;
-    r = deliver(d, &h, &b, w->buf, (size_t)w->call.result, &w->call.addr);
+    r = deliver(d, &h, &b, w->buf, (size_t)w->call.result, &from);
+    if ((b.flags & MSG_PEEK) != 0)
+        dgram_from_free(&from);
     uint32_t len = (uint32_t)r;
     if (r < 0 || !is_many)
         return r;
@@ -476,6 +592,8 @@ static int64_t recv_waited(struct door *d, struct wait *w)
 
 int64_t msg_waited(struct door *d, struct wait *w)
 {
+    if (w->plug->type == WEIR_STREAM)
+        return stream_opened_by(w);
     if (w->call.result < 0)
         return w->call.result;
     return w->call.op == FILE_RECV ? recv_waited(d, w) : w->call.result + w->more;

@@ -20,7 +20,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-enum { OPT_MOST = 1024, TIMEO_NEW_RCV = 66, TIMEO_NEW_SND = 67, TCP_FASTOPEN_CONNECT_ = 30 };
+enum { OPT_MOST = 1024, TIMEO_NEW_RCV = 66, TIMEO_NEW_SND = 67 };
+enum { STAMP_NEW = 63, STAMPNS_NEW = 64, STAMPING_NEW = 65 };
 
 static bool is_timeout(int level, int name)
 {
@@ -89,6 +90,21 @@ int64_t opt_get(struct door *d, struct hand *h)
     return r < 0 ? r : get_write(d, h, buf, (int32_t)n);
 }
 
+/* What the pair cannot tell: that the error queue of a connection has news (POLLERR), when a write
+ * of its own left, when what it reads had arrived. Stamps of datagrams that come are told. */
+static bool is_untellable(const struct plug *p, int level, int name, const uint8_t *val, int32_t n)
+{
+    enum { TX_ANY = 0x40303 }; /* SOF_TIMESTAMPING_TX_… */
+    uint32_t v = 0;
+    bool is_stamping = name == SO_TIMESTAMPING || name == STAMPING_NEW;
+    bool is_stamp = is_stamping || name == SO_TIMESTAMP || name == SO_TIMESTAMPNS ||
+                    name == STAMP_NEW || name == STAMPNS_NEW;
+    if (level != SOL_SOCKET || (!is_stamp && name != SO_ZEROCOPY))
+        return false;
+    memcpy(&v, val, w_u32_min((uint32_t)n, sizeof(v)));
+    return v != 0 && (p->type == WEIR_STREAM || (is_stamping && (v & TX_ANY) != 0));
+}
+
 int64_t opt_set(struct door *d, struct hand *h)
 {
     const struct ask *a = h->ask;
@@ -104,14 +120,15 @@ int64_t opt_set(struct door *d, struct hand *h)
         return ANSWER_KERNEL;
     if (h->plug->state == PLUG_DEAD)
         return -EINVAL;
-    if (level == IPPROTO_TCP && name == TCP_FASTOPEN_CONNECT_) {
-        /* A write goes into the pair, where nobody could tell it from any other. */
+    if (is_untellable(h->plug, level, name, buf, len)) {
         report_refusal(d, "setsockopt", level, name);
         return -ENOPROTOOPT;
     }
     r = file_setsockopt(d->ft, loop_now(d->loop), h->plug->file, level, name, buf, (size_t)len);
     if (r == -ENOPROTOOPT)
         report_refusal(d, "setsockopt", level, name);
+    if (r == 0 && h->plug->type == WEIR_DGRAM)
+        h->plug->wants_control = true;
     if (r == 0 && is_timeout(level, name))
         (void)setsockopt(h->copy, level, name, buf, (socklen_t)len);
     return r;

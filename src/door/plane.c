@@ -198,7 +198,9 @@ void plane_pump(struct door *d, struct plug *p)
         pump_dgram(p);
     else if (p->state == PLUG_OPEN)
         pump_stream(p);
-    else if (p->is_hup)
+    else if (p->is_deferred)
+        stream_undefer(p->door, p);
+    if (p->state != PLUG_OPEN && p->state != PLUG_DEAD && p->is_hup && p->type == WEIR_STREAM)
         plug_kill(p->door, p);
 }
 
@@ -253,6 +255,8 @@ static void news_connecting(struct door *d, struct plug *p, uint32_t bits)
 {
     if ((bits & (WEIR_ERR | WEIR_HUP)) != 0) {
         int err = take_error(p);
+        if (err == 0 && (bits & (WEIR_HUP | WEIR_CONNECTED)) == 0)
+            return; /* only its error queue has something */
         plug_break(d, p, err != 0 ? err : ECONNREFUSED);
     } else if ((bits & WEIR_CONNECTED) != 0) {
         plane_open(d, p);
@@ -263,7 +267,8 @@ static void news_open(struct door *d, struct plug *p, uint32_t bits)
 {
     if ((bits & WEIR_ERR) != 0 && !p->is_failing) {
         p->err = take_error(p);
-        p->is_failing = p->err != 0;
+        /* With IP_RECVERR an error is told, and the connection lives on. */
+        p->is_failing = p->err != 0 && (bits & WEIR_HUP) != 0;
     }
     plane_pump(d, p);
 }

@@ -103,6 +103,7 @@ static void plug_delete(struct door *d, struct plug *p)
 {
     table_remove(d, p);
     list_remove(&p->link);
+    dgram_from_end(p);
     free(p->from);
     free(p);
 }
@@ -324,6 +325,7 @@ int plug_revive(struct door *d, const struct ask *a, struct plug *p, int copy)
     p->err = 0;
     p->prefill = 0;
     p->is_read_end = p->is_write_end = p->is_deaf = p->is_connect_untold = false;
+    p->is_deferred = false;
     p->is_hup = p->is_rdhup = p->is_failing = false;
     d->n_dead--;
     list_remove(&p->link);

@@ -15,6 +15,27 @@
 
 enum { REFUSALS_MOST = 256 };
 
+/* Options that programs know by name; level and number of setsockopt. */
+static const struct {
+    int level, name;
+    const char *text;
+} named[] = {
+    {1, 25, "SO_BINDTODEVICE"}, {1, 29, "SO_TIMESTAMP"},         {1, 35, "SO_TIMESTAMPNS"},
+    {1, 37, "SO_TIMESTAMPING"}, {1, 60, "SO_ZEROCOPY"},          {6, 14, "TCP_MD5SIG"},
+    {6, 19, "TCP_REPAIR"},      {6, 27, "TCP_SAVE_SYN"},         {6, 28, "TCP_SAVED_SYN"},
+    {6, 31, "TCP_ULP"},         {6, 35, "TCP_ZEROCOPY_RECEIVE"}, {17, 103, "UDP_SEGMENT"},
+    {17, 104, "UDP_GRO"},
+};
+
+static const char *name_of(const struct refusal *r)
+{
+    bool is_option = strcmp(r->call, "setsockopt") == 0 || strcmp(r->call, "getsockopt") == 0;
+    for (size_t i = 0; is_option && i < WEIR_COUNT(named); i++)
+        if (named[i].level == r->level && named[i].name == r->name)
+            return named[i].text;
+    return NULL;
+}
+
 void report_refusal(struct door *d, const char *call, int level, int name)
 {
     unsigned n = 0;
@@ -51,9 +72,11 @@ void report_print(struct door *d)
     if (d->n_dgrams_lost != 0)
         fprintf(to, "weir: %llu datagrams the program wrote went nowhere\n",
                 (unsigned long long)d->n_dgrams_lost);
-    for (struct refusal *r = d->refusals; r != NULL; r = r->next)
-        fprintf(to, "weir: refused: %s %d, %d: %llu times\n", r->call, r->level, r->name,
-                (unsigned long long)r->n);
+    for (struct refusal *r = d->refusals; r != NULL; r = r->next) {
+        const char *name = name_of(r);
+        fprintf(to, "weir: refused: %s %d, %d%s%s: %llu times\n", r->call, r->level, r->name,
+                name != NULL ? " " : "", name != NULL ? name : "", (unsigned long long)r->n);
+    }
     fprintf(to, "weir: counters\n");
     report_counters(d, to);
 }

@@ -38,8 +38,14 @@ enum plug_state {
 
 struct dgram_from { /* where a datagram that lies in the pair came from */
     struct weir_addr from;
-    uint32_t charge; /* what it adds to SIOCOUTQ of weir's end */
-    int err;         /* not a datagram but this error, which woke the program up */
+    uint32_t charge;               /* what it adds to SIOCOUTQ of weir's end */
+    int err;                       /* not a datagram but this error, which woke the program up */
+    struct dgram_control *control; /* its control messages, of the plug's own; NULL: none */
+};
+
+struct dgram_control {
+    size_t n;
+    uint8_t data[];
 };
 
 struct dgram { /* a datagram that has to wait for room */
@@ -71,6 +77,8 @@ struct plug {
     bool is_failing;          /* the connection is lost; what arrived before is handed over first */
     bool is_connect_untold;   /* the handshake ended and no connect() has said so yet */
     bool has_peer;            /* datagram socket that is connected */
+    bool wants_control;       /* datagrams may come with control messages */
+    bool is_deferred;         /* connected by name: what is written first goes with the SYN */
     bool has_asked;           /* `asked` stands for `real` in answers */
     uint32_t prefill;         /* bytes of ours at the head of what weir's end will read */
     int err;                  /* SO_ERROR not yet told */
@@ -84,14 +92,18 @@ struct plug {
     uint32_t from_cap, from_head, from_n;
 };
 
+enum { CONTROL_MOST = 512 }; /* bytes of control messages with one message */
+
 struct wait {
     struct file_call call; /* first: file_done_pop() gives its address */
     struct ask ask;
     struct plug *plug;
     struct list by_plug;
-    struct wait *next; /* in the table by thread */
-    int64_t more;      /* of a send: bytes that went before */
-    uint8_t buf[];     /* of send and recv */
+    struct wait *next;      /* in the table by thread */
+    int64_t more;           /* of a send: bytes that went before */
+    struct weir_msghdr msg; /* of sendmsg and recvmsg with control data, which is */
+    uint8_t control[CONTROL_MOST];
+    uint8_t buf[]; /* of send and recv */
 };
 
 enum { WAIT_BUCKETS = 256, MEMO_SLOTS = 64, DEAD_MAX = 4096 };
@@ -213,12 +225,19 @@ void plane_tokens(struct door *, struct plug *, int copy);
 void dgram_to_program(struct door *, struct plug *);
 void dgram_to_stack(struct door *, struct plug *);
 /* A datagram that was taken for a thread that is gone: into the pair, for the next who asks. */
-void dgram_put_back(struct door *, struct plug *, const void *, size_t,
-                    const struct weir_addr *from);
+void dgram_put_back(struct door *, struct plug *, const void *, size_t, const struct dgram_from *);
+/* Its control messages are done with. */
+void dgram_from_free(struct dgram_from *);
+/* All that is known of datagrams in the pair is forgotten. */
+void dgram_from_end(struct plug *);
+/* Takes the mark out of the pair that stands for a pending error, if it is the next to be read. */
+void dgram_unmark(struct plug *, int copy);
 /* An error of the socket: kept for SO_ERROR, and the program is woken up. */
 void dgram_error(struct door *, struct plug *, int err);
 /* What is known of the datagram at the head of the pair, before reading it. False: nothing. */
 bool dgram_source(struct plug *, struct dgram_from *out);
+/* That datagram was read: what is known of it is forgotten; control stays with who asked. */
+void dgram_source_pop(struct plug *);
 
 /* ---- wait.c: calls that are answered later */
 
@@ -260,6 +279,11 @@ int64_t stream_listen(struct door *, struct hand *);
 int64_t stream_accept(struct door *, struct hand *);
 int64_t stream_shutdown(struct door *, struct hand *);
 int64_t stream_connected(struct door *, struct wait *);
+/* A send with MSG_FASTOPEN on a new socket; w passes on. Its answer after a wait. */
+int64_t stream_open_by(struct door *, struct hand *, struct wait *w);
+int64_t stream_opened_by(struct wait *w);
+/* What waits in the pair of a deferred connection goes with its SYN. */
+void stream_undefer(struct door *, struct plug *);
 /* Hands an accepted connection to the thread that waited for it. */
 void stream_accepted(struct door *, struct wait *);
 

@@ -71,6 +71,72 @@ int64_t stream_socket(struct door *d, const struct ask *a)
 
 /* ---- connect ---- */
 
+/* connect() is done: the connection is open, or waits for what is written first. */
+static void connected(struct door *d, struct plug *p)
+{
+    p->is_deferred = (weir_poll(d->w, file_sock(d->ft, p->file)) & WEIR_CONNECTED) == 0;
+    if (p->is_deferred)
+        p->state = PLUG_CONNECTING;
+    else
+        plane_open(d, p);
+}
+
+void stream_undefer(struct door *d, struct plug *p)
+{
+    ssize_t n = recv(p->fd, d->scratch, sizeof(d->scratch), MSG_DONTWAIT | MSG_PEEK);
+    if (n <= 0)
+        return;
+    p->is_deferred = false;
+    weir_sock s = file_sock(d->ft, p->file);
+    int64_t r = weir_sendto(d->w, loop_now(d->loop), s, d->scratch, (size_t)n, 0, NULL);
+    if (r > 0)
+        (void)recv(p->fd, d->scratch, (size_t)r, MSG_DONTWAIT);
+    else if (r < 0 && r != -EINPROGRESS && r != -EAGAIN)
+        plug_break(d, p, (int)-r);
+}
+
+/* ---- connect and send in one ---- */
+
+/* What the first send made of the socket: r as the call returns. */
+static void opened(struct plug *p, int64_t r, int copy)
+{
+    struct door *d = p->door;
+    bool is_under_way = r >= 0 || r == -EINPROGRESS || r == -EALREADY || r == -EAGAIN;
+    if (p->state == PLUG_DEAD || p->state == PLUG_OPEN)
+        return;
+    if (!is_under_way) {
+        p->state = PLUG_NEW;
+    } else if ((weir_poll(d->w, file_sock(d->ft, p->file)) & WEIR_CONNECTED) != 0) {
+        plane_open(d, p);
+    } else {
+        p->state = PLUG_CONNECTING;
+        if (copy >= 0)
+            plane_prefill(p, copy);
+    }
+}
+
+int64_t stream_open_by(struct door *d, struct hand *h, struct wait *w)
+{
+    struct plug *p = h->plug;
+    plane_discard(p);
+    if (!w->call.is_nonblock) {
+        p->state = PLUG_CONNECTING;
+        wait_submit(d, w);
+        return ANSWER_LATER;
+    }
+    (void)file_submit(d->ft, loop_now(d->loop), &w->call);
+    int64_t r = w->call.result;
+    free(w);
+    opened(p, r, h->copy);
+    return r;
+}
+
+int64_t stream_opened_by(struct wait *w)
+{
+    opened(w->plug, w->call.result, -1);
+    return w->call.result;
+}
+
 static int64_t connect_start(struct door *d, struct hand *h, const struct weir_addr *to)
 {
     struct plug *p = h->plug;
@@ -96,7 +162,7 @@ static int64_t connect_start(struct door *d, struct hand *h, const struct weir_a
         p->is_connect_untold = true;
         plane_prefill(p, h->copy);
     } else if (r == 0 && is_stream) {
-        plane_open(d, p);
+        connected(d, p);
     } else if (r == 0) {
         p->has_peer = to->family != 0;
     }
@@ -108,7 +174,7 @@ static int64_t connect_again(struct door *d, struct hand *h)
 {
     struct plug *p = h->plug;
     bool was_untold = p->is_connect_untold;
-    if (p->state == PLUG_LISTEN)
+    if (p->state == PLUG_LISTEN || p->is_deferred)
         return -EISCONN;
     if (p->state == PLUG_OPEN || p->state == PLUG_CLOSING) {
         p->is_connect_untold = false;
@@ -151,7 +217,7 @@ int64_t stream_connected(struct door *d, struct wait *w)
     bool is_under_way = r == -EINPROGRESS || r == -EALREADY; /* SO_SNDTIMEO is over */
     p->is_connect_untold = true;
     if (r == 0 && p->state == PLUG_CONNECTING)
-        plane_open(d, p);
+        connected(d, p);
     else if (r < 0 && !is_under_way && p->state == PLUG_CONNECTING)
         p->state = PLUG_NEW;
     if (ask_answer(d, &w->ask, r))

@@ -158,13 +158,14 @@ static enum call_status begin_fcntl(struct run *r, struct pending *x)
 
 static enum call_status begin_ioctl(struct run *r, struct pending *x)
 {
-    enum { INQ = 0x541b, OUTQ = 0x5411, OUTQNSD = 0x894b };
+    enum { INQ = 0x541b, OUTQ = 0x5411, OUTQNSD = 0x894b, ATMARK = 0x8905 };
     int64_t op = 0;
     if (!arg_fd(r, x, 0, FD_SOCK) || !arg_int(r, x->arg[1], &op))
         return CALL_BAD;
-    if (op != INQ && op != OUTQ && op != OUTQNSD)
+    if (op != INQ && op != OUTQ && op != OUTQNSD && op != ATMARK)
         return call_answer(x, -ENOTTY);
-    int64_t v = op == INQ    ? host_inq(r->host, x->fd->file)
+    int64_t v = op == ATMARK ? host_at_mark(r->host, x->fd->file)
+                : op == INQ  ? host_inq(r->host, x->fd->file)
                 : op == OUTQ ? host_outq(r->host, x->fd->file)
                              : host_outq_unsent(r->host, x->fd->file);
     x->fc.result = v;

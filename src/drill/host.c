@@ -222,4 +222,8 @@ int64_t host_outq_unsent(struct host *h, int file)
 {
     return weir_outq_unsent(h->w, file_sock(h->files, file));
 }
+int64_t host_at_mark(struct host *h, int file)
+{
+    return weir_at_mark(h->w, file_sock(h->files, file));
+}
 uint32_t host_poll(struct host *h, int file) { return weir_poll(h->w, file_sock(h->files, file)); }

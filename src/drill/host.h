@@ -65,6 +65,7 @@ struct file_call *host_answer(struct host *);
 int64_t host_inq(struct host *, int file);
 int64_t host_outq(struct host *, int file);
 int64_t host_outq_unsent(struct host *, int file);
+int64_t host_at_mark(struct host *, int file);
 uint32_t host_poll(struct host *, int file);
 /* A setting by name and text, while running: 0, -ENOENT, -EINVAL, -ERANGE. */
 int host_set(struct host *, const char *name, const char *value);

@@ -200,6 +200,7 @@ static const struct {
     {"FIONREAD", 0x541b},
     {"SIOCOUTQ", 0x5411},
     {"SIOCOUTQNSD", 0x894b},
+    {"SIOCATMARK", 0x8905},
     {"NULL", 0},
     /* for %{ }% */
     {"TCP_ESTABLISHED", 1},

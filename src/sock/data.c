@@ -108,8 +108,9 @@ uint32_t sock_poll(struct socks *ss, const struct sock *s)
 {
     uint32_t bits = s->type == WEIR_STREAM ? bits_of_tcp(tcp_poll(ss->tcp, sock_tcb(ss, s)))
                                            : udp_poll(ss->udp, sock_udp(ss, s));
-    bool is_pri = (bits & WEIR_ERR) != 0 && (s->want & WANT_ERR_PRI) != 0;
-    return bits | (is_pri ? (uint32_t)WEIR_PRI : 0);
+    if (WEIR_UNLIKELY((bits & WEIR_ERR) != 0) && (s->want & WANT_ERR_PRI) != 0)
+        bits |= WEIR_PRI;
+    return bits;
 }
 
 struct sock *sock_event_pop(struct socks *ss, uint32_t *bits)

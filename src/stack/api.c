@@ -211,6 +211,13 @@ int64_t weir_outq(struct weir *w, weir_sock h)
     return s->type == WEIR_STREAM ? tcp_outq(sock_tcb(&w->socks, s)) : 0;
 }
 
+int weir_at_mark(struct weir *w, weir_sock h)
+{
+    int err;
+    struct tcb *t = stream(w, h, &err);
+    return t == NULL ? err : tcp_at_mark(t);
+}
+
 int64_t weir_outq_unsent(struct weir *w, weir_sock h)
 {
     struct sock *s = sock_find(&w->socks, h);

@@ -20,11 +20,10 @@ static const struct {
     int level, name;
     const char *text;
 } named[] = {
-    {1, 25, "SO_BINDTODEVICE"}, {1, 29, "SO_TIMESTAMP"},         {1, 35, "SO_TIMESTAMPNS"},
-    {1, 37, "SO_TIMESTAMPING"}, {1, 60, "SO_ZEROCOPY"},          {6, 14, "TCP_MD5SIG"},
-    {6, 19, "TCP_REPAIR"},      {6, 27, "TCP_SAVE_SYN"},         {6, 28, "TCP_SAVED_SYN"},
-    {6, 31, "TCP_ULP"},         {6, 35, "TCP_ZEROCOPY_RECEIVE"}, {17, 103, "UDP_SEGMENT"},
-    {17, 104, "UDP_GRO"},
+    {1, 25, "SO_BINDTODEVICE"}, {1, 29, "SO_TIMESTAMP"}, {1, 35, "SO_TIMESTAMPNS"},
+    {1, 37, "SO_TIMESTAMPING"}, {1, 60, "SO_ZEROCOPY"},  {6, 14, "TCP_MD5SIG"},
+    {6, 19, "TCP_REPAIR"},      {6, 31, "TCP_ULP"},      {6, 35, "TCP_ZEROCOPY_RECEIVE"},
+    {17, 103, "UDP_SEGMENT"},   {17, 104, "UDP_GRO"},
 };
 
 static const char *name_of(const struct refusal *r)

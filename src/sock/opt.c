@@ -35,6 +35,7 @@ enum opt_kind {
     OPT_INFO,
     OPT_CC_INFO,
     OPT_FASTOPEN_KEY,
+    OPT_SAVED_SYN, /* headers of the SYN, once; cannot be set */
     OPT_COOKIE,
     OPT_ONE, /* always reads as 1; cannot be set */
     OPT_RCVLOWAT,
@@ -118,6 +119,8 @@ static const struct opt opts[] = {
     {L_TCP, TOPT_USER_TIMEOUT_MS, OPT_TCP, TOPT_USER_TIMEOUT_MS},
     {L_TCP, TOPT_FASTOPEN, OPT_TCP, TOPT_FASTOPEN},
     {L_TCP, TOPT_NOTSENT_LOWAT, OPT_TCP, TOPT_NOTSENT_LOWAT},
+    {L_TCP, TOPT_SAVE_SYN, OPT_TCP, TOPT_SAVE_SYN},
+    {L_TCP, 28, OPT_SAVED_SYN, 0},
     {L_TCP, 26, OPT_CC_INFO, 0},
     {L_TCP, TOPT_FASTOPEN_CONNECT, OPT_TCP, TOPT_FASTOPEN_CONNECT},
     {L_TCP, 33, OPT_FASTOPEN_KEY, 0},
@@ -508,6 +511,20 @@ static int max_pacing_get(struct socks *ss, const struct sock *s, void *val, siz
     return is_long ? out_bytes(val, n, &rate, sizeof(rate)) : out_bytes(val, n, &rate32, 4);
 }
 
+/* [Linux TCP_SAVED_SYN] Too little room: how much it takes, and they stay. */
+static int saved_syn_get(struct socks *ss, const struct sock *s, void *val, size_t *n)
+{
+    struct tcb *t = sock_tcb(ss, s);
+    const struct pkt *p = tcp_saved_syn(ss->tcp, t);
+    bool is_short = p != NULL && *n < p->len;
+    *n = p != NULL ? p->len : 0;
+    if (p == NULL || is_short)
+        return is_short ? -EINVAL : 0;
+    (void)pkt_copy_out(p, 0, val, p->len);
+    tcp_forget_syn(ss->tcp, t);
+    return 0;
+}
+
 int sock_opt_get(struct socks *ss, struct sock *s, int level, int name, void *val, size_t *n)
 {
     const struct opt *o = opt_find(s, level, name);
@@ -519,6 +536,8 @@ int sock_opt_get(struct socks *ss, struct sock *s, int level, int name, void *va
         return congestion_get(ss, s, val, n);
     if (o->kind == OPT_MAX_PACING)
         return max_pacing_get(ss, s, val, n);
+    if (o->kind == OPT_SAVED_SYN)
+        return saved_syn_get(ss, s, val, n);
     if (o->kind == OPT_COOKIE) {
         weir_sock h = sock_handle(ss, s);
         return *n < sizeof(h) ? -EINVAL : out_bytes(val, n, &h, sizeof(h));

@@ -423,6 +423,7 @@ void tcp_init(struct tcp *tcp, struct env *env, struct ip *ip, struct arena *a)
     tcp->paths = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_path), WEIR_CACHELINE);
     /* Few connections ask: a program that stamps all of many gets ENOBUFS. */
     pool_init(&tcp->watches, a, c->n_tcb / 32 + 16, sizeof(struct tcp_watch), WEIR_CACHELINE);
+    tcp->saved_syns = arena_take(a, (c->n_syn + 1u) * sizeof(struct pkt *), 8);
     tcp->watch_of = arena_take(a, (c->n_tcb + 1u) * sizeof(uint32_t), 8);
     tcp->syn_links = arena_take(a, (c->n_syn + 1u) * sizeof(struct tcp_links), 8);
     tcp->tw_links = arena_take(a, (c->n_tw + 1u) * sizeof(struct tcp_links), 8);

@@ -81,12 +81,37 @@ static void queue_remove(struct tcp *tcp, uint32_t idx)
         arm_level(tcp, level);
 }
 
+/* [Linux TCP_SAVE_SYN] The headers of a SYN, from IP's on. NULL: no memory, counted. */
+static WEIR_APART struct pkt *syn_save(struct tcp *tcp, const struct seg *s)
+{
+    const struct pkt *p = s->p;
+    uint32_t n = (uint32_t)(p->off - p->l3) + s->h.hlen;
+    struct pkt *q = pktmem_is_low(&tcp->env->mem) ? NULL : pkt_new(&tcp->env->mem);
+    if (q != NULL && pkt_append_copy(q, p->head + p->l3, n))
+        return q;
+    if (q != NULL)
+        pkt_free(q);
+    tcp_count(tcp, STAT_ErrQueueDrops);
+    return NULL;
+}
+
+/* Its child keeps them. */
+static WEIR_APART void syn_pass_on(struct tcp *tcp, uint32_t idx, struct tcb *t)
+{
+    tcp_watch_syn(tcp, t, tcp->saved_syns[idx]);
+    tcp->saved_syns[idx] = NULL;
+}
+
 /* The record goes; its place in the table too unless a child took it. */
 static void rec_free(struct tcp *tcp, uint32_t idx, bool is_tabled)
 {
     struct syn_rec *r = rec_at(tcp, idx);
     queue_remove(tcp, idx);
     tcp_at(tcp, r->lsn)->lsn.n_syn--;
+    if (WEIR_UNLIKELY(tcp->saved_syns[idx] != NULL)) {
+        pkt_free(tcp->saved_syns[idx]);
+        tcp->saved_syns[idx] = NULL;
+    }
     if (is_tabled)
         tcp_table_del(tcp, r->flow.lport, (uint32_t)tcp_table_hash(tcp, &r->flow),
                       tcp_ref(REF_SYN, idx));
@@ -173,6 +198,8 @@ enum drop tcp_syn_rec_new(struct tcp *tcp, struct tcb *lsn, struct seg *s, const
     struct syn_rec *r = rec_at(tcp, idx);
     *r = filled;
     lsn->lsn.n_syn++;
+    if (WEIR_UNLIKELY(lsn->lsn.save_syn != 0))
+        tcp->saved_syns[idx] = syn_save(tcp, s);
     tcp_table_add(tcp, f->lport, hash, tcp_ref(REF_SYN, idx));
     (void)tcp_seg_syn_ack(tcp, r, &fo); /* refused below: the timer repeats it */
     r->sent_us = tcp_now_us(tcp);
@@ -319,6 +346,9 @@ static enum drop fast_child(struct tcp *tcp, struct tcb *lsn, const struct syn_r
     t->hash = (uint32_t)hash;
     tcp_table_add(tcp, t->flow.lport, hash, tcp_ref(REF_TCB, tcb_index(t)));
     t->flags |= TF_TABLED;
+    struct pkt *syn = lsn->lsn.save_syn != 0 ? syn_save(tcp, s) : NULL;
+    if (syn != NULL)
+        tcp_watch_syn(tcp, t, syn);
     t->fo |= FO_PASSIVE;
     lsn->lsn.n_fo++;
     /* [RFC 7323 2.2] Not scaled in a SYN; it counts from behind our own. */
@@ -392,6 +422,8 @@ static enum drop complete(struct tcp *tcp, struct syn_rec *r, struct seg *s, uin
     t->flags |= TF_TABLED;
     if (r->rtx == 0) /* [RFC 6298 3] Karn holds for SYN-ACKs, too */
         tcp_rtt_sample(tcp, t, w_u32_max(tcp_now_us(tcp) - r->sent_us, 1));
+    if (WEIR_UNLIKELY(tcp->saved_syns[idx] != NULL))
+        syn_pass_on(tcp, idx, t);
     rec_free(tcp, idx, false);
     tcp_count(tcp, STAT_TcpPassiveOpens);
     accept_push(tcp, lsn, t);

@@ -37,6 +37,7 @@ static const struct {
     {TOPT_QUICKACK, INT32_MIN, INT32_MAX},
     {TOPT_USER_TIMEOUT_MS, 0, INT32_MAX},
     {TOPT_FASTOPEN, 0, INT32_MAX},
+    {TOPT_SAVE_SYN, 0, 1}, /* Linux's 2 is the link's header, too: refused */
     {TOPT_FASTOPEN_CONNECT, 0, 1},
     {TOPT_FASTOPEN_NO_COOKIE, 0, 1},
     {TOPT_NOTSENT_LOWAT, INT32_MIN, UINT32_MAX}, /* unsigned in Linux, however it comes */
@@ -169,6 +170,15 @@ static int set_fastopen(struct tcp *tcp, struct tcb *t, int name, int64_t v)
     return 0;
 }
 
+/* Linux keeps it on any socket; it says something of a listener only. */
+static int set_save_syn(struct tcb *t, int64_t v)
+{
+    if (t->state != TCPS_CLOSED && t->state != TCPS_LISTEN)
+        return -EINVAL;
+    t->lsn.save_syn = (uint8_t)v;
+    return 0;
+}
+
 static int64_t get_fastopen(const struct tcb *t, int name)
 {
     bool is_fresh = t->state == TCPS_CLOSED && (t->flags & TF_CONNECTED) == 0;
@@ -198,6 +208,7 @@ static int set_value(struct tcp *tcp, struct tcb *t, int name, int64_t v)
     case TOPT_QUICKACK: set_quickack(tcp, t, v); break;
     case TOPT_USER_TIMEOUT_MS: t->opt.user_timeout_ms = (uint32_t)v; break;
     case TOPT_NOTSENT_LOWAT: t->opt.notsent_lowat = (uint32_t)v; break;
+    case TOPT_SAVE_SYN: return set_save_syn(t, v);
     case TOPT_FASTOPEN:
     case TOPT_FASTOPEN_CONNECT:
     case TOPT_FASTOPEN_NO_COOKIE: return set_fastopen(tcp, t, name, v);
@@ -267,6 +278,9 @@ int tcp_opt_get(const struct tcp *tcp, const struct tcb *t, int name, int64_t *v
     case TOPT_QUICKACK: *v = t->rcv.pingpong == 0; break;
     case TOPT_USER_TIMEOUT_MS: *v = t->opt.user_timeout_ms; break;
     case TOPT_NOTSENT_LOWAT: *v = (int32_t)t->opt.notsent_lowat; break;
+    case TOPT_SAVE_SYN:
+        *v = (t->state == TCPS_CLOSED || t->state == TCPS_LISTEN) && t->lsn.save_syn;
+        break;
     case TOPT_FASTOPEN:
     case TOPT_FASTOPEN_CONNECT:
     case TOPT_FASTOPEN_NO_COOKIE: *v = get_fastopen(t, name); break;

@@ -537,6 +537,8 @@ void tcp_watch_icmp(struct tcp *, struct tcb *, const struct icmp_err *);
 uint32_t tcp_watch_cut(const struct tcp *, const struct tcb *, tcp_seq seq, uint32_t n);
 /* Whether a record ends there. */
 bool tcp_watch_is_end(const struct tcp *, const struct tcb *, tcp_seq);
+/* t keeps these headers of its SYN; owns p. Lost, and counted, without room for a record. */
+void tcp_watch_syn(struct tcp *, struct tcb *, struct pkt *p);
 /* TOPT_STAMPS: 0, -EINVAL (numbered, but not connected), -ENOBUFS. */
 int tcp_watch_stamps(struct tcp *, struct tcb *, uint32_t stamps);
 int tcp_watch_zerocopy(struct tcp *, struct tcb *, bool is_on);

@@ -230,7 +230,7 @@ struct tcb {
             /* Kept from before listen() on: a socket never opened has nothing else here. */
             uint16_t fo_max, n_fo; /* children with FO_PASSIVE: most, now [RFC 7413 5.1] */
             uint16_t n_fo_rst;     /* such as were reset: they count until fo_rst_ms + 60 s */
-            uint8_t has_fo_key, unused;
+            uint8_t has_fo_key, save_syn; /* save_syn: TCP_SAVE_SYN */
             uint32_t fo_rst_ms;
             uint32_t cookie_ms;     /* last SYN answered by a cookie, 0: never */
             struct hash_key fo_key; /* its own, with has_fo_key */

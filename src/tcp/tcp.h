@@ -106,6 +106,7 @@ enum tcp_opt {
     TOPT_USER_TIMEOUT_MS = 18,
     TOPT_FASTOPEN = 23, /* a listener's limit of connections opened by a SYN with a cookie */
     TOPT_NOTSENT_LOWAT = 25,
+    TOPT_SAVE_SYN = 27, /* 1: children of this listener keep the headers of their SYN */
     TOPT_FASTOPEN_CONNECT = 30,
     TOPT_FASTOPEN_NO_COOKIE = 34,
     TOPT_KEEPALIVE = 1000, /* 0 or 1 */
@@ -138,6 +139,7 @@ struct tcp {
     struct pool tcbs, sents, syns, tws;
     struct pool watches;        /* struct tcp_watch */
     uint32_t *watch_of;         /* per tcb: its index there, 0: none */
+    struct pkt **saved_syns;    /* per half-open record: headers of its SYN, NULL: none */
     struct tcp_loss *loss;      /* one beside each tcb */
     struct tcp_metric *metrics; /* what was learnt of destinations: metric.c */
     uint32_t metrics_mask;
@@ -260,6 +262,10 @@ bool tcp_take_note(struct tcp *, struct tcb *, struct note *out, void *, size_t 
 /* is_on: the next tcp_send is stamped by these (enum tcp_stamp), whatever TOPT_STAMPS says; then
  * the caller turns it off. Without room for it nothing is stamped. */
 void tcp_stamp_once(struct tcp *, struct tcb *, bool is_on, uint32_t stamps);
+/* TCP_SAVED_SYN: the headers of the SYN that made t, IP's first; NULL: none. They stay t's until
+ * tcp_forget_syn. */
+const struct pkt *tcp_saved_syn(const struct tcp *, const struct tcb *);
+void tcp_forget_syn(struct tcp *, struct tcb *);
 /* When the last of the next n bytes to read arrived, 0: there are none. */
 w_ns tcp_recv_when(const struct tcb *, size_t n);
 

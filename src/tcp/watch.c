@@ -21,6 +21,7 @@
  */
 #include <errno.h>
 
+#include "icmp/icmp.h"
 #include "tcp/room.h"
 
 enum { QUOTE_MOST = 2048 };
@@ -54,6 +55,30 @@ void tcp_watch_end(struct tcp *tcp, struct tcb *t)
     pool_give(&tcp->watches, *idx);
     *idx = 0;
     t->flags &= ~(uint32_t)TF_WATCH;
+}
+
+/* ---- the SYN ---- */
+
+void tcp_watch_syn(struct tcp *tcp, struct tcb *t, struct pkt *p)
+{
+    if (tcp_watch_begin(tcp, t)) {
+        tcp_watch_of(tcp, t)->syn = p;
+        return;
+    }
+    tcp_count(tcp, STAT_ErrQueueDrops);
+    pkt_free(p);
+}
+
+const struct pkt *tcp_saved_syn(const struct tcp *tcp, const struct tcb *t)
+{
+    return (t->flags & TF_WATCH) != 0 ? tcp_watch_of(tcp, t)->syn : NULL;
+}
+
+void tcp_forget_syn(struct tcp *tcp, struct tcb *t)
+{
+    struct tcp_watch *w = tcp_watch_of(tcp, t);
+    pkt_free(w->syn);
+    w->syn = NULL;
 }
 
 /* ---- notes ---- */

@@ -114,8 +114,8 @@ static void sent_is_when_the_device_took_it(void **state)
 
 static void few_tcbs(struct weir_conf *c) { c->n_tcb = 64; }
 
-/* If this failed, programs that ask for stamps on every connection would get fewer than one in 32 in
- * silence: those beyond are refused, and a closed one makes room. */
+/* If this failed, programs that ask for stamps on every connection would get fewer than one in 32
+ * in silence: those beyond are refused, and a closed one makes room. */
 static void records_run_out(void **state)
 {
     struct lab l;

@@ -120,6 +120,7 @@ static bool check_time(struct run *r, const struct expr *want, const struct foun
     if (f->n < sizeof(got))
         return run_fail(r, "a control message of %zu bytes is no time", f->n);
     memcpy(got, f->data, sizeof(got));
+    got[0] -= (int64_t)((host_clock(r->host) - host_now(r->host)) / W_S); /* script time */
     int64_t unit = is_us ? 1 : 1000;
     int64_t off = (got[0] - sec) * 1000000 + (got[1] - sub) / unit;
     return llabs(off) <= run_tolerance_us(r) ||

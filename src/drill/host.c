@@ -93,7 +93,6 @@ struct host *host_new(const struct host_conf *c, const char **why)
     *why = "the stack refused its configuration";
     if (weir_init(h->mem, h->mem_n, &c->conf, c->seed, h->now, &h->w) == 0) {
         h->files = file_table_new(h->w);
-        weir_real_time(h->w, -(int64_t)START); /* stamps are in the script's time */
         if (h->files != NULL && add_interface(h, c))
             return h;
     }

@@ -51,6 +51,16 @@ int sock_dgram_to(const struct sock *s, const struct weir_addr *to, struct udp_e
     return 0;
 }
 
+static WEIR_APART int64_t send_dgram(struct socks *ss, struct sock *s, const void *buf, size_t n,
+                                     unsigned flags, const struct weir_addr *to)
+{
+    struct udp_end end = {.is_peer = to == NULL};
+    int r = sock_dgram_flags(ss, s, flags);
+    if (r == 0 && to != NULL)
+        r = sock_dgram_to(s, to, &end);
+    return r < 0 ? r : udp_send(ss->udp, sock_udp(ss, s), &end, buf, n);
+}
+
 int64_t sock_send(struct socks *ss, struct sock *s, const void *buf, size_t n, unsigned flags,
                   const struct weir_addr *to)
 {
@@ -67,11 +77,7 @@ int64_t sock_send(struct socks *ss, struct sock *s, const void *buf, size_t n, u
                               WEIR_MSG_ZEROCOPY);
         return tcp_send(ss->tcp, sock_tcb(ss, s), buf, n, f);
     }
-    struct udp_end end = {.is_peer = to == NULL};
-    int r = sock_dgram_flags(ss, s, flags);
-    if (r == 0 && to != NULL)
-        r = sock_dgram_to(s, to, &end);
-    return r < 0 ? r : udp_send(ss->udp, sock_udp(ss, s), &end, buf, n);
+    return send_dgram(ss, s, buf, n, flags, to);
 }
 
 int64_t sock_recv(struct socks *ss, struct sock *s, void *buf, size_t n, unsigned flags,

@@ -33,7 +33,7 @@ static struct tcp_mark *mark_at(struct tcp_watch *w, unsigned i)
 
 /* ---- life ---- */
 
-bool tcp_watch_begin(struct tcp *tcp, struct tcb *t)
+WEIR_APART bool tcp_watch_begin(struct tcp *tcp, struct tcb *t)
 {
     if ((t->flags & TF_WATCH) != 0)
         return true;
@@ -45,7 +45,7 @@ bool tcp_watch_begin(struct tcp *tcp, struct tcb *t)
     return true;
 }
 
-void tcp_watch_end(struct tcp *tcp, struct tcb *t)
+WEIR_APART void tcp_watch_end(struct tcp *tcp, struct tcb *t)
 {
     uint32_t *idx = &tcp->watch_of[tcb_index(t)];
     struct tcp_watch *w = pool_at(&tcp->watches, *idx);
@@ -89,7 +89,7 @@ static void note_tell(struct tcp *tcp, struct tcb *t, struct pkt *p)
         tcp_event(tcp, t, TCP_EV_ERR);
 }
 
-bool tcp_watch_has_note(const struct tcp *tcp, const struct tcb *t)
+WEIR_APART bool tcp_watch_has_note(const struct tcp *tcp, const struct tcb *t)
 {
     return tcp_watch_of(tcp, t)->errq.q.n != 0;
 }
@@ -114,7 +114,7 @@ bool tcp_take_note(struct tcp *tcp, struct tcb *t, struct note *out, void *to, s
 }
 
 /* [Linux ip_icmp_error] With what the message quotes, from the TCP header on. */
-void tcp_watch_icmp(struct tcp *tcp, struct tcb *t, const struct icmp_err *e)
+WEIR_APART void tcp_watch_icmp(struct tcp *tcp, struct tcb *t, const struct icmp_err *e)
 {
     bool is_ip4 = addr_is_ip4(&e->flow.remote);
     struct note n = {.when = tcp->env->now,
@@ -188,12 +188,12 @@ static struct tcp_mark *mark_new(struct tcp *tcp, struct tcb *t)
     return last;
 }
 
-bool tcp_watch_has_room(const struct tcp *tcp, const struct tcb *t)
+WEIR_APART bool tcp_watch_has_room(const struct tcp *tcp, const struct tcb *t)
 {
     return tcp_watch_of(tcp, t)->n < TCP_MARKS;
 }
 
-void tcp_watch_wrote(struct tcp *tcp, struct tcb *t, unsigned flags)
+WEIR_APART void tcp_watch_wrote(struct tcp *tcp, struct tcb *t, unsigned flags)
 {
     struct tcp_watch *w = tcp_watch_of(tcp, t);
     bool is_whole = (flags & TCP_MSG_PART) == 0 || (flags & TCP_MSG_DONTWAIT) != 0;
@@ -220,7 +220,7 @@ void tcp_watch_wrote(struct tcp *tcp, struct tcb *t, unsigned flags)
 }
 
 /* Handed down up to snd.nxt. */
-void tcp_watch_out(struct tcp *tcp, struct tcb *t)
+WEIR_APART void tcp_watch_out(struct tcp *tcp, struct tcb *t)
 {
     struct tcp_watch *w = tcp_watch_of(tcp, t);
     for (unsigned i = 0; i < w->n; i++) {
@@ -243,7 +243,7 @@ static void mark_left(struct tcp *tcp, struct tcb *t, struct tcp_mark *m)
     m->done |= MARK_SND;
 }
 
-void tcp_watch_gone(struct tcp *tcp, struct tcb *t, uint32_t bytes)
+WEIR_APART void tcp_watch_gone(struct tcp *tcp, struct tcb *t, uint32_t bytes)
 {
     struct tcp_watch *w = tcp_watch_of(tcp, t);
     w->gone += bytes;
@@ -256,7 +256,7 @@ void tcp_watch_gone(struct tcp *tcp, struct tcb *t, uint32_t bytes)
 }
 
 /* Before the bytes are dropped. */
-void tcp_watch_acked(struct tcp *tcp, struct tcb *t, tcp_seq una)
+WEIR_APART void tcp_watch_acked(struct tcp *tcp, struct tcb *t, tcp_seq una)
 {
     struct tcp_watch *w = tcp_watch_of(tcp, t);
     while (w->n > 0 && seq_leq(mark_at(w, 0)->end, una)) {
@@ -274,7 +274,7 @@ void tcp_watch_acked(struct tcp *tcp, struct tcb *t, tcp_seq una)
 }
 
 /* The queue is thrown away: nobody holds the bytes of a zero-copy send any more. */
-void tcp_watch_purge(struct tcp *tcp, struct tcb *t)
+WEIR_APART void tcp_watch_purge(struct tcp *tcp, struct tcb *t)
 {
     struct tcp_watch *w = tcp_watch_of(tcp, t);
     for (unsigned i = 0; i < w->n; i++) {
@@ -285,7 +285,8 @@ void tcp_watch_purge(struct tcp *tcp, struct tcb *t)
     w->n = 0;
 }
 
-uint32_t tcp_watch_cut(const struct tcp *tcp, const struct tcb *t, tcp_seq seq, uint32_t n)
+WEIR_APART uint32_t tcp_watch_cut(const struct tcp *tcp, const struct tcb *t, tcp_seq seq,
+                                  uint32_t n)
 {
     struct tcp_watch *w = tcp_watch_of(tcp, t);
     for (unsigned i = 0; i < w->n; i++) {
@@ -296,7 +297,7 @@ uint32_t tcp_watch_cut(const struct tcp *tcp, const struct tcb *t, tcp_seq seq, 
     return n;
 }
 
-bool tcp_watch_is_end(const struct tcp *tcp, const struct tcb *t, tcp_seq seq)
+WEIR_APART bool tcp_watch_is_end(const struct tcp *tcp, const struct tcb *t, tcp_seq seq)
 {
     struct tcp_watch *w = tcp_watch_of(tcp, t);
     for (unsigned i = 0; i < w->n; i++) {

@@ -171,13 +171,22 @@ static ssize_t so_recvmsg(void *userdata, int fd, struct msghdr *m, int flags)
     uint8_t *buf = n >= 0 ? malloc((size_t)n + 1) : NULL;
     if (buf == NULL)
         return adapter_leave(adapter_enter(userdata), n < 0 ? n : -ENOBUFS);
-    ssize_t r = so_recvfrom(userdata, fd, buf, (size_t)n, flags, m->msg_name,
-                            m->msg_name != NULL ? &m->msg_namelen : NULL);
+    struct adapter *a = adapter_enter(userdata);
+    struct weir_msghdr msg = {.control = m->msg_control, .control_len = m->msg_controllen};
+    struct file_call c = {.buf = buf, .len = (size_t)n, .flags = (unsigned)flags, .msg = &msg};
+    struct handle *h = adapter_socket(a, fd);
+    int family = h != NULL ? h->family : 0;
+    ssize_t r = adapter_leave(a, recv_bytes(a, fd, &c));
     int e = errno;
-    if (r > 0)
+    if (r >= 0) {
         copy_vector(m->msg_iov, buf, (size_t)(r < n ? r : n), false);
-    m->msg_controllen = 0;
-    m->msg_flags = r > n ? MSG_TRUNC : 0;
+        if (msg.has_name && m->msg_name != NULL)
+            adapter_put_addr(family, &msg.name, m->msg_name, &m->msg_namelen);
+        else
+            m->msg_namelen = 0;
+        m->msg_controllen = msg.control_len;
+        m->msg_flags = (int)msg.flags;
+    }
     free(buf);
     errno = e;
     return r;

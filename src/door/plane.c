@@ -253,10 +253,9 @@ static int take_error(struct plug *p)
 
 static void news_connecting(struct door *d, struct plug *p, uint32_t bits)
 {
-    if ((bits & (WEIR_ERR | WEIR_HUP)) != 0) {
+    /* WEIR_ERR alone: its error queue has something, and it goes on connecting. */
+    if ((bits & WEIR_HUP) != 0) {
         int err = take_error(p);
-        if (err == 0 && (bits & (WEIR_HUP | WEIR_CONNECTED)) == 0)
-            return; /* only its error queue has something */
         plug_break(d, p, err != 0 ? err : ECONNREFUSED);
     } else if ((bits & WEIR_CONNECTED) != 0) {
         plane_open(d, p);

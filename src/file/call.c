@@ -34,11 +34,11 @@ static bool connect_try(struct file_table *ft, w_ns now, struct file *f, struct 
         return !is_under_way || c->is_nonblock;
     }
     uint32_t bits = weir_poll(ft->w, f->sock);
-    if ((bits & (WEIR_CONNECTED | WEIR_ERR | WEIR_HUP)) == 0)
+    /* WEIR_ERR alone: something lies in the error queue, which does not end an attempt. */
+    if ((bits & (WEIR_CONNECTED | WEIR_HUP)) == 0)
         return false;
     c->result = sock_error(ft->w, f->sock);
-    /* Something in the error queue alone does not end an attempt. */
-    return c->result != 0 || (bits & (WEIR_CONNECTED | WEIR_HUP)) != 0;
+    return true;
 }
 
 static bool accept_try(struct file_table *ft, w_ns now, struct file *f, struct file_call *c)
@@ -64,11 +64,9 @@ static bool is_opening(struct file_table *ft, struct file *f, const struct file_
 static bool is_answered(struct file_table *ft, struct file *f, struct file_call *c)
 {
     uint32_t bits = weir_poll(ft->w, f->sock);
-    if ((bits & (WEIR_CONNECTED | WEIR_ERR | WEIR_HUP)) == 0)
+    if ((bits & (WEIR_CONNECTED | WEIR_HUP)) == 0)
         return false;
     c->result = (bits & WEIR_CONNECTED) != 0 ? (int64_t)c->done : sock_error(ft->w, f->sock);
-    if (c->result == 0 && (bits & (WEIR_CONNECTED | WEIR_HUP)) == 0)
-        return false; /* only the error queue has something */
     c->is_opening = false;
     c->flags &= ~(unsigned)WEIR_MSG_FASTOPEN;
     return true;

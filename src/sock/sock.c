@@ -125,7 +125,8 @@ static int connect_again(struct socks *ss, struct sock *s)
 {
     struct tcb *t = sock_tcb(ss, s);
     uint32_t bits = tcp_poll(ss->tcp, t);
-    if ((bits & (TCP_EV_CONNECTED | TCP_EV_ERR | TCP_EV_HUP)) == 0)
+    /* Something in the error queue does not end an attempt: ERR alone tells of that. */
+    if ((bits & (TCP_EV_CONNECTED | TCP_EV_HUP)) == 0)
         return -EALREADY;
     s->flags = (uint16_t)(s->flags & ~(unsigned)SOCK_CONNECTING);
     int err = tcp_take_error(t);

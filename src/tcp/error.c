@@ -81,7 +81,7 @@ static void error_to_tcb(struct tcp *tcp, struct tcb *t, const struct icmp_err *
         !e->is_local)
         tcp_rto_revert(tcp, t);
     bool is_ip4 = addr_is_ip4(&t->flow.remote);
-    if ((t->opt.ip & (is_ip4 ? OPT_IP_RECVERR : OPT_IP_RECVERR6)) != 0) {
+    if (!is_opening && (t->opt.ip & (is_ip4 ? OPT_IP_RECVERR : OPT_IP_RECVERR6)) != 0) {
         /* Linux's IP_RECVERR of a stream: the program hears of it, the connection lives on. */
         t->err = (uint16_t)e->error;
         tcp_event(tcp, t, TCP_EV_ERR | TCP_EV_IN | TCP_EV_OUT);

@@ -69,6 +69,7 @@ static enum drop active_done(struct tcp *tcp, struct tcb *t, struct seg *s)
 {
     take_syn(tcp, t, s);
     t->snd.una = s->ack;
+    t->soft_err = 0; /* as with every ACK: what ICMP said has passed */
     sample_syn(tcp, t, s);
     if ((t->fo & FO_OFFER) != 0 || tcp_fo_syn_bytes(t) != 0)
         tcp_fo_syn_ack(tcp, t, s);

@@ -246,7 +246,7 @@ static int64_t send_opening(struct door *d, struct hand *h, const struct box *b)
 {
     struct plug *p = h->plug;
     if (p->state == PLUG_OPEN || p->state == PLUG_LISTEN || p->state == PLUG_CLOSING)
-        return p->is_deferred ? ANSWER_KERNEL : -EISCONN;
+        return -EISCONN;
     if (p->state != PLUG_NEW)
         return p->state == PLUG_CONNECTING ? -EALREADY : -EPIPE;
     struct wait *w = wait_new(h->ask, p, FILE_SEND, w_u64_min(b->room, DGRAM_MOST));

@@ -214,7 +214,7 @@ static void offer_options(struct tcp *tcp, struct tcb *t)
     t->rcv.advmss = (uint16_t)tcp_advmss(tcp, t, &t->dst, &t->flow);
     tcp_wnd_initial(tcp, t, t->rcv.advmss, &t->rcv.wnd, &t->rcv.wscale);
     t->rcv.ssthresh = t->rcv.wnd;
-    t->st.ecn = tcp_ecn_is_wanted(tcp, t) ? ECNF_OK : 0;
+    tcp_ecn_begin(tcp, t);
 }
 
 /* The place in the table, a TIME-WAIT's if that may be reused. 0 or -EADDRNOTAVAIL. */
@@ -396,6 +396,8 @@ void tcp_established(struct tcp *tcp, struct tcb *t)
         tcp_fo_settled(tcp, t, false);
     else
         tcp_conn_data(tcp, t);
+    if (tcp_is_acc(t))
+        tcp_ecn_established(tcp, t);
     if (t->snd.una != t->snd.nxt)
         tcp_arm_rto(tcp, t); /* a fast child may have sent before */
     tcp_keep_restart(tcp, t);
@@ -415,6 +417,7 @@ void tcp_init(struct tcp *tcp, struct env *env, struct ip *ip, struct arena *a)
     pool_init(&tcp->syns, a, c->n_syn, sizeof(struct syn_rec), WEIR_CACHELINE);
     pool_init(&tcp->tws, a, c->n_tw, sizeof(struct tw_rec), WEIR_CACHELINE);
     tcp->paths = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_path), WEIR_CACHELINE);
+    tcp->accs = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_acc), WEIR_CACHELINE);
     tcp->syn_links = arena_take(a, (c->n_syn + 1u) * sizeof(struct tcp_links), 8);
     tcp->tw_links = arena_take(a, (c->n_tw + 1u) * sizeof(struct tcp_links), 8);
     tcp_table_init(tcp, a);

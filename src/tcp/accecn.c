@@ -117,6 +117,8 @@ void tcp_acc_syn_ack_in(const struct tcp *tcp, struct tcb *t, const struct seg *
 
 /* ---- what leaves ---- */
 
+uint16_t tcp_acc_first(void) { return CEP_INIT << TCPF_ACE_SHIFT; }
+
 uint8_t tcp_acc_counter(const struct tcp *tcp, const struct tcb *t)
 {
     return (tcp_acc_of(tcp, t)->rcv_ce + CEP_INIT) & 7;

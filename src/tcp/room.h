@@ -311,6 +311,8 @@ static inline unsigned tcp_acc_ace(const struct wire_tcp *h)
 static inline unsigned tcp_ecn_of(const struct seg *s) { return s->p->ecn & (unsigned)ECN_MASK; }
 /* The three flags that say which codepoint a SYN or SYN-ACK came with. */
 uint16_t tcp_acc_reflect(unsigned ecn);
+/* The ACE field of a counter that has counted nothing. */
+uint16_t tcp_acc_first(void);
 /* The low bits of r.cep, as in the ACE field. */
 uint8_t tcp_acc_counter(const struct tcp *, const struct tcb *);
 /* Whether a SYN with these flags asks for accurate ECN. */

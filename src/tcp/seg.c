@@ -412,7 +412,7 @@ enum drop tcp_seg_half_ack(struct tcp *tcp, const struct syn_rec *r)
     if (why != DROP_NONE)
         return why;
     h.seq = r->iss + 1;
-    h.flags = TCPF_ACK;
+    h.flags = TCPF_ACK | ((r->acc & SYN_ACC) != 0 ? tcp_acc_first() : 0);
     h.wnd = (uint16_t)(h.wnd >> ((r->opts & SYN_WSCALE) != 0 ? h.wscale : 0));
     return send_stateless(tcp, &r->flow, &h);
 }

@@ -54,6 +54,8 @@ static void host_open(struct host *h)
     h->env.conf.n_sent = 16;
     h->env.conf.n_neigh = h->env.conf.n_route = 4;
     h->env.conf.n_reasm = 1;
+    h->env.conf.tcp_ecn = 3;
+    h->env.conf.tcp_ecn_control = 1;
     memset(mem, 0, used);
     arena_init(&a, mem, ARENA);
     env_init(&h->env, &a, 1, W_S);
@@ -100,7 +102,7 @@ static void segment(struct world *w, struct in *in)
 {
     uint8_t frame[2048] = {0}, *seg = frame + 20;
     uint8_t mode = (uint8_t)take(in, 1);
-    struct wire_tcp t = {.flags = (uint16_t)(take(in, 1) & 0x3f), .wnd = (uint16_t)take(in, 2)};
+    struct wire_tcp t = {.flags = (uint16_t)take(in, 1), .wnd = (uint16_t)take(in, 2)};
     t.dport = (mode & 1) != 0 ? 80 : (uint16_t)(1024 + (mode >> 1 & 1));
     t.sport = (mode & 1) != 0 ? (uint16_t)(4000 + (mode >> 1 & 3)) : 80;
     t.seq = w->irs + take(in, 2) - 32768;
@@ -126,9 +128,18 @@ static void segment(struct world *w, struct in *in)
         t.wscale = (uint8_t)(take(in, 1) % 15);
         w->irs = t.seq;
     }
+    /* Length, codepoint, AE and the AccECN option in one number. */
+    uint32_t v = take(in, 2), len = v % 1400;
+    t.flags |= (v & 0x100) != 0 ? TCPF_AE : 0;
+    if ((v & 0x200) != 0 && wire_tcp_opts_len(&t) <= 28) {
+        t.has |= TCPH_ACCECN;
+        t.acc_order = v >> 10 & 1;
+        t.acc_n = (uint8_t)(v >> 11 & 3);
+        t.acc_e0b = t.acc_ceb = t.acc_e1b = v * v & 0xffffff;
+    }
     unsigned hlen = wire_tcp_build(seg, &t);
-    uint32_t len = take(in, 2) % 1400;
     struct wire_ip4 ip = {.hlen = 20,
+                          .tos = (uint8_t)(v >> 13 & ECN_MASK),
                           .ttl = 64,
                           .proto = PROTO_TCP,
                           .total = (uint16_t)(20 + hlen + len),

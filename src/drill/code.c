@@ -91,6 +91,15 @@ static const struct {
     F(total_rto),
     F(total_rto_recoveries),
     F(total_rto_time),
+    F(received_ce),
+    F(delivered_e1_bytes),
+    F(delivered_e0_bytes),
+    F(delivered_ce_bytes),
+    F(received_e1_bytes),
+    F(received_e0_bytes),
+    F(received_ce_bytes),
+    F(accecn_fail_mode),
+    F(accecn_opt_seen),
     /* the lowest bit of its byte in Linux, the only one here */
     {"tcpi_delivery_rate_app_limited", offsetof(struct weir_tcp_info, app_limit), 1},
 };

@@ -329,6 +329,18 @@ static bool flag_letter(char c, uint16_t *flags)
     return true;
 }
 
+/* ".5": to the lexer a fraction. The ACK flag, and an ACE counter of 5 [RFC 9768 3.2.2]. */
+static bool take_dot_digit(struct parser *p, uint16_t *flags)
+{
+    if (p->tok.kind != TOK_FLOAT || p->tok.n != 2 || p->tok.s[0] != '.')
+        return false;
+    *flags |= TCPF_ACK;
+    if (!flag_letter(p->tok.s[1], flags))
+        return false;
+    parse_next(p);
+    return true;
+}
+
 static bool parse_flags(struct parser *p, uint16_t *flags)
 {
     bool is_word = p->tok.kind == TOK_WORD;
@@ -337,6 +349,8 @@ static bool parse_flags(struct parser *p, uint16_t *flags)
             return parse_fail(p, "expected TCP flags (letters of FSRPUEWA, digits 0-7, '.')");
     if (is_word)
         parse_next(p);
+    if (take_dot_digit(p, flags))
+        return true;
     if (parse_has_char(p, '.'))
         *flags |= TCPF_ACK;
     else if (!is_word && !parse_has_char(p, '-'))

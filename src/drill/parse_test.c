@@ -87,6 +87,20 @@ static void tcp_packets(void **state)
     assert_int_equal(k->sport, 5001);
     assert_true(k->is_bad_csum);
     script_free(&script);
+    k = event("0 < [ce] .5 1:1(0) ack 1 win 1 <ECN e1b 1 ceb 1000 e0b 1001,nop>")->pkt;
+    assert_int_equal(k->flags, TCPF_ACK | TCPF_AE | TCPF_ECE);
+    assert_int_equal(k->opt[0], TCPO_ACCECN1);
+    assert_int_equal(k->opt[1], 11);
+    script_free(&script);
+    k = event("0 > P.6 1:101(100) ack 1 <ECN e0b 16777215 ceb 0,nop,nop,nop,nop>")->pkt;
+    assert_int_equal(k->flags, TCPF_ACK | TCPF_PSH | TCPF_AE | TCPF_CWR);
+    assert_int_equal(k->opt[0], TCPO_ACCECN0);
+    assert_int_equal(k->opt[1], 8);
+    script_free(&script);
+    k = event("0 > P5. 1:101(100) ack 1 <ECN,nop,nop>")->pkt;
+    assert_int_equal(k->flags, TCPF_ACK | TCPF_PSH | TCPF_AE | TCPF_ECE);
+    assert_int_equal(k->opt[1], 2);
+    script_free(&script);
     k = event("0 < - 4294967295:4(5) win 1 <sack 1:2 3:4,nop,nop>")->pkt;
     assert_int_equal(k->flags, 0);
     assert_int_equal(k->opt[1], 18);
@@ -194,6 +208,8 @@ static void mistakes(void **state)
     bad("0 < S 0:0(0) win 70000", 1, "65535");
     bad("0 < S 0:1(2)", 1, "END - START = LENGTH");
     bad("0 < X 0:0(0)", 1, "TCP flags");
+    bad("0 < P.8 0:0(0)", 1, "number");
+    bad("0 < .55 0:0(0)", 1, "expected a packet");
     bad("0 close(3) = 0\n\n0 < S 0:0(0) <mss 1,nop>", 3, "multiple of 4");
     bad("0 \"text", 1, "string without end");
 }

@@ -32,7 +32,6 @@ static const struct {
 
 static const char *const ignored[] = {
     "tcp_fack",
-    "tcp_ecn_option",
     "tcp_pacing_ss_ratio",
     "tcp_pacing_ca_ratio",
     "tcp_fastopen_blackhole_timeout_sec",

@@ -252,8 +252,8 @@ static bool fill_blocks(struct ip *ip, struct pkt *p, const struct reasm_entry *
     return true;
 }
 
-/* [RFC 3168 5.3] One mark marks the datagram; a mark beside a fragment that could not carry one is
- * a lie. */
+/* [RFC 3168 5.3 MUST-2] One mark marks the datagram; a mark beside a fragment that could not carry
+ * one is a lie. */
 static enum drop ecn_of(const struct reasm_entry *e, uint8_t *ip)
 {
     if ((e->ecn_seen & 1u << ECN_CE) == 0)

@@ -305,7 +305,7 @@ static void crumbs_are_bounded(void **state)
     host_close(&h);
 }
 
-/* If this fails, a congestion mark on one fragment is lost, or made up [RFC 3168 5.3]. */
+/* If this fails, a congestion mark on one fragment is lost, or made up [RFC 3168 5.3 MUST-2]. */
 static void congestion_marks_survive(void **state)
 {
     (void)state;

@@ -79,7 +79,7 @@ static bool segment_is_plain(const struct gro *g, struct pkt *p, struct segment 
     unsigned flags = wire_tcp_flags(d + s->tcp);
     if (p->gso_size != 0 || s->payload < s->tcp + WIRE_TCP_HLEN || p->lin < s->payload)
         return false;
-    if ((flags & ~(unsigned)TCPF_PSH) != TCPF_ACK || p->len <= s->payload)
+    if ((flags & ~(unsigned)(TCPF_PSH | TCPF_ACE)) != TCPF_ACK || p->len <= s->payload)
         return false;
     s->n = p->len - s->payload;
     /* Padding behind the datagram, or a lie about its length. */
@@ -144,6 +144,9 @@ static bool follows(const struct gro_flow *f, const struct pkt *p, const struct 
     if (hi[1] != di[1] || wire_ip4_ttl(hi) != wire_ip4_ttl(di) || w_be16(hi + 6) != w_be16(di + 6))
         return false;
     if (wire_tcp_ack(ht) != wire_tcp_ack(dt) || wire_tcp_wnd(ht) != wire_tcp_wnd(dt))
+        return false;
+    /* ECE may go on in each, and a counter stay the same [RFC 9768 3.3.4]. */
+    if (((wire_tcp_flags(ht) ^ wire_tcp_flags(dt)) & TCPF_ACE) != 0)
         return false;
     return memcmp(ht + WIRE_TCP_HLEN, dt + WIRE_TCP_HLEN, s->payload - s->tcp - WIRE_TCP_HLEN) == 0;
 }

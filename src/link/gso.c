@@ -80,8 +80,8 @@ static void piece_headers(struct pkt *piece, const struct pkt *whole, uint32_t d
         wire_ip4_set_total_id(ip, (uint16_t)l3_len, (uint16_t)(w_be16(ip + 4) + number));
     wire_tcp_set_seq(tcp, wire_tcp_seq(tcp) + done);
     uint16_t flags = wire_tcp_flags(tcp);
-    /* [RFC 3168 6.1.2] One CWR answers one reduction. */
-    if (number > 0)
+    /* [RFC 3168 6.1.2] One CWR answers one reduction; but a counter stays [RFC 9768 3.3.4]. */
+    if (number > 0 && (whole->tflags & PKT_ACE) == 0)
         flags = (uint16_t)(flags & ~(unsigned)TCPF_CWR);
     if (!is_last)
         flags = (uint16_t)(flags & ~(unsigned)(TCPF_FIN | TCPF_PSH));

@@ -97,6 +97,10 @@ static bool needs_cut(const struct nif *nif, const struct pkt *p)
 {
     if ((nif->caps & NIF_CAP_TSO) == 0)
         return true;
+    /* A device clears CWR in all pieces but the first. */
+    if (WEIR_UNLIKELY((p->tflags & PKT_ACE) != 0) &&
+        (wire_tcp_flags(pkt_at(p, p->l4)) & TCPF_CWR) != 0)
+        return true;
     return p->len - (uint32_t)(p->l3 - p->off) > nif->gso_max;
 }
 

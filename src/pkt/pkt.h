@@ -58,6 +58,10 @@ enum pkt_csum {
     CSUM_GOOD, /* received: the device vouches for it */
 };
 
+enum pkt_tflag {
+    PKT_ACE = 1, /* to send: the flags AE, CWR, ECE are a counter, the same in each piece */
+};
+
 struct pkt {
     /* line 0: what every layer touches */
     struct pkt *next;   /* the owner's list */
@@ -84,7 +88,7 @@ struct pkt {
     WEIR_ALIGNED_LINE struct flow flow; /* as this host sees it */
     uint8_t icmp_type, icmp_code, ttl, tos;
     uint32_t icmp_arg; /* MTU, pointer: the error's second word */
-    uint32_t tflags, tack; /* the transport's */
+    uint32_t tflags, tack; /* the transport's: enum pkt_tflag */
     w_ns sent_at;
 };
 _Static_assert(offsetof(struct pkt, frag) == 64, "pkt line 0");

@@ -8,13 +8,17 @@
 #include "sim/load.h"
 #include "stack/stack.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 
 enum { MBIT = 100, RTT_MS = 20, SECONDS = 4, PAYLOAD = 1448, FRAME = 1514 };
+enum { IN_FLIGHT = 172 }; /* packets of the path */
 
 struct bulk {
-    uint32_t cc;  /* as the setting tcp_congestion_control */
-    uint32_t ecn; /* tcp_ecn of both */
+    uint32_t cc;         /* as the setting tcp_congestion_control */
+    uint32_t ecn;        /* tcp_ecn of both */
+    uint32_t ecn_option; /* tcp_ecn_option of both, where ecn is 3 */
     uint32_t loss_ppm;
     uint64_t mark_bytes;
     uint32_t limit_pkts; /* of the queue, 0: 172, what the path holds */
@@ -24,7 +28,17 @@ struct bulk_seen {
     uint32_t share;     /* of what the link could carry, per mille, without the first second */
     uint32_t queue_max; /* packets */
     uint64_t marks, drops;
+    uint64_t told; /* marks that the sender knows of */
 };
+
+static uint64_t marks_told(struct sim *s, const struct load_end *e)
+{
+    struct weir_tcp_info i;
+    size_t n = sizeof i;
+    assert_int_equal(weir_getsockopt(e->host->w, s->now, e->s, IPPROTO_TCP, TCP_INFO, &i, &n), 0);
+    assert_int_equal(n, sizeof i);
+    return i.delivered_ce;
+}
 
 static void watch(void *ctx, w_ns now, unsigned host, bool is_out, const uint8_t *frame, uint32_t n)
 {
@@ -53,6 +67,8 @@ static struct bulk_seen run(const struct bulk *b)
     weir_conf_default(&c);
     c.tcp_congestion_control = b->cc;
     c.tcp_ecn = b->ecn;
+    if (b->ecn == 3)
+        c.tcp_ecn_option = b->ecn_option;
     struct sim_join j = join_of(b);
     j.a = sim_add_host(s, &c);
     j.b = sim_add_host(s, &c);
@@ -74,13 +90,15 @@ static struct bulk_seen run(const struct bulk *b)
     struct bulk_seen seen = {.share = (uint32_t)((x->end[1].got - before) * 1000 / could),
                              .queue_max = e->queued_max,
                              .marks = e->count[EMU_ECN_MARK],
+                             .told = marks_told(s, &x->end[0]),
                              .drops = e->count[EMU_DROP_LIMIT]};
     load_end_all(&l);
     (void)sim_free(s);
     if (getenv("BULK_VERBOSE") != NULL)
-        print_message("cc %u ecn %u loss %u mark %u: share %u, queue %u, marks %u, drops %u\n",
-                      b->cc, b->ecn, b->loss_ppm, (unsigned)b->mark_bytes, seen.share,
-                      seen.queue_max, (unsigned)seen.marks, (unsigned)seen.drops);
+        print_message(
+            "cc %u ecn %u loss %u mark %u: share %u, queue %u, marks %u, told %u, drops %u\n",
+            b->cc, b->ecn, b->loss_ppm, (unsigned)b->mark_bytes, seen.share, seen.queue_max,
+            (unsigned)seen.marks, (unsigned)seen.told, (unsigned)seen.drops);
     return seen;
 }
 
@@ -133,7 +151,32 @@ static void dctcp_stays_at_the_threshold(void **state)
     assert_true(deaf.drops > 0);
 }
 
+/* If this failed the marks that routers set and those that senders hear of would not be the same:
+ * with every algorithm, a clean path and one that loses; with the option, and with no more than
+ * three bits. What is on its way is all that may be missing. [RFC 9768 3.2.2.5.2 SHLD-19] */
+static void every_mark_is_fed_back(void **state)
+{
+    static const struct {
+        uint32_t cc, loss_ppm, option;
+    } rows[] = {{RENO, 0, 2},  {CUBIC, 0, 0},     {DCTCP, 0, 2},     {DCTCP, 0, 1},
+                {DCTCP, 0, 0}, {CUBIC, 10000, 2}, {DCTCP, 10000, 0}, {BBR, 10000, 2}};
+    (void)state;
+    for (unsigned i = 0; i < WEIR_COUNT(rows); i++) {
+        struct bulk_seen seen = run(&(struct bulk){.cc = rows[i].cc,
+                                                   .ecn = 3,
+                                                   .ecn_option = rows[i].option,
+                                                   .mark_bytes = 50000,
+                                                   .loss_ppm = rows[i].loss_ppm});
+        assert_true(seen.marks > 0);
+        /* Lost after they were marked: their bytes come again, not their marks. */
+        uint64_t lost = seen.marks * rows[i].loss_ppm / 1000000 * 2 + (rows[i].loss_ppm ? 20 : 0);
+        assert_in_range(seen.told, seen.marks - w_u64_min(seen.marks, lost + IN_FLIGHT),
+                        seen.marks + (rows[i].loss_ppm ? 8 : 0));
+    }
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(every_mark_is_fed_back),
     cmocka_unit_test(every_algorithm_fills_the_link),
     cmocka_unit_test(noise_does_not_stop_bbr),
     cmocka_unit_test(marks_instead_of_losses),

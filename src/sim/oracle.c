@@ -38,6 +38,7 @@ struct seg {
     struct addr src, dst;
     struct wire_tcp tcp;
     uint32_t payload, end; /* end: sequence number after it, SYN and FIN counted */
+    bool is_marked;        /* CE */
 };
 
 /* What an IP header of either family led to. */
@@ -54,6 +55,7 @@ static bool ip4_read(const uint8_t *ip, uint32_t n, struct seg *s, struct inner 
         return false;
     s->src = h.src;
     s->dst = h.dst;
+    s->is_marked = (h.tos & ECN_MASK) == ECN_CE;
     *in = (struct inner){ip + h.hlen, h.total - (uint32_t)h.hlen,
                          wire_ip4_is_frag(&h) ? (uint8_t)PROTO_NONE : h.proto};
     return true;
@@ -67,6 +69,7 @@ static bool ip6_read(const uint8_t *ip, uint32_t n, struct seg *s, struct inner 
         return false;
     s->src = h.src;
     s->dst = h.dst;
+    s->is_marked = (h.tclass & ECN_MASK) == ECN_CE;
     *in = (struct inner){ip + WIRE_IP6_HLEN, h.plen,
                          h.next == PROTO_FRAGMENT ? (uint8_t)PROTO_NONE : h.next};
     return in->proto == PROTO_NONE || h.next == PROTO_TCP || h.next == PROTO_UDP ||
@@ -198,6 +201,55 @@ static void check_no_shrink(struct oracle *o, w_ns now, struct oracle_flow *f, u
     d->has_edge_out = true;
 }
 
+/* Whether a SYN-ACK's flags agree to accurate ECN [RFC 9768 table 2]. */
+static bool is_acc_agreed(uint16_t flags)
+{
+    unsigned ace = (unsigned)(flags & TCPF_ACE) >> TCPF_ACE_SHIFT;
+    return ace == 2 || ace == 3 || ace == 4 || ace == 6;
+}
+
+/* What is_acc of the client's, and of the server's, receiving half comes from: the first SYN-ACK
+ * that reaches the client; the server's own, once it has sent a counter (of a SYN cookie it may
+ * have forgotten it). */
+static void syn_ack_arrives(struct oracle_dir *d, w_ns now, const struct seg *s)
+{
+    const uint16_t both = TCPF_SYN | TCPF_ACK;
+    if ((s->tcp.flags & (both | TCPF_RST)) != both)
+        return;
+    d->is_acc = d->has_decided ? d->is_acc : is_acc_agreed(s->tcp.flags);
+    d->has_decided = true;
+    d->syn_at = now;
+    if (s->is_marked && d->ce_in == 0)
+        d->ce_in = 1;
+}
+
+static void server_agrees(struct oracle_dir *own, struct oracle_dir *heard, const struct seg *s)
+{
+    if ((s->tcp.flags & TCPF_SYN) != 0)
+        own->has_agreed |= (s->tcp.flags & TCPF_ACK) != 0 && is_acc_agreed(s->tcp.flags);
+    else if (own->has_agreed && (s->tcp.flags & TCPF_ACE) >= 2 << TCPF_ACE_SHIFT)
+        heard->is_acc = true;
+}
+
+/* [RFC 9768 3.2 MUST-28, MUST-30; 3.2.2 MUST-31] The counter in a segment never goes back, and
+ * never tells of marks that were not. Its three bits are taken for as much as may be. */
+static void check_ace(struct oracle *o, w_ns now, struct oracle_dir *d, const struct seg *s)
+{
+    enum { CEP_INIT = 5 };
+    unsigned ace = (unsigned)(s->tcp.flags & TCPF_ACE) >> TCPF_ACE_SHIFT;
+    bool is_code = s->payload == 0 && is_acc_agreed(s->tcp.flags) &&
+                   (d->syn_at == now || s->tcp.ack == d->iss + 1);
+    if (!d->is_acc || (s->tcp.flags & (TCPF_SYN | TCPF_RST)) != 0 || is_code)
+        return;
+    uint64_t by = (ace - CEP_INIT - d->ce_told) & 7;
+    if (d->ce_told + by > d->ce_in) {
+        oracle_fail(o, now, "port %u tells of %u marks, %u came", s->tcp.sport,
+                    (unsigned)(d->ce_told + by), (unsigned)d->ce_in);
+        return;
+    }
+    d->ce_told += by + (d->ce_in - d->ce_told - by) / 8 * 8;
+}
+
 static void seg_sent(struct oracle *o, w_ns now, unsigned host, const struct seg *s)
 {
     unsigned side;
@@ -214,6 +266,8 @@ static void seg_sent(struct oracle *o, w_ns now, unsigned host, const struct seg
         return;
     if ((s->tcp.flags & TCPF_SYN) != 0)
         syn_seen(f, side, s);
+    server_agrees(&f->dir[side], &f->dir[1 - side], s);
+    check_ace(o, now, &f->dir[1 - side], s);
     check_within_window(o, now, &f->dir[side], s);
     if (o->other_at[host] != now &&
         !o->is_paced[host]) /* an answer of ARP or ND lets out what waited for it */
@@ -229,7 +283,12 @@ static void seg_arrives(struct oracle *o, w_ns now, unsigned host, const struct 
     o->arrived_at[host] = now;
     o->last_was_rst[host] = (s->tcp.flags & TCPF_RST) != 0;
     struct oracle_flow *f = flow_of(o, s, &side);
-    if (f == NULL || !edge_of(f, side, s, &edge))
+    if (f == NULL)
+        return;
+    syn_ack_arrives(&f->dir[side], now, s);
+    if (s->is_marked && (s->tcp.flags & TCPF_SYN) == 0)
+        f->dir[side].ce_in++;
+    if (!edge_of(f, side, s, &edge))
         return;
     struct oracle_dir *d = &f->dir[1 - side];
     if (!d->has_edge_in || ahead(edge, d->edge_in) > 0)

@@ -27,6 +27,13 @@ struct oracle_dir {
     uint32_t ack_sent;  /* highest one its receiver has sent */
     uint8_t wscale;     /* of the windows its SENDER announces, 0 until both SYNs had the option */
     uint8_t syn_wscale; /* option seen in its SYN, 255: none */
+    /* Accurate ECN: marked packets of its sender that arrived, and as many as its receiver has told
+     * of; that is the r.cep of RFC 9768, less what it begins with. */
+    uint64_t ce_in, ce_told;
+    w_ns syn_at;      /* its SYN-ACK arrived last */
+    bool is_acc;      /* its receiver counts, and says so */
+    bool has_agreed;  /* its sender, a server, has sent a SYN-ACK that agrees */
+    bool has_decided; /* its receiver, a client, has seen a SYN-ACK */
     bool has_syn, has_edge_out, has_edge_in, has_acked, is_zero;
 };
 

@@ -87,7 +87,9 @@ static void draw_conf(struct swarm *w, struct weir_conf *c)
     c->tcp_timestamps = rng_below(&w->rng, 4) != 0;
     c->tcp_window_scaling = rng_below(&w->rng, 4) != 0;
     c->tcp_congestion_control = rng_below(&w->rng, 8);
-    c->tcp_ecn = rng_below(&w->rng, 3);
+    c->tcp_ecn = rng_below(&w->rng, 6);
+    c->tcp_ecn_option = rng_below(&w->rng, 4);
+    c->tcp_ecn_control = rng_below(&w->rng, 2);
     c->tcp_gso = rng_below(&w->rng, 2);
     c->tcp_recovery = rng_below(&w->rng, 4) != 0 ? 1 : rng_below(&w->rng, 8);
     c->tcp_early_retrans = rng_below(&w->rng, 4) != 0 ? 3 : 0;

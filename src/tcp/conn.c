@@ -218,7 +218,7 @@ static void offer_options(struct tcp *tcp, struct tcb *t)
     t->rcv.advmss = (uint16_t)tcp_advmss(tcp, t, &t->dst, &t->flow);
     tcp_wnd_initial(tcp, t, t->rcv.advmss, &t->rcv.wnd, &t->rcv.wscale);
     t->rcv.ssthresh = t->rcv.wnd;
-    t->st.ecn = tcp_ecn_is_wanted(tcp, t) ? ECNF_OK : 0;
+    tcp_ecn_begin(tcp, t);
 }
 
 /* The place in the table, a TIME-WAIT's if that may be reused. 0 or -EADDRNOTAVAIL. */
@@ -402,6 +402,8 @@ void tcp_established(struct tcp *tcp, struct tcb *t)
         tcp_fo_settled(tcp, t, false);
     else
         tcp_conn_data(tcp, t);
+    if (tcp_is_acc(t))
+        tcp_ecn_established(tcp, t);
     if (t->snd.una != t->snd.nxt)
         tcp_arm_rto(tcp, t); /* a fast child may have sent before */
     tcp_keep_restart(tcp, t);
@@ -425,6 +427,7 @@ void tcp_init(struct tcp *tcp, struct env *env, struct ip *ip, struct arena *a)
     pool_init(&tcp->watches, a, c->n_tcb / 32 + 16, sizeof(struct tcp_watch), WEIR_CACHELINE);
     tcp->saved_syns = arena_take(a, (c->n_syn + 1u) * sizeof(struct pkt *), 8);
     tcp->watch_of = arena_take(a, (c->n_tcb + 1u) * sizeof(uint32_t), 8);
+    tcp->accs = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_acc), WEIR_CACHELINE);
     tcp->syn_links = arena_take(a, (c->n_syn + 1u) * sizeof(struct tcp_links), 8);
     tcp->tw_links = arena_take(a, (c->n_tw + 1u) * sizeof(struct tcp_links), 8);
     tcp_table_init(tcp, a);

@@ -110,7 +110,7 @@ bool tcp_cookie_ack(struct tcp *tcp, struct tcb *lsn, const struct seg *s, const
     r->flow = *f;
     r->irs = s->seq - 1;
     r->iss = s->ack - 1;
-    r->lsn = tcb_index(lsn);
+    r->lsn = tcb_index(lsn) & TCP_INDEX_MASK;
     r->mss = mss_of[index];
     r->sent_us = tcp_now_us(tcp);
     if ((s->h.has & TCPH_TS) != 0 && tcp->env->conf.tcp_timestamps != 0) {
@@ -127,6 +127,7 @@ bool tcp_cookie_ack(struct tcp *tcp, struct tcb *lsn, const struct seg *s, const
         if (scale > WIRE_TCP_WSCALE_MAX && scale != TS_NO_SCALE)
             return false;
     }
+    tcp_ecn_cookie_in(tcp, r, s);
     tcp_count(tcp, STAT_SyncookiesRecv);
     return true;
 }

@@ -68,6 +68,21 @@ void tcp_challenge(struct tcp *tcp, struct tcb *t)
     tcp_ack_now(tcp, t);
 }
 
+/* A SYN or SYN-ACK where none belongs; perhaps the one that opened the connection, again. */
+static void answer_syn(struct tcp *tcp, struct tcb *t, const struct seg *s)
+{
+    bool is_again = (s->h.flags & TCPF_ACK) != 0 && s->seq == t->irs;
+    if (!tcp_is_acc(t) || !is_again) {
+        tcp_challenge(tcp, t);
+        return;
+    }
+    (void)tcp_ecn_syn_again(tcp, t, s);
+    if (!oow_allowed(tcp, t, STAT_TCPACKSkippedChallenge) || !tcp_challenge_allowed(tcp))
+        return;
+    tcp_count(tcp, STAT_TCPChallengeACK);
+    tcp_ecn_ack_syn_ack(tcp, t);
+}
+
 void tcp_oow_ack(struct tcp *tcp, struct tcb *t, const struct seg *s, enum env_stat skipped)
 {
     /* Text is never part of a loop of ACKs: answered always. */
@@ -126,7 +141,7 @@ static enum drop check_sequence(struct tcp *tcp, struct tcb *t, const struct seg
         if (s->len != 0 && seq_lt(s->seq, t->rcv.nxt))
             tcp_data_repeated(tcp, t, s);
         if ((s->h.flags & TCPF_SYN) != 0)
-            tcp_challenge(tcp, t);
+            answer_syn(tcp, t, s);
         else
             tcp_oow_ack(tcp, t, s, STAT_TCPACKSkippedSeq);
     }
@@ -304,6 +319,35 @@ static bool is_syn_again(const struct tcb *t, const struct seg *s)
     return tcp_fo_is_open(t) && (s->h.flags & TCPF_ACK) == 0 && s->seq == t->irs;
 }
 
+/* DROP_NONE: the SYN-ACK of who opened at the same time, on to its ACK. [RFC 5961 4.2 SHLD-2,
+ * MUST-5; RFC 9768 3.1.5 MUST-22, MUST-23] */
+static enum drop sync_syn(struct tcp *tcp, struct tcb *t, const struct seg *s)
+{
+    bool is_again = is_syn_again(t, s), is_other = is_simultaneous(t, s);
+    if (!is_again && !is_other) {
+        tcp_count(tcp, STAT_TCPSYNChallenge);
+        answer_syn(tcp, t, s);
+        return DROP_TCP_SYN_CHALLENGE;
+    }
+    if (tcp_is_acc(t) && !tcp_ecn_syn_again(tcp, t, s)) {
+        (void)tcp_reset_out(tcp, t, ECONNRESET);
+        return DROP_TCP_FLAGS;
+    }
+    if (is_again) {
+        if (oow_allowed(tcp, t, STAT_TCPACKSkippedSynRecv))
+            (void)tcp_seg_syn(tcp, t, true);
+        return DROP_TCP_DUP;
+    }
+    /* It may not know yet that we have its SYN. */
+    if (tcp_is_acc(t)) {
+        tcp_ecn_ack_syn_ack(tcp, t);
+        return DROP_NONE;
+    }
+    tcp_data_repeated(tcp, t, s);
+    tcp_ack_now(tcp, t);
+    return DROP_NONE;
+}
+
 enum drop tcp_in_sync(struct tcp *tcp, struct tcb *t, struct seg *s)
 {
     bool is_gone = false;
@@ -313,19 +357,10 @@ enum drop tcp_in_sync(struct tcp *tcp, struct tcb *t, struct seg *s)
         return why;
     if ((s->h.flags & TCPF_RST) != 0)
         return take_rst(tcp, t, s, &is_gone);
-    if ((s->h.flags & TCPF_SYN) != 0 && is_syn_again(t, s)) {
-        if (oow_allowed(tcp, t, STAT_TCPACKSkippedSynRecv))
-            (void)tcp_seg_syn(tcp, t, true);
-        return DROP_TCP_DUP;
-    }
-    if ((s->h.flags & TCPF_SYN) != 0 && !is_simultaneous(t, s)) {
-        tcp_count(tcp, STAT_TCPSYNChallenge);
-        tcp_challenge(tcp, t); /* [RFC 5961 4.2 SHLD-2, MUST-5] */
-        return DROP_TCP_SYN_CHALLENGE;
-    }
-    if ((s->h.flags & TCPF_SYN) != 0) {
-        tcp_data_repeated(tcp, t, s);
-        tcp_ack_now(tcp, t); /* it may not know yet that we have its SYN */
+    if (WEIR_UNLIKELY((s->h.flags & TCPF_SYN) != 0)) {
+        why = sync_syn(tcp, t, s);
+        if (why != DROP_NONE)
+            return why;
     }
     if ((s->h.flags & TCPF_ACK) == 0)
         return DROP_TCP_NO_ACK;
@@ -338,8 +373,8 @@ enum drop tcp_in_sync(struct tcp *tcp, struct tcb *t, struct seg *s)
     if ((t->flags & TF_TS) != 0 && (s->h.has & TCPH_TS) != 0)
         tcp_ts_store(tcp, t, s);
     tcp_ack_in(tcp, t, s);
-    if (WEIR_UNLIKELY(t->st.ecn != 0) && s->len != 0)
-        tcp_ecn_data(tcp, t, s);
+    if (WEIR_UNLIKELY(t->st.ecn != 0))
+        tcp_ecn_in(tcp, t, s);
     if (!fin_acked(tcp, t) || t->state == TCPS_CLOSED)
         return DROP_NONE;
     pkt_pull(s->p, s->h.hlen);

@@ -7,7 +7,8 @@
  * Owns: nothing.
  * Called by in.c first; false means nothing has been touched and the general path decides.
  *
- * Conditions: no flags but ACK and PSH; options none or the timestamp; the next sequence number;
+ * Conditions: no flags but ACK and PSH, and those of ECN without news; options none, the timestamp
+ * or AccECN's; the next sequence number;
  * the window unchanged; nothing out of order, nothing urgent, nothing marked, lost or selectively
  * acknowledged. Either data (and the ACK says nothing new, or something plainly new) or a bare ACK.
  *
@@ -16,10 +17,11 @@
  */
 #include "tcp/room.h"
 
-static bool is_expected(const struct tcb *t, const struct seg *s)
+static bool is_expected(const struct tcp *tcp, const struct tcb *t, const struct seg *s)
 {
     const uint32_t odd = TF_URG_VALID | TF_FIN_RCVD | TF_FIN_QUEUED | TF_PROBE0;
-    if ((s->h.flags & ~(uint32_t)TCPF_PSH) != TCPF_ACK || (s->h.has & ~(uint32_t)TCPH_TS) != 0)
+    const uint32_t plain_flags = TCPF_PSH | TCPF_ACE, plain_opts = TCPH_TS | TCPH_ACCECN;
+    if ((s->h.flags & ~plain_flags) != TCPF_ACK || (s->h.has & ~plain_opts) != 0)
         return false;
     if (s->seq != t->rcv.nxt || s->wnd != t->snd.wnd || (t->flags & odd) != 0)
         return false;
@@ -27,7 +29,7 @@ static bool is_expected(const struct tcb *t, const struct seg *s)
         return false;
     if (t->ooo.head != NULL || t->ca_state != CA_OPEN || t->snd.sacked != 0 || t->snd.lost != 0)
         return false;
-    if (WEIR_UNLIKELY(t->st.ecn != 0) && tcp_ecn_is_news(t, s))
+    if (WEIR_UNLIKELY(t->st.ecn != 0) && tcp_ecn_is_news(tcp, t, s))
         return false;
     if ((t->flags & TF_TS) != 0)
         return (s->h.has & TCPH_TS) != 0 && !ts_lt(s->h.ts_val, t->rcv.ts_recent);
@@ -54,7 +56,7 @@ static void fast_data(struct tcp *tcp, struct tcb *t, struct seg *s)
 
 bool tcp_in_fast(struct tcp *tcp, struct tcb *t, struct seg *s)
 {
-    if (!is_expected(t, s))
+    if (!is_expected(tcp, t, s))
         return false;
     bool has_news = s->ack != t->snd.una;
     if (s->len == 0 && !has_news)
@@ -64,6 +66,8 @@ bool tcp_in_fast(struct tcp *tcp, struct tcb *t, struct seg *s)
     t->st.segs_in++;
     if ((t->flags & TF_TS) != 0)
         tcp_ts_store(tcp, t, s);
+    if (WEIR_UNLIKELY(t->st.ecn != 0))
+        tcp_ecn_fast(tcp, t, s);
     if (has_news) {
         tcp_count(tcp, STAT_TCPHPAcks);
         tcp_ack_in(tcp, t, s);

@@ -41,7 +41,7 @@ static void take_syn(struct tcp *tcp, struct tcb *t, const struct seg *s)
     t->irs = s->seq;
     t->rcv.nxt = t->rcv.wup = t->rcv.copied = s->seq + 1;
     tcp_conn_peer_opts(tcp, t, &s->h);
-    tcp_ecn_syn_in(t, s);
+    tcp_ecn_syn_in(tcp, t, s);
     t->snd.wnd = t->snd.wnd_max = s->wnd; /* [RFC 7323 2.2] not scaled in a SYN */
     t->snd.wl1 = s->seq;
 }
@@ -77,7 +77,9 @@ static enum drop active_done(struct tcp *tcp, struct tcb *t, struct seg *s)
     tcp_established(tcp, t);
     if (t->snd.una != t->snd.nxt)
         tcp_recover_mtu(tcp, t); /* what the SYN carried in vain; that is no congestion */
-    if (has_writer) {
+    if (tcp_is_acc(t)) {
+        tcp_ecn_ack_syn_ack(tcp, t);
+    } else if (has_writer) {
         t->flags |= TF_ACK_SCHED; /* what it writes carries the ACK */
         t->rcv.ato_us = tcp->env->conf.tcp_delack_min_us;
         tcp_ack_quick(tcp, t, 16);

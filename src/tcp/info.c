@@ -106,6 +106,8 @@ void tcp_info_get(const struct tcp *tcp, const struct tcb *t, struct weir_tcp_in
                   ((t->flags & TF_WSCALE) != 0 ? 4 : 0) | ((t->st.ecn & ECNF_OK) != 0 ? 8 : 0) |
                   ((t->st.ecn & ECNF_SEEN) != 0 ? 16 : 0) | ((t->fo & FO_DATA) != 0 ? 32 : 0));
     i->delivered_ce = tcp_path_of(tcp, t)->n_ce;
+    if (tcp_is_acc(t))
+        tcp_acc_info(tcp, t, i);
     i->wscale = (uint8_t)(t->snd.wscale | t->rcv.wscale << 4);
     info_send(tcp, t, i);
     info_receive(tcp, t, i);

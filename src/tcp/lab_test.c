@@ -131,7 +131,8 @@ static const struct {
     char c;
     uint16_t bit;
 } flag_chars[] = {{'S', TCPF_SYN}, {'F', TCPF_FIN}, {'R', TCPF_RST},
-                  {'P', TCPF_PSH}, {'.', TCPF_ACK}, {'U', TCPF_URG}};
+                  {'P', TCPF_PSH}, {'.', TCPF_ACK}, {'U', TCPF_URG},
+                  {'E', TCPF_ECE}, {'W', TCPF_CWR}, {'A', TCPF_AE}};
 
 static const char *skip_blank(const char *s)
 {
@@ -160,9 +161,11 @@ static uint32_t number(const char **s)
     return v;
 }
 
+enum { ECN_ANY = 4 };
 struct text {
     struct wire_tcp h; /* sequence numbers as in the text */
     uint32_t len;
+    unsigned ecn; /* the IP header's codepoint; ECN_ANY: not said */
     bool any_seq, has_ack, has_win, has_opts, more_opts, any_ts_val, ecr_last;
 };
 
@@ -193,6 +196,22 @@ static void read_ts(const char **s, struct text *t)
         t->h.ts_ecr = number(s);
 }
 
+/* e1b N ceb N e0b N, or the other way round; fewer at the end. */
+static void read_accecn(const char **s, struct wire_tcp *h)
+{
+    h->has |= TCPH_ACCECN;
+    for (;;) {
+        uint32_t *to = word(s, "e0b") ? &h->acc_e0b : word(s, "ceb") ? &h->acc_ceb : NULL;
+        if (to == NULL && word(s, "e1b"))
+            to = &h->acc_e1b;
+        if (to == NULL)
+            return;
+        if (h->acc_n++ == 0)
+            h->acc_order = to == &h->acc_e1b;
+        *to = number(s);
+    }
+}
+
 static void read_opts(const char **s, struct text *t)
 {
     t->has_opts = true;
@@ -205,6 +224,8 @@ static void read_opts(const char **s, struct text *t)
         } else if (word(s, "wscale")) {
             t->h.has |= TCPH_WSCALE;
             t->h.wscale = (uint8_t)number(s);
+        } else if (word(s, "ECN")) {
+            read_accecn(s, &t->h);
         } else if (word(s, "sack")) {
             t->h.has |= TCPH_SACK;
             do {
@@ -226,7 +247,11 @@ static void read_opts(const char **s, struct text *t)
 
 static void read_text(const char *s, struct text *t)
 {
+    static const char *const ecn[] = {"[noecn]", "[ect1]", "[ect0]", "[ce]"};
     memset(t, 0, sizeof *t);
+    t->ecn = ECN_ANY;
+    for (unsigned i = 0; i < WEIR_COUNT(ecn); i++)
+        t->ecn = word(&s, ecn[i]) ? i : t->ecn;
     t->h.flags = read_flags(&s);
     if (word(&s, "*")) {
         t->any_seq = true;
@@ -284,7 +309,8 @@ static void put(struct lab *l, const char *text, uint16_t size)
     wire_tcp_set_csum(seg, csum_fold(csum_partial(CSUM_SCALAR, seg, hlen + t.len, sum)));
     struct net_ip ip = {.src = addr_to_ip4(&l->flow.remote),
                         .dst = addr_to_ip4(&l->flow.local),
-                        .proto = PROTO_TCP};
+                        .proto = PROTO_TCP,
+                        .tos = t.ecn == ECN_ANY ? ECN_NOT : (uint8_t)t.ecn};
     size_t n = net_ip4(frame, &ip, seg, hlen + t.len);
     struct pkt *p = net_pkt(&l->net, frame, n);
     p->gso_size = size;
@@ -306,7 +332,7 @@ void lab_in_train(struct lab *l, const char *text, uint16_t size)
 
 static void show(const struct wire_tcp *h, uint32_t len, char *buf, size_t n)
 {
-    char flags[8] = "";
+    char flags[12] = "";
     size_t k = 0;
     for (unsigned i = 0; i < WEIR_COUNT(flag_chars); i++) {
         if ((h->flags & flag_chars[i].bit) != 0)
@@ -343,6 +369,7 @@ static bool next_out(struct lab *l, struct wire_tcp *h, uint32_t *len)
     uint32_t sum = csum_pseudo(&ip.src, &ip.dst, PROTO_TCP, tlen);
     assert_int_equal(csum_fold(csum_partial(CSUM_SCALAR, bytes + ip.hlen, tlen, sum)), 0);
     memset(h, 0, sizeof *h);
+    l->out_ecn = ip.tos & ECN_MASK;
     assert_int_equal(wire_tcp_parse(bytes + ip.hlen, tlen, h), DROP_NONE);
     *len = tlen - h->hlen;
     if ((h->flags & TCPF_SYN) != 0 && !l->has_iss) {
@@ -371,6 +398,10 @@ static bool opts_match(const struct text *t, const struct wire_tcp *h)
         return false;
     if ((t->h.has & TCPH_TS) != 0 && t->h.ts_ecr != h->ts_ecr)
         return false;
+    if ((t->h.has & TCPH_ACCECN) != 0 &&
+        (t->h.acc_order != h->acc_order || t->h.acc_n != h->acc_n || t->h.acc_e0b != h->acc_e0b ||
+         t->h.acc_ceb != h->acc_ceb || t->h.acc_e1b != h->acc_e1b))
+        return false;
     if (t->h.n_sack != h->n_sack && !t->more_opts)
         return false;
     return memcmp(t->h.sack, h->sack, t->h.n_sack * sizeof h->sack[0]) == 0;
@@ -378,7 +409,7 @@ static bool opts_match(const struct text *t, const struct wire_tcp *h)
 
 static bool matches(const struct text *t, const struct wire_tcp *h, uint32_t len)
 {
-    bool ok = t->h.flags == (h->flags & 0x3f) && t->len == len;
+    bool ok = t->h.flags == h->flags && t->len == len;
     ok = ok && (t->any_seq || t->h.seq == h->seq);
     ok = ok && (!t->has_ack || t->h.ack == h->ack);
     ok = ok && (!t->has_win || t->h.wnd == h->wnd);
@@ -394,7 +425,7 @@ void lab_out_(struct lab *l, const char *text, const char *file, int line)
     uint32_t len = 0;
     read_text(text, &t);
     bool is_there = next_out(l, &h, &len);
-    if (is_there && matches(&t, &h, len))
+    if (is_there && matches(&t, &h, len) && (t.ecn == ECN_ANY || t.ecn == l->out_ecn))
         return;
     if (is_there)
         show(&h, len, got, sizeof got);

@@ -6,7 +6,8 @@
  *     lab_in(l, "S 0:0(0) win 65535 <mss 1000,sackOK>");
  *     lab_out(l, "S. 0:0(0) ack 1 <mss 1460,...>");
  *
- * Flags are packetdrill's (S F R P . U); sequence numbers count from each side's SYN, `*` matches
+ * Flags are packetdrill's (S F R P . U E W A), perhaps after [noecn] [ect0] [ect1] [ce]; sequence
+ * numbers count from each side's SYN, `*` matches
  * any. Of an outgoing segment only what the text names is compared; `<>` says "no options", `...`
  * in the list "and others". `TS val 7 ecr 0`; `TS ecr 7` ignores the value; `ecr last` in an
  * incoming one echoes the last value seen.
@@ -36,6 +37,7 @@ struct lab {
     tcp_seq iss, irs; /* ours, theirs: what the texts count from */
     bool has_iss;
     uint32_t ts_last;
+    uint8_t out_ecn; /* of the last segment looked at */
     struct flow flow;
     bool no_credit; /* keep tcp_sent from being called */
 };

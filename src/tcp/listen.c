@@ -139,7 +139,7 @@ void tcp_syn_rec_fill(const struct tcp *tcp, const struct tcb *lsn, const struct
     memset(r, 0, sizeof *r);
     r->flow = *f;
     r->irs = s->seq;
-    r->lsn = tcb_index(lsn);
+    r->lsn = tcb_index(lsn) & TCP_INDEX_MASK;
     tcp_isn(tcp, f, &r->iss, &ts_off);
     r->mss = (s->h.has & TCPH_MSS) != 0 ? s->h.mss : tcp_default_mss(&r->flow);
     if ((s->h.has & TCPH_TS) != 0 && c->tcp_timestamps != 0) {
@@ -152,8 +152,8 @@ void tcp_syn_rec_fill(const struct tcp *tcp, const struct tcb *lsn, const struct
         r->opts |= SYN_WSCALE;
         r->wscale = (unsigned char)(s->h.wscale & 15);
     }
-    if ((s->h.flags & (TCPF_ECE | TCPF_CWR)) != 0 && tcp_ecn_accepts(tcp, lsn, s))
-        r->opts |= SYN_ECN; /* a cookie has no room for it */
+    if ((s->h.flags & TCPF_ACE) != 0)
+        tcp_ecn_syn_rec(tcp, lsn, s, r);
 }
 
 /* No room for another record, or none wanted. */
@@ -278,7 +278,7 @@ static struct tcb *child_new(struct tcp *tcp, struct tcb *lsn, const struct syn_
     t->flags |= TF_CHILD | ((r->opts & SYN_TS) != 0 ? TF_TS : 0u) |
                 ((r->opts & SYN_SACK) != 0 ? TF_SACK : 0u) |
                 ((r->opts & SYN_WSCALE) != 0 ? TF_WSCALE : 0u);
-    t->st.ecn = (r->opts & SYN_ECN) != 0 ? ECNF_OK : 0;
+    tcp_ecn_child(tcp, t, r);
     t->snd.peer_mss = r->mss;
     t->snd.wscale = r->wscale;
     if (tcp_conn_route(tcp, t) != 0) {
@@ -440,6 +440,11 @@ enum drop tcp_in_half_open(struct tcp *tcp, struct syn_rec *r, struct seg *s, ui
     tcp_seq nxt = r->irs + 1;
     if (flags == TCPF_SYN && s->seq == r->irs) {
         /* Its SYN again: our SYN-ACK was lost. */
+        if (!tcp_ecn_syn_rec_again(tcp, r, s)) {
+            tcp_seg_rst_reply(tcp, &r->flow, s);
+            tcp_syn_rec_drop(tcp, r);
+            return DROP_TCP_FLAGS;
+        }
         if (tcp_now_us(tcp) - r->sent_us >= tcp->env->conf.tcp_invalid_ratelimit_ms * 1000)
             (void)tcp_seg_syn_ack(tcp, r, NULL);
         else

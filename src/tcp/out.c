@@ -123,7 +123,7 @@ static uint32_t train_max(const struct tcp *tcp, const struct tcb *t, uint32_t m
 
 uint32_t tcp_out_goal(const struct tcp *tcp, const struct tcb *t)
 {
-    uint32_t mss = tcp_seg_mss(t), max = path_max(tcp, t, mss);
+    uint32_t mss = tcp_seg_mss(tcp, t), max = path_max(tcp, t, mss);
     uint32_t half = t->snd.wnd_max > 536 ? t->snd.wnd_max / 2 : t->snd.wnd_max;
     max = w_u32_min(max, half);
     return max > mss ? max / mss * mss : mss;
@@ -190,7 +190,7 @@ static enum drop resend(struct tcp *tcp, struct tcb *t, struct sent_rec *r, uint
 static enum drop repeat_lost(struct tcp *tcp, struct tcb *t)
 {
     struct sent_rec *r;
-    uint32_t mss = tcp_seg_mss(t);
+    uint32_t mss = tcp_seg_mss(tcp, t);
     uint32_t guard = 2 * TCP_SENT_MAX;
     while (guard-- > 0 && (r = tcp_sent_next_rtx(tcp, t)) != NULL) {
         uint32_t left = r->end - r->start;
@@ -334,7 +334,7 @@ static enum drop new_data(struct tcp *tcp, struct tcb *t, bool is_more)
     bool cwnd_limited = false, has_sent = false;
     enum drop why = DROP_NONE;
     uint32_t limit = tcp->env->conf.tcp_limit_output_bytes;
-    uint32_t mss = tcp_seg_mss(t);
+    uint32_t mss = tcp_seg_mss(tcp, t);
     while (seq_gt(t->snd.end, t->snd.nxt)) {
         uint32_t n = how_much(tcp, t, mss, is_more, &cwnd_limited);
         if (n == 0 || t->snd.below >= limit)
@@ -435,7 +435,7 @@ static enum drop send_forced(struct tcp *tcp, struct tcb *t)
 {
     uint32_t wnd = seq_ahead(t->snd.una + t->snd.wnd, t->snd.nxt);
     uint32_t left = seq_ahead(t->snd.end, t->snd.nxt);
-    uint32_t mss = tcp_seg_mss(t), n = w_u32_min(w_u32_min(wnd, left), mss);
+    uint32_t mss = tcp_seg_mss(tcp, t), n = w_u32_min(w_u32_min(wnd, left), mss);
     if (n == 0 || !tcp_sent_has_room(tcp, t))
         return DROP_NOMEM;
     return send_new(tcp, t, mss, n, true);
@@ -446,7 +446,7 @@ bool tcp_out_probe(struct tcp *tcp, struct tcb *t, bool *is_rtx)
     *is_rtx = false;
     if (!can_send(t) || (!ip_dst_is_valid(tcp->ip, &t->dst) && tcp_conn_route(tcp, t) != 0))
         return false;
-    uint32_t mss = tcp_seg_mss(t);
+    uint32_t mss = tcp_seg_mss(tcp, t);
     uint32_t fresh = seq_ahead(seq_min(t->snd.end, t->snd.una + t->snd.wnd), t->snd.nxt);
     if (fresh != 0)
         return tcp_sent_has_room(tcp, t) &&

@@ -376,7 +376,7 @@ void tcp_recover_rto(struct tcp *tcp, struct tcb *t)
     t->snd.dupacks = 0;
     t->cc.cwnd = tcp_pipe(t) + t->cc.mss; /* the loss window: one segment [RFC 5681 3.1] */
     if (t->st.ecn != 0)
-        tcp_ecn_reduced(tcp, t);
+        tcp_ecn_timeout(tcp, t);
 }
 
 void tcp_recover_reo(struct tcp *tcp, struct tcb *t)

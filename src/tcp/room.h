@@ -251,27 +251,90 @@ WEIR_APART w_ns tcp_pace_left(const struct tcp *, const struct tcb *);
 void tcp_pace_begin(const struct tcp *, struct tcb *);
 void tcp_pace_set_max(struct tcp *, struct tcb *, uint64_t max_Bps);
 
-/* ---- ecn.c: marks instead of losses; all but the first two only where st.ecn is not 0 ---- */
-/* Whether our SYN shall ask for it. */
-bool tcp_ecn_is_wanted(const struct tcp *, const struct tcb *);
-/* Whether a SYN asks for it and `lsn` agrees. */
-WEIR_APART bool tcp_ecn_accepts(const struct tcp *, const struct tcb *lsn, const struct seg *syn);
+/* ---- ecn.c: marks instead of losses; but for the handshake only where st.ecn is not 0 ---- */
+/* What our SYN shall ask for: t->st.ecn and what belongs to it. */
+void tcp_ecn_begin(const struct tcp *, struct tcb *);
+/* What a SYN asks for and `lsn` agrees to, into r->opts and r->acc. */
+WEIR_APART void tcp_ecn_syn_rec(const struct tcp *, const struct tcb *lsn, const struct seg *syn,
+                                struct syn_rec *r);
+/* The SYN of r came again. False: it asks for another kind of ECN, and the peer must be reset. */
+bool tcp_ecn_syn_rec_again(const struct tcp *, struct syn_rec *r, const struct seg *syn);
+/* Flags of r's SYN-ACK; of a cookie, of which nothing is kept, with is_cookie. */
+void tcp_ecn_syn_ack_out(const struct tcp *, struct syn_rec *r, struct wire_tcp *, bool is_cookie);
+/* The ACK of a SYN cookie: what its SYN had asked for. */
+void tcp_ecn_cookie_in(const struct tcp *, struct syn_rec *r, const struct seg *);
+/* A listener's child goes on where its record was. */
+void tcp_ecn_child(const struct tcp *, struct tcb *, const struct syn_rec *);
 /* The peer's SYN or SYN-ACK in SYN-SENT. */
-void tcp_ecn_syn_in(struct tcb *, const struct seg *);
+void tcp_ecn_syn_in(const struct tcp *, struct tcb *, const struct seg *);
+/* A SYN or SYN-ACK of a connection that had one already. False: another kind of ECN; reset it. */
+bool tcp_ecn_syn_again(const struct tcp *, struct tcb *, const struct seg *);
+/* The bare ACK of a SYN-ACK leaves now: it says how that came. */
+void tcp_ecn_ack_syn_ack(struct tcp *, struct tcb *);
+/* The connection is established: what the SYN-ACK said of our SYN is answered. */
+void tcp_ecn_established(struct tcp *, struct tcb *);
 /* Flags of a segment about to leave, with so much payload. Returns the two bits for IP. */
 uint8_t tcp_ecn_out(const struct tcp *, const struct tcb *, struct wire_tcp *, uint32_t payload);
 /* It left. */
-void tcp_ecn_sent(struct tcb *, const struct wire_tcp *);
+void tcp_ecn_sent(const struct tcp *, struct tcb *, const struct wire_tcp *);
 /* Whether the fast path may not take this segment. */
-WEIR_APART bool tcp_ecn_is_news(const struct tcb *, const struct seg *);
-/* Text came, not yet queued. */
-WEIR_APART void tcp_ecn_data(struct tcp *, struct tcb *, const struct seg *);
+WEIR_APART bool tcp_ecn_is_news(const struct tcp *, const struct tcb *, const struct seg *);
+/* The fast path takes it: its text is counted. */
+WEIR_APART void tcp_ecn_fast(const struct tcp *, struct tcb *, const struct seg *);
+/* An acceptable segment; its text is not yet queued. */
+WEIR_APART void tcp_ecn_in(struct tcp *, struct tcb *, const struct seg *);
 /* An ACK, when the scoreboard is up to date. */
 void tcp_ecn_ack(struct tcp *, struct tcb *, const struct seg *, struct ack_work *);
 /* Whether cwnd was reduced in this window of data already. */
 WEIR_APART bool tcp_ecn_has_reduced(const struct tcp *, const struct tcb *);
 /* cwnd was reduced, for whatever reason: the peer is told, and marks of this window are old. */
 WEIR_APART void tcp_ecn_reduced(const struct tcp *, struct tcb *);
+
+/* A timeout: perhaps what was lost was lost for its option. */
+void tcp_ecn_timeout(const struct tcp *, struct tcb *);
+
+/* ---- accecn.c: accurate ECN, called by ecn.c and seg.c only where ECNF_ACC is set ---- */
+static inline struct tcp_acc *tcp_acc_of(const struct tcp *tcp, const struct tcb *t)
+{
+    return &tcp->accs[tcb_index(t)];
+}
+static inline bool tcp_is_acc(const struct tcb *t)
+{
+    return WEIR_UNLIKELY((t->st.ecn & ECNF_ACC) != 0);
+}
+/* AE, CWR and ECE of a header as a number. */
+static inline unsigned tcp_acc_ace(const struct wire_tcp *h)
+{
+    return (unsigned)(h->flags & TCPF_ACE) >> TCPF_ACE_SHIFT;
+}
+/* The IP header's codepoint. */
+static inline unsigned tcp_ecn_of(const struct seg *s) { return s->p->ecn & (unsigned)ECN_MASK; }
+/* The three flags that say which codepoint a SYN or SYN-ACK came with. */
+uint16_t tcp_acc_reflect(unsigned ecn);
+/* The ACE field of a counter that has counted nothing. */
+uint16_t tcp_acc_first(void);
+/* The low bits of r.cep, as in the ACE field. */
+uint8_t tcp_acc_counter(const struct tcp *, const struct tcb *);
+/* Whether a SYN with these flags asks for accurate ECN. */
+bool tcp_acc_is_asked(unsigned ace);
+void tcp_acc_begin(const struct tcp *, struct tcb *, uint16_t flags, unsigned rcv_syn);
+/* A SYN-ACK that agrees, first or again. */
+void tcp_acc_syn_ack_in(const struct tcp *, struct tcb *, const struct seg *);
+void tcp_acc_flags_out(const struct tcp *, const struct tcb *, struct wire_tcp *, uint32_t payload);
+bool tcp_acc_may_ect(const struct tcp *, const struct tcb *, bool is_new, uint32_t payload);
+void tcp_acc_sent(const struct tcp *, struct tcb *, const struct wire_tcp *);
+/* The AccECN option into a header that has all its others but perhaps too many SACK blocks. */
+WEIR_APART void tcp_acc_option(const struct tcp *, const struct tcb *, struct wire_tcp *);
+/* … of a SYN-ACK, as far as there is room. */
+void tcp_acc_option_syn(const struct tcp *, struct wire_tcp *);
+/* Bytes that SACK blocks and the option take from a segment's payload, of `sack` for the blocks
+ * alone. */
+WEIR_APART uint32_t tcp_acc_room(const struct tcp *, const struct tcb *, uint32_t sack);
+bool tcp_acc_is_news(const struct tcp *, const struct tcb *, const struct seg *);
+void tcp_acc_in(struct tcp *, struct tcb *, const struct seg *);
+/* Marked packets and bytes of which this ACK brings news; 0 packets: none. */
+uint32_t tcp_acc_ack(const struct tcp *, struct tcb *, const struct seg *, struct ack_work *);
+void tcp_acc_info(const struct tcp *, const struct tcb *, struct weir_tcp_info *);
 
 /* ---- rtt.c ---- */
 void tcp_rtt_init(struct tcp *, struct tcb *);
@@ -315,12 +378,12 @@ void tcp_seg_rst_reply(struct tcp *, const struct flow *, const struct seg *);
 /* fo: as with tcp_seg_syn_fo. */
 enum drop tcp_seg_syn_ack(struct tcp *, struct syn_rec *, const struct fo_cookie *fo);
 /* A SYN-ACK that nobody will remember; ts: its clock. */
-enum drop tcp_seg_cookie(struct tcp *, const struct syn_rec *, uint32_t ts);
+enum drop tcp_seg_cookie(struct tcp *, struct syn_rec *, uint32_t ts);
 /* A bare ACK from SYN-RECEIVED. */
 enum drop tcp_seg_half_ack(struct tcp *, const struct syn_rec *);
 void tcp_seg_tw_ack(struct tcp *, const struct tw_rec *);
 /* Payload of a full segment now, SACK option counted. */
-uint32_t tcp_seg_mss(const struct tcb *);
+uint32_t tcp_seg_mss(const struct tcp *, const struct tcb *);
 
 /* ---- out.c: when ---- */
 void tcp_out_mark(struct tcp *, struct tcb *);

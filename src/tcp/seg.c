@@ -24,7 +24,7 @@ static uint32_t sack_bytes(const struct tcb *t)
     return 4 + 8 * w_u32_min(n, (t->flags & TF_TS) != 0 ? 3 : 4);
 }
 
-uint32_t tcp_seg_mss(const struct tcb *t)
+uint32_t tcp_seg_mss(const struct tcp *tcp, const struct tcb *t)
 {
     uint32_t mss = t->snd.mss;
     /* [RFC 9293 3.8.6.2.1] Half the largest window the peer ever offered is worth sending: a peer
@@ -33,6 +33,8 @@ uint32_t tcp_seg_mss(const struct tcb *t)
     if (max != 0 && mss > max)
         mss = w_u32_max(max, 48);
     uint32_t sack = sack_bytes(t);
+    if (tcp_is_acc(t))
+        sack = tcp_acc_room(tcp, t, sack);
     return mss > sack + 8 ? mss - sack : 8;
 }
 
@@ -88,6 +90,8 @@ static WEIR_APART uint8_t before_sending(struct tcp *tcp, const struct tcb *t, s
 {
     if (tcp_is_paced(t))
         p->when = tcp_pace_at(tcp, t, p->len);
+    if (tcp_is_acc(t))
+        p->tflags |= PKT_ACE;
     return t->st.ecn != 0 ? tcp_ecn_out(tcp, t, h, p->len) : ECN_NOT;
 }
 
@@ -97,7 +101,7 @@ static WEIR_APART void after_sending(struct tcp *tcp, struct tcb *t, const struc
     if (tcp_is_paced(t))
         tcp_pace_sent(tcp, t, payload);
     if (t->st.ecn != 0)
-        tcp_ecn_sent(t, h);
+        tcp_ecn_sent(tcp, t, h);
 }
 
 /* Header of a segment of t, and off it goes. Owns p. [RFC 9293 3.9.1.9 MUST-48, SHLD-22; 3.9.2
@@ -145,6 +149,8 @@ static void common(struct tcp *tcp, struct tcb *t, struct wire_tcp *h, tcp_seq s
         put_ts(tcp, t, h);
     if (WEIR_UNLIKELY((t->n_sack | t->has_dsack) != 0) && (t->flags & TF_SACK) != 0)
         put_sack(t, h);
+    if (tcp_is_acc(t))
+        tcp_acc_option(tcp, t, h);
 }
 
 /* [RFC 9293 3.8.5 MUST-30, MUST-31, MUST-62] The pointer counts from this segment to the byte after
@@ -247,7 +253,7 @@ void tcp_seg_rst(struct tcp *tcp, struct tcb *t)
     }
     struct wire_tcp h;
     common(tcp, t, &h, t->snd.nxt, TCPF_RST);
-    h.has &= (uint16_t)~TCPH_SACK;
+    h.has &= (uint16_t) ~(TCPH_SACK | TCPH_ACCECN);
     h.n_sack = 0;
     if (send_pkt(tcp, t, &h, p) == DROP_NONE) {
         tcp_count(tcp, STAT_TcpOutRsts);
@@ -381,18 +387,19 @@ enum drop tcp_seg_syn_ack(struct tcp *tcp, struct syn_rec *r, const struct fo_co
         return why;
     syn_ack_header(r, &h);
     put_fastopen(fo, &h);
-    h.flags |= (r->opts & SYN_ECN) != 0 ? TCPF_ECE : 0; /* [RFC 3168 6.1.1] */
+    tcp_ecn_syn_ack_out(tcp, r, &h, false);
     r->sent_us = tcp_now_us(tcp);
     return send_stateless(tcp, &r->flow, &h);
 }
 
-enum drop tcp_seg_cookie(struct tcp *tcp, const struct syn_rec *r, uint32_t ts)
+enum drop tcp_seg_cookie(struct tcp *tcp, struct syn_rec *r, uint32_t ts)
 {
     struct wire_tcp h;
     enum drop why = half_open_header(tcp, r, &h);
     if (why != DROP_NONE)
         return why;
     syn_ack_header(r, &h);
+    tcp_ecn_syn_ack_out(tcp, r, &h, true);
     h.ts_val += ts - tcp_now_ms(tcp);
     return send_stateless(tcp, &r->flow, &h);
 }
@@ -405,7 +412,7 @@ enum drop tcp_seg_half_ack(struct tcp *tcp, const struct syn_rec *r)
     if (why != DROP_NONE)
         return why;
     h.seq = r->iss + 1;
-    h.flags = TCPF_ACK;
+    h.flags = TCPF_ACK | ((r->acc & SYN_ACC) != 0 ? tcp_acc_first() : 0);
     h.wnd = (uint16_t)(h.wnd >> ((r->opts & SYN_WSCALE) != 0 ? h.wscale : 0));
     return send_stateless(tcp, &r->flow, &h);
 }
@@ -418,7 +425,7 @@ void tcp_seg_tw_ack(struct tcp *tcp, const struct tw_rec *r)
     struct wire_tcp h = {
         .seq = r->snd_nxt,
         .ack = r->rcv_nxt,
-        .flags = TCPF_ACK,
+        .flags = (uint16_t)(TCPF_ACK | r->ace << TCPF_ACE_SHIFT),
         .wnd = r->rcv_wnd,
         .has = r->has_ts ? TCPH_TS : 0,
         .ts_val = tcp_now_ms(tcp) + ts_off,

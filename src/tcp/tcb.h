@@ -292,7 +292,7 @@ struct tcp_loss {
 _Static_assert(sizeof(struct tcp_loss) == 64, "a connection's losses cost one line");
 
 /* What is learnt of the path, by connections that are paced or use ECN: a line beside the tcb that
- * others never touch. Owned by rate.c, pace.c and ecn.c. */
+ * others never touch. Owned by rate.c, pace.c, ecn.c and accecn.c. */
 struct tcp_path {
     w_ns delivered_at;    /* tcp_delivered() became what it is */
     w_ns first_sent_at;   /* departure of the latest sent of what was acknowledged last */
@@ -302,7 +302,8 @@ struct tcp_path {
     uint64_t last_Bps;    /* the latest sample, 0: none yet */
     uint32_t app_limited; /* until tcp_delivered() is beyond this, with PF_APP_LIMITED */
     tcp_seq cwr_point;    /* snd.nxt at the last reduction, with ECNF_REDUCED */
-    uint32_t n_ce;        /* segments delivered with a mark, as the peer says */
+    uint32_t n_ce;        /* segments delivered with a mark, as the peer says; with AccECN s.cep,
+                             counted from 0 */
     uint32_t unused;
 };
 _Static_assert(sizeof(struct tcp_path) == 64, "one line");
@@ -332,6 +333,45 @@ struct tcp_watch {
     struct tcp_mark mark[TCP_MARKS];
 };
 
+/* Accurate ECN [RFC 9768 3.2]: beside the tcb, touched only while ECNF_ACC. Counters begin at 0 and
+ * get their initial values on the wire. Byte counters by the IP header's codepoint less one:
+ * ECT(1), ECT(0), CE. Owned by accecn.c. */
+struct tcp_acc {
+    uint32_t rcv_ce;       /* r.cep: packets received with a mark */
+    uint32_t rcv_bytes[3]; /* r.e1b, r.e0b, r.ceb: payload received so marked */
+    uint32_t snd_bytes[3]; /* s.e1b, s.e0b, s.ceb: the same at the peer, as far as we know */
+    uint32_t opt_us;       /* the last AccECN option left */
+    uint32_t ts;           /* the newest timestamp an ACK had, with ACC_TS */
+    uint16_t flags;        /* enum acc_flag */
+    uint16_t acked16;      /* segments an ACK acknowledges, smoothed, in sixteenths */
+    uint8_t rcv_syn : 2;   /* IP codepoint of the peer's SYN or SYN-ACK */
+    uint8_t prev : 2;      /* … of the last packet */
+    uint8_t prev_data : 2; /* … of the last one with text */
+    uint8_t demand : 2;    /* segments that have to carry the option */
+    uint8_t changed : 3;   /* byte counters that the last option did not have: bit of each */
+    uint8_t n_again : 2;   /* text that came again, in a row */
+    uint8_t pending : 3;   /* marks since the last segment left, at most 7 */
+    uint8_t third : 3;     /* ACE of the ACK that completed the handshake; 0: not a server */
+};
+_Static_assert(sizeof(struct tcp_acc) == 44, "accurate ECN's own memory");
+
+enum acc_flag {
+    ACC_SYN = 1 << 0,        /* we asked, and wait for the SYN-ACK's feedback of our SYN */
+    ACC_SYN_RCVD = 1 << 1,   /* server: the first ACK has the handshake's encoding */
+    ACC_FIRST = 1 << 2,      /* no ACE counter has come yet */
+    ACC_REFLECT = 1 << 3,    /* the next bare ACK says how the SYN-ACK arrived */
+    ACC_NO_ECT = 1 << 4,     /* what we send is not ECN-capable */
+    ACC_DEAF = 1 << 5,       /* what the peer says of marks is not believed */
+    ACC_NO_OPT = 1 << 6,     /* no option leaves: the path loses packets that have one */
+    ACC_IGNORE_OPT = 1 << 7, /* options are not believed */
+    ACC_HAS_OPT = 1 << 8,    /* one came: snd_bytes are the peer's */
+    ACC_TS = 1 << 9,
+    ACC_ODD = 1 << 10,          /* the last option counted marked bytes without a marked packet */
+    ACC_SYN_CE = 1 << 11,       /* the peer says that our SYN was marked; not yet answered */
+    ACC_CE_SYN_ACK = 1 << 12,   /* r.cep has the SYN-ACK in it */
+    ACC_BARE_SYN_ACK = 1 << 13, /* our SYN-ACK goes without the option */
+};
+
 /* t->st.path */
 enum path_flag {
     PF_HELD = 1,         /* T_PERSIST waits for a departure */
@@ -346,6 +386,7 @@ enum ecn_flag {
     ECNF_CWR = 4,     /* sender: the next new data says CWR */
     ECNF_REDUCED = 8, /* sender: nothing beyond cwr_point has been acknowledged */
     ECNF_SEEN = 16,   /* the peer's packets are ECN-capable */
+    ECNF_ACC = 32,    /* accurate ECN [RFC 9768]; until SYN-SENT ends: asked for */
 };
 
 /* Nobody has looked at this connection for a while: its lines are fetched all at once, instead of
@@ -358,7 +399,7 @@ static inline void tcb_prefetch(const struct tcb *t)
 
 /* By what its packets name it, so that credit finds it: index and part of the generation. Its timer
  * keeps that; 0: free. */
-enum { TCP_OWNER_SHIFT = 24 };
+enum { TCP_OWNER_SHIFT = 24, TCP_INDEX_MASK = (1 << TCP_OWNER_SHIFT) - 1 };
 static inline uint32_t tcb_owner(const struct tcb *t) { return t->timer.obj; }
 /* Its index in the pool. */
 static inline uint32_t tcb_index(const struct tcb *t)
@@ -372,11 +413,19 @@ struct syn_rec {
     struct flow flow;
     tcp_seq irs, iss;
     uint32_t ts_recent;
-    uint32_t sent_us; /* last SYN-ACK */
-    uint32_t lsn;     /* the listener's tcb */
-    uint16_t mss;     /* peer's */
+    uint32_t sent_us;  /* last SYN-ACK */
+    uint32_t lsn : 24; /* the listener's tcb */
+    uint32_t acc : 8;  /* enum syn_acc */
+    uint16_t mss;      /* peer's */
     uint8_t wscale : 4, rtx : 4;
     uint8_t opts;
+};
+/* Accurate ECN of a half-open connection [RFC 9768 3.1]; 0: not negotiated. */
+enum syn_acc {
+    SYN_ACC = 1,
+    SYN_ACC_PLAIN = 2, /* a SYN or SYN-ACK without flags was there: nothing may be ECN-capable */
+    SYN_ACC_AGAIN = 4, /* the SYN came again */
+    SYN_ACC_ECT_SHIFT = 4, /* IP codepoint of the latest SYN */
 };
 _Static_assert(sizeof(struct syn_rec) == 64, "a half-open connection costs one line");
 
@@ -386,7 +435,8 @@ struct tw_rec {
     uint32_t ts_recent, ts_recent_ms;
     uint32_t expire_ms;
     uint16_t rcv_wnd; /* as on the wire, scaled */
-    uint8_t has_ts, unused;
+    uint8_t has_ts;
+    uint8_t ace; /* the three flags of each ACK [RFC 9768 3.2]; 0: no accurate ECN */
 };
 _Static_assert(sizeof(struct tw_rec) == 64, "TIME-WAIT costs one line");
 

@@ -38,6 +38,7 @@ struct tcp_loss;
 struct tcp_metric;
 struct tcp_path;
 struct note;
+struct tcp_acc;
 
 /* Numbered as in Linux (tcp_info.tcpi_state, /proc/net/tcp). */
 enum tcp_state {
@@ -144,6 +145,7 @@ struct tcp {
     struct tcp_metric *metrics; /* what was learnt of destinations: metric.c */
     uint32_t metrics_mask;
     struct tcp_path *paths;   /* one beside each tcb */
+    struct tcp_acc *accs;     /* one beside each tcb */
     struct tcp_bucket *table; /* all connections, half-open and TIME-WAIT ones included */
     uint32_t table_mask;
     uint32_t *lsn_hash; /* listeners by port: head tcb of each chain */

@@ -84,6 +84,7 @@ bool tcp_tw_add(struct tcp *tcp, struct tcb *t)
     r->rcv_nxt = t->rcv.nxt;
     r->snd_nxt = t->snd.nxt;
     r->has_ts = (t->flags & TF_TS) != 0;
+    r->ace = tcp_is_acc(t) ? tcp_acc_counter(tcp, t) : 0;
     r->ts_recent = t->rcv.ts_recent;
     r->ts_recent_ms = t->rcv.ts_recent_ms;
     r->rcv_wnd = (uint16_t)w_u32_min(tcp_rcv_wnd(t) >> t->rcv.wscale, 0xffff);

@@ -53,7 +53,7 @@ static bool parse_fastopen(const uint8_t *d, unsigned len, struct wire_tcp *h, u
     return true;
 }
 
-/* [RFC 9768 3.2.3] Three counters or fewer; what is left of an odd length is padding. */
+/* [RFC 9768 3.2.3 MUST-50] Three counters or fewer; what is left of an odd length is padding. */
 static bool parse_accecn(const uint8_t *d, unsigned len, struct wire_tcp *h, uint8_t order)
 {
     uint32_t v[3] = {0};
@@ -192,6 +192,7 @@ static unsigned build_ts(uint8_t *at, unsigned off, const struct wire_tcp *h)
     return off + 8;
 }
 
+/* [RFC 9768 3.2.3 MUST-48, MUST-49] */
 static unsigned build_accecn(uint8_t *at, unsigned off, const struct wire_tcp *h)
 {
     uint32_t first = h->acc_order == 0 ? h->acc_e0b : h->acc_e1b;

@@ -33,7 +33,8 @@ enum wire_tcp_flag {
     TCPF_URG = 0x020,
     TCPF_ECE = 0x040,
     TCPF_CWR = 0x080,
-    TCPF_AE = 0x100, /* [RFC 9768]; once NS */
+    TCPF_AE = 0x100,  /* [RFC 9768]; once NS */
+    TCPF_ACE = 0x1c0, /* AE, CWR and ECE, where they are a counter */
     TCPF_RSVD = 0xe00,
     TCPF_ACE_SHIFT = 6, /* AE CWR ECE read as one 3-bit counter */
 };

@@ -219,7 +219,7 @@ static void fast_open(void **state)
 }
 
 /* If this fails, a scalable sender reads congestion marks into the wrong counter.
- * [RFC 9768 3.2.3] */
+ * [RFC 9768 3.2.3 MUST-48, MUST-49, MUST-50] */
 static void accurate_ecn(void **state)
 {
     (void)state;

@@ -183,8 +183,7 @@ const struct cc_table cc_tables[] = {
       {FIG_SHARE, 1, "3", NULL},
       {FIG_SHARE, 2, "6", NULL}}},
     {"short",
-     "transfers of 100,000 bytes: CUBIC's beside a long flow of the row's, the row's beside a long "
-     "CUBIC, the row's alone",
+     "100,000 bytes at a time: CUBIC's beside a long flow of the row's; the other way round; alone",
      3,
      make_short,
      {{FIG_MEAN, 0, "mean ms", "beside the row"},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How the tests of promises (ccpaper_test.c, ccrfc_test.c) say what they want of the laboratory.
- * LAB_VERBOSE in the environment shows what each run saw.
+ * How the tests of promises (ccpaper_test.c, ccrfc_test.c, ccqueue_test.c) say what they want of
+ * the laboratory. LAB_VERBOSE in the environment shows what each run saw.
  */
 #ifndef WEIR_CCPROMISE_TEST_H
 #define WEIR_CCPROMISE_TEST_H

@@ -14,7 +14,7 @@
 #include "sim/oracle.h"
 #include "sim/sim.h"
 
-enum { LOAD_XFERS = 32, LOAD_PORT = 7000, LOAD_CHUNK = 65536 };
+enum { LOAD_XFERS = 32, LOAD_PORT = 7000, LOAD_CHUNK = 65536, LOAD_MADE = 16 };
 
 /* How one side behaves. Zero is a sensible application. */
 struct load_side {
@@ -50,6 +50,13 @@ struct xfer {
     w_ns done_at;
 };
 
+/* What an end has to send next, made ahead. */
+struct load_made {
+    const struct load_end *of;
+    uint64_t at; /* of bytes[0] in its stream */
+    uint8_t bytes[LOAD_CHUNK + 8];
+};
+
 struct load {
     struct sim *sim;
     struct oracle *oracle;
@@ -59,12 +66,7 @@ struct load {
     weir_sock listener[SIM_HOSTS];
     bool
         may_fail; /* the run draws aborts or starves hosts: errors are answers, wrong bytes never */
-    struct {      /* bytes of the last write, for when it was refused and comes again */
-        const struct load_end *of;
-        uint64_t at;
-        uint32_t n;
-        uint8_t bytes[LOAD_CHUNK];
-    } made;
+    struct load_made made[LOAD_MADE];
 };
 
 void load_init(struct load *, struct sim *, struct oracle *);

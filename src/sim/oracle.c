@@ -260,7 +260,8 @@ void oracle_watch(void *ctx, w_ns now, unsigned host, bool is_out, const uint8_t
     if (is_out) {
         memcpy(o->mac[host], frame + 6, 6);
         seg_sent(o, now, host, &s);
-    } else if (memcmp(o->mac[host], frame, 6) == 0) {
-        seg_arrives(o, now, host, &s); /* else a flipped bit made it another host's */
+    } else if (memcmp(o->mac[host], frame, 6) == 0 && (frame[6] & 1) == 0) {
+        /* else a flipped bit made it another host's, or from a group, which sends nothing */
+        seg_arrives(o, now, host, &s);
     }
 }

@@ -492,9 +492,12 @@ void tcp_fo_settled(struct tcp *, struct tcb *t, bool was_reset);
 /* ---- cookie.c ---- */
 /* Answers a SYN without remembering it [RFC 4987 3.6]. */
 enum drop tcp_cookie_syn(struct tcp *, struct tcb *lsn, const struct seg *, const struct flow *);
-enum { TCP_COOKIE_MS = 120000 }; /* for which one counts */
-/* Whether one was sent within the last so many milliseconds. */
-bool tcp_cookie_is_recent(const struct tcp *, const struct tcb *lsn, uint32_t ms);
+/* For which one counts, and may be followed by a bare ACK. */
+enum { TCP_COOKIE_MS = 120000, TCP_COOKIE_BARE_MS = 10000 };
+/* Whether a segment that answers none may be a later one of a client that was sent one lately: by
+ * its numbers all but one in 85 others are not. */
+bool tcp_cookie_may_follow(const struct tcp *, const struct tcb *lsn, const struct seg *,
+                           const struct flow *);
 /* Whether an ACK answers such a SYN-ACK; then *r is what the record would have been. */
 bool tcp_cookie_ack(struct tcp *, struct tcb *lsn, const struct seg *, const struct flow *,
                     struct syn_rec *r);

@@ -327,8 +327,8 @@ static void segment(struct world *x, struct in *in)
                          .wnd = (uint16_t)(more << 8 | more)};
     if ((flags & 0xc0) == 0xc0) /* what a peer would send, and what else bits say */
         t.flags = (uint16_t)(TCPF_ACK | (is_opening ? TCPF_SYN : 0) | (flags & 0x29));
-    t.seq += (mode & 32) != 0 ? (uint32_t)(int16_t)take(in, 2) : 0;
-    t.ack -= (mode & 64) != 0 ? (uint32_t)(int16_t)take(in, 2) : 0;
+    t.seq += (mode & 32) != 0 ? take(in, 2) - 32768 : 0;
+    t.ack -= (mode & 64) != 0 ? take(in, 2) - 32768 : 0;
     t.urg = (t.flags & TCPF_URG) != 0 ? (uint16_t)take(in, 1) : 0;
     segment_options(&t, s, mode, in);
     unsigned hlen = wire_tcp_build(seg, &t);

@@ -14,6 +14,7 @@
  *     echo 3 > /sys/module/tcp_cubic/parameters/hystart_detect    nothing: the default
  *     /bin/rm, /bin/dd                           nothing: files here hold the pattern for ever
  *     /tmp/sysctl_restore_*, nstat > /dev/null, true    nothing
+ *     grep WHAT /proc/...                        nothing: what it looks for is the kernel's own
  *
  * What a setting of Linux's is here stands in sysctl.c. Called by run.c.
  */
@@ -90,7 +91,7 @@ static bool ends_with(const char *s, const char *end)
 static bool does_nothing(const struct words *w)
 {
     static const char *const patterns[] = {
-        "/tmp/sysctl_restore_*", "nstat", "true", ":", "/bin/rm", "/bin/dd"};
+        "/tmp/sysctl_restore_*", "nstat", "grep", "true", ":", "/bin/rm", "/bin/dd"};
     for (size_t i = 0; i < WEIR_COUNT(patterns); i++)
         if (fnmatch(patterns[i], w->word[0], 0) == 0)
             return true;

@@ -326,7 +326,7 @@ uint32_t tcp_seg_mss(const struct tcb *);
 void tcp_out_mark(struct tcp *, struct tcb *);
 /* Sends what may be sent: retransmissions, data, ACK. is_more: hold a last small piece. */
 void tcp_output(struct tcp *, struct tcb *, bool is_more);
-/* Before the first bytes of a write are queued. */
+/* Before the first bytes of a write are queued, or a window that was shut is used. */
 void tcp_out_after_idle(struct tcp *, struct tcb *);
 /* A train of this many bytes is what a program's writes are gathered to: whole segments, at most
  * half the peer's largest window. */

@@ -248,7 +248,7 @@ void tcp_pace_sent(struct tcp *, const struct tcb *, uint32_t bytes);
 /* When the latest packet handed down leaves or left. */
 WEIR_APART w_ns tcp_pace_left(const struct tcp *, const struct tcb *);
 /* The algorithm, or SO_MAX_PACING_RATE, has just been chosen. */
-void tcp_pace_begin(const struct tcp *, struct tcb *);
+void tcp_pace_begin(struct tcp *, struct tcb *);
 void tcp_pace_set_max(struct tcp *, struct tcb *, uint64_t max_Bps);
 
 /* ---- ecn.c: marks instead of losses; all but the first two only where st.ecn is not 0 ---- */

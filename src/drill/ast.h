@@ -111,6 +111,7 @@ struct script_opts {
     int64_t tolerance_us;
     int64_t tolerance_ppm; /* of the time since the last event; the larger tolerance counts */
     uint32_t mtu;
+    uint32_t mss; /* of the segments a larger inbound packet was merged from; 0: of none */
     int64_t ts_tick_us; /* 0: timestamp values are not checked */
     bool is_ts_scaled;  /* --tcp_ts_ecr_scaled */
     bool is_strict_segments;

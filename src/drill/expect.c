@@ -35,7 +35,8 @@ bool inject_packet(struct run *r, const struct script_pkt *k)
     size_t n = packet_build(k, c, r->script->opts.is_ts_scaled, r->bytes);
     packet_show(k, line, sizeof(line));
     run_trace(r, "%s", line);
-    if (!host_inject(r->host, r->bytes, n))
+    bool is_merged = k->proto == PROTO_TCP && k->len > r->script->opts.mss;
+    if (!host_inject(r->host, r->bytes, n, is_merged ? r->script->opts.mss : 0))
         return run_fail(r, "the stack had no memory for %s", line);
     return call_continue(r);
 }

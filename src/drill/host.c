@@ -20,6 +20,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "pkt/pkt.h"
+
 enum { BURST = 64, ROUNDS_MAX = 100000 };
 #define START (1000 * W_S)
 
@@ -189,11 +191,13 @@ bool host_run(struct host *h, w_ns until, bool stops)
     return stops && has_news(h, n_before);
 }
 
-bool host_inject(struct host *h, const uint8_t *bytes, size_t n)
+bool host_inject(struct host *h, const uint8_t *bytes, size_t n, uint32_t mss)
 {
     struct pkt *p = weir_pkt(h->w, bytes, n);
     if (p == NULL)
         return false;
+    p->gso_size = (uint16_t)mss;
+    p->gso_segs = (uint16_t)(mss != 0 ? (n - 1) / mss : 0); /* headers are less than a segment */
     weir_rx(h->w, h->now, h->nif, &p, 1);
     host_settle(h);
     return true;

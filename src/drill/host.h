@@ -46,8 +46,9 @@ w_ns host_next(const struct host *);
 /* Lets time pass to `until`; with `stops` only up to the moment something is sent or a parked call
  * is answered. Returns whether it stopped for that. */
 bool host_run(struct host *, w_ns until, bool stops);
-/* A packet arrives now. False: the stack had no memory for it. */
-bool host_inject(struct host *, const uint8_t *bytes, size_t n);
+/* A packet arrives now; mss: the device merged it from segments of so many bytes, 0: it is one.
+ * False: the stack had no memory for it. */
+bool host_inject(struct host *, const uint8_t *bytes, size_t n, uint32_t mss);
 /* What the calls made now have caused: packets, answered calls. After every call made on
  * host_files(). */
 void host_settle(struct host *);

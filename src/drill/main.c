@@ -35,6 +35,7 @@ static const char help[] =
     "  -v, --verbose          every event with its virtual time, one script after the other\n"
     "  -6, --ipv6             IPv6, for scripts that do not choose with --ip_version\n"
     "  -D, --define NAME=VALUE  a word of the scripts, as their own --define\n"
+    "  -m, --mtu N            of the interface, for scripts that do not choose with --mtu\n"
     "      --lenient          packets a script never mentions may be left over, as in packetdrill\n"
     "  -j, --jobs N           worker processes (default: one per core; 0: none, for a debugger)\n"
     "  -h, --help             this text\n"
@@ -281,19 +282,28 @@ static bool add_define(struct batch *b, const char *text)
     return false;
 }
 
+static bool add_mtu(struct batch *b, const char *text)
+{
+    size_t used = strlen(b->defines);
+    bool is_number = *text != '\0' && strspn(text, "0123456789") == strlen(text);
+    int n = snprintf(b->defines + used, sizeof(b->defines) - used, "--mtu=%s ", text);
+    if (is_number && strlen(text) < 6 && (size_t)n < sizeof(b->defines) - used)
+        return true;
+    fputs("weir drill: --mtu takes a number of bytes\n", stderr);
+    return false;
+}
+
 /* 0: go on; 1: help was asked for; 2: wrong. */
 static int parse_args(struct batch *b, int argc, char **argv)
 {
-    static const struct option longs[] = {{"verbose", no_argument, NULL, 'v'},
-                                          {"ipv6", no_argument, NULL, '6'},
-                                          {"lenient", no_argument, NULL, 'l'},
-                                          {"jobs", required_argument, NULL, 'j'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {"define", required_argument, NULL, 'D'},
-                                          {0}};
+    static const struct option longs[] = {
+        {"verbose", no_argument, NULL, 'v'},   {"ipv6", no_argument, NULL, '6'},
+        {"lenient", no_argument, NULL, 'l'},   {"jobs", required_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},      {"define", required_argument, NULL, 'D'},
+        {"mtu", required_argument, NULL, 'm'}, {0}};
     optind = 1;
     opterr = 0;
-    for (int c = 0; (c = getopt_long(argc, argv, ":v6j:hD:", longs, NULL)) != -1;) {
+    for (int c = 0; (c = getopt_long(argc, argv, ":v6j:hD:m:", longs, NULL)) != -1;) {
         if (c == 'v') {
             b->conf.trace = stdout;
         } else if (c == '6') {
@@ -304,6 +314,9 @@ static int parse_args(struct batch *b, int argc, char **argv)
             return 1;
         } else if (c == 'D') {
             if (!add_define(b, optarg))
+                return 2;
+        } else if (c == 'm') {
+            if (!add_mtu(b, optarg))
                 return 2;
         } else if (c != 'j' || !parse_jobs(optarg, &b->jobs)) {
             if (c == 'j' || c == ':')

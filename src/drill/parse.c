@@ -119,6 +119,7 @@ enum opt_kind {
     OPT_LOCAL_IP,
     OPT_REMOTE_IP,
     OPT_MTU,
+    OPT_MSS,
     OPT_TS_TICK,
     OPT_TS_SCALED,
     OPT_STRICT,
@@ -137,6 +138,7 @@ static const struct {
     {"local_ip", OPT_LOCAL_IP},
     {"remote_ip", OPT_REMOTE_IP},
     {"mtu", OPT_MTU},
+    {"mss", OPT_MSS},
     {"tcp_ts_tick_usecs", OPT_TS_TICK},
     {"tcp_ts_ecr_scaled", OPT_TS_SCALED},
     {"strict_segments", OPT_STRICT},
@@ -146,7 +148,6 @@ static const struct {
     {"gateway_ip", OPT_IGNORED},
     {"netmask_ip", OPT_IGNORED},
     {"speed", OPT_IGNORED},
-    {"mss", OPT_IGNORED},
     {"init_scripts", OPT_IGNORED},
     {"non_fatal", OPT_IGNORED},
     {"dry_run", OPT_IGNORED},
@@ -209,11 +210,12 @@ static bool option_number(struct parser *p, enum opt_kind kind)
         o->tolerance_ppm = v / 100;
         return is_ok;
     }
-    if (!parse_number(p, is_port || kind == OPT_MTU ? 65535 : 1000000000, &v))
+    if (!parse_number(p, is_port || kind == OPT_MTU || kind == OPT_MSS ? 65535 : 1000000000, &v))
         return false;
     switch (kind) {
     case OPT_TOLERANCE_US: o->tolerance_us = v; break;
     case OPT_MTU: o->mtu = (uint32_t)v; break;
+    case OPT_MSS: o->mss = (uint32_t)v; break;
     case OPT_TS_TICK: o->ts_tick_us = v; break;
     case OPT_BIND_PORT: o->bind_port = (uint16_t)v; break;
     default: o->connect_port = (uint16_t)v; break;

@@ -9,9 +9,12 @@
  *     .../defaults.sh                            the list of settings packetdrill's scripts start
  * from
  *     ip tcp_metrics flush                       forgets Fast Open cookies
- *     ethtool -K tun0 tso off gso off            segments are cut by TCP (tcp_gso = 0)
+ *     ethtool -K tun0 tso off gso off            nothing: TCP hands down trains whatever a device
+ *                                                can cut itself, as Linux's has since 4.17
+ *     echo 3 > /sys/module/tcp_cubic/parameters/hystart_detect    nothing: the default
  *     /bin/rm, /bin/dd                           nothing: files here hold the pattern for ever
  *     /tmp/sysctl_restore_*, nstat > /dev/null, true    nothing
+ *     grep WHAT /proc/...                        nothing: what it looks for is the kernel's own
  *
  * What a setting of Linux's is here stands in sysctl.c. Called by run.c.
  */
@@ -88,7 +91,7 @@ static bool ends_with(const char *s, const char *end)
 static bool does_nothing(const struct words *w)
 {
     static const char *const patterns[] = {
-        "/tmp/sysctl_restore_*", "nstat", "true", ":", "/bin/rm", "/bin/dd"};
+        "/tmp/sysctl_restore_*", "nstat", "grep", "true", ":", "/bin/rm", "/bin/dd"};
     for (size_t i = 0; i < WEIR_COUNT(patterns); i++)
         if (fnmatch(patterns[i], w->word[0], 0) == 0)
             return true;
@@ -105,31 +108,32 @@ static void cut_tail(struct words *w)
                 w->n = i;
 }
 
-/* ethtool -K tun0 tso off gso off */
-static bool is_off(const struct words *w)
+/* ethtool -K tun0 tso off gso off, echo 3 > .../hystart_detect: what is so anyhow. */
+static bool is_so_anyhow(const struct words *w)
 {
-    bool has_tso = false;
-    if (strcmp(w->word[0], "ethtool") != 0 || w->n < 5 || strcmp(w->word[1], "-K") != 0)
+    if (w->n == 4 && strcmp(w->word[0], "echo") == 0 && strcmp(w->word[1], "3") == 0)
+        return strcmp(w->word[2], ">") == 0 && ends_with(w->word[3], "/hystart_detect");
+    if (w->n < 5 || strcmp(w->word[0], "ethtool") != 0 || strcmp(w->word[1], "-K") != 0)
         return false;
     for (unsigned i = 3; i + 1 < w->n; i += 2) {
-        has_tso = has_tso || strcmp(w->word[i], "tso") == 0;
-        if (strcmp(w->word[i + 1], "off") != 0)
+        bool is_cut = strcmp(w->word[i], "tso") == 0 || strcmp(w->word[i], "gso") == 0;
+        if (!is_cut || strcmp(w->word[i + 1], "off") != 0)
             return false;
     }
-    return has_tso;
+    return w->n % 2 == 1;
 }
 
 static bool run_command(struct run *r, struct words *w)
 {
     const char *cmd = w->word[0];
     bool is_sysctl = strcmp(cmd, "sysctl") == 0;
+    if (is_so_anyhow(w))
+        return true;
     cut_tail(w);
     if (does_nothing(w))
         return true;
     if (w->n > 1 && strcmp(cmd, "ip") == 0 && strcmp(w->word[1], "tcp_metrics") == 0)
         return set_sysctl(r, "tcp_fastopen_cookies", "0");
-    if (is_off(w))
-        return set_sysctl(r, "tcp_gso", "0");
     if (ends_with(cmd, "defaults.sh")) {
         for (size_t i = 0; i < WEIR_COUNT(defaults); i++)
             if (!set_sysctl(r, defaults[i][0], defaults[i][1]))

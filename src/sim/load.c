@@ -18,6 +18,9 @@
 enum {
     LOAD_CALLS = 256,
     SOL_SOCKET_ = 1,
+    SOL_TCP_ = 6,
+    TCP_NODELAY_ = 1,
+    TCP_CONGESTION_ = 13,
     SO_SNDBUF_ = 7,
     SO_RCVBUF_ = 8,
     TCP_FASTOPEN_CONNECT_ = 30,
@@ -93,8 +96,11 @@ static void end_options(struct load_end *e, w_ns now)
     if (rcv != 0)
         (void)weir_setsockopt(w, now, e->s, SOL_SOCKET_, SO_RCVBUF_, &rcv, sizeof(rcv));
     if (e->conf.is_nodelay)
-        (void)weir_setsockopt(w, now, e->s, 6, 1, &one, sizeof(one));
-    (void)weir_setsockopt(w, now, e->s, 6, TCP_FASTOPEN_CONNECT_, &one, sizeof(one));
+        (void)weir_setsockopt(w, now, e->s, SOL_TCP_, TCP_NODELAY_, &one, sizeof(one));
+    for (unsigned i = 0; i < e->conf.n_opt; i++)
+        (void)weir_setsockopt(w, now, e->s, e->conf.opt[i].level, e->conf.opt[i].name,
+                              &e->conf.opt[i].value, sizeof(e->conf.opt[i].value));
+    (void)weir_setsockopt(w, now, e->s, SOL_TCP_, TCP_FASTOPEN_CONNECT_, &one, sizeof(one));
 }
 
 static void end_finish(struct load *l, struct load_end *e, enum side_state state, int error)
@@ -210,6 +216,11 @@ static bool end_write(struct load *l, struct xfer *x, unsigned side)
         e->has_abort = true;
         end_finish(l, e, SIDE_FAILED, 0);
         return true;
+    }
+    if (e->conf.cc_to != NULL && e->sent >= e->conf.cc_at) {
+        (void)weir_setsockopt(e->host->w, now, e->s, SOL_TCP_, TCP_CONGESTION_, e->conf.cc_to,
+                              strlen(e->conf.cc_to));
+        e->conf.cc_to = NULL;
     }
     uint64_t left = w_u64_min(e->conf.bytes, e->conf.abort_at) - e->sent;
     if (left == 0 && side == 0 && is_early(e))
@@ -375,13 +386,20 @@ w_ns load_next(const struct load *l)
     return next;
 }
 
+/* Who has nothing to send and whose peer's reset was lost will never know: RFC 9293 3.5.1's
+ * half-open connection, and nobody's fault. The program resets, a user timeout ends the connection
+ * in silence, or a host has no memory left for what a closed socket still had to send. */
+static bool has_reset(const struct load_end *e)
+{
+    return e->has_abort || (e->state >= SIDE_DONE && e->conf.may_give_up) ||
+           (e->state == SIDE_DONE && weir_counter_named(e->host->w, "TCPAbortOnMemory") != 0);
+}
+
 bool load_is_done(const struct load *l)
 {
-    /* Who has nothing to send and whose peer's reset was lost will never know: RFC 9293 3.5.1's
-     * half-open connection, and nobody's fault. */
     for (unsigned i = 0; i < l->n_xfer; i++)
         for (unsigned k = 0; k < 2; k++)
-            if (l->xfer[i].end[k].state < SIDE_DONE && !l->xfer[i].end[1 - k].has_abort)
+            if (l->xfer[i].end[k].state < SIDE_DONE && !has_reset(&l->xfer[i].end[1 - k]))
                 return false;
     return true;
 }

@@ -14,7 +14,13 @@
 #include "sim/oracle.h"
 #include "sim/sim.h"
 
-enum { LOAD_XFERS = 32, LOAD_PORT = 7000, LOAD_CHUNK = 65536, LOAD_MADE = 16 };
+enum { LOAD_XFERS = 32, LOAD_PORT = 7000, LOAD_CHUNK = 65536, LOAD_MADE = 16, LOAD_OPTS = 4 };
+
+/* A socket option, Linux's numbers; a word, as most are. */
+struct load_opt {
+    int level, name;
+    uint32_t value;
+};
 
 /* How one side behaves. Zero is a sensible application. */
 struct load_side {
@@ -26,6 +32,11 @@ struct load_side {
     uint64_t abort_at;       /* resets after having sent this many; UINT64_MAX: never */
     uint32_t sndbuf, rcvbuf; /* SO_SNDBUF, SO_RCVBUF; 0: default */
     bool is_nodelay;
+    struct load_opt opt[LOAD_OPTS]; /* set on the socket when it is made or accepted */
+    unsigned n_opt;
+    bool may_give_up;  /* its user timeout is shorter than an outage */
+    const char *cc_to; /* the algorithm it changes to when it has sent cc_at bytes; NULL: none */
+    uint64_t cc_at;
 };
 
 enum side_state { SIDE_NEW, SIDE_OPEN, SIDE_DONE, SIDE_FAILED };

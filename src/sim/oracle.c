@@ -256,7 +256,8 @@ static void seg_sent(struct oracle *o, w_ns now, unsigned host, const struct seg
     o->n_segments++;
     if ((s->tcp.flags & TCPF_RST) != 0) {
         o->n_rst++;
-        o->rst_since[host]++;
+        /* That of a paced connection waited behind its data, and answers nothing of just now. */
+        o->rst_since[host] += !o->is_paced[host] || (s->tcp.flags & TCPF_ACK) == 0;
         if (o->arrived_at[host] == now && (o->last_was_rst[host] || o->rst_since[host] > 1))
             oracle_fail(o, now, "host %u answered %s", host,
                         o->last_was_rst[host] ? "a RST with a RST" : "one segment with two RSTs");
@@ -319,7 +320,8 @@ void oracle_watch(void *ctx, w_ns now, unsigned host, bool is_out, const uint8_t
     if (is_out) {
         memcpy(o->mac[host], frame + 6, 6);
         seg_sent(o, now, host, &s);
-    } else if (memcmp(o->mac[host], frame, 6) == 0) {
-        seg_arrives(o, now, host, &s); /* else a flipped bit made it another host's */
+    } else if (memcmp(o->mac[host], frame, 6) == 0 && (frame[6] & 1) == 0) {
+        /* else a flipped bit made it another host's, or from a group, which sends nothing */
+        seg_arrives(o, now, host, &s);
     }
 }

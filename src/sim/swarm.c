@@ -41,7 +41,8 @@ static const char *const fault_names[F_KINDS] = {
 
 struct swarm {
     struct rng rng;
-    struct rng rng6; /* of what IPv6 adds: worlds without it are drawn as before */
+    struct rng rng6;    /* of what IPv6 adds: worlds without it are drawn as before */
+    struct rng rng_opt; /* of options and lesser settings, for the same reason */
     bool has_ip6;
     unsigned faults;
     struct sim *sim;
@@ -62,6 +63,41 @@ static uint64_t draw_size(struct swarm *w, unsigned max_shift)
 {
     unsigned shift = rng_below(&w->rng, max_shift + 1);
     return rng_below(&w->rng, (1u << shift) + 1);
+}
+
+static uint32_t pick_opt(struct swarm *w, const uint32_t *v, unsigned n)
+{
+    return v[rng_below(&w->rng_opt, n)];
+}
+
+/* Settings that change when and how much, never whether: the lower half of the worlds has them. */
+static void draw_conf_more(struct swarm *w, struct weir_conf *c)
+{
+    static const uint32_t iw[] = {1, 2, 10, 40}, rcv[] = {65536, 1 << 20, 6291456, 64 << 20},
+                          below[] = {1, 3000, 65536, 1 << 20}, rto_us[] = {5000, 50000, 200000},
+                          ack_us[] = {1000, 40000, 200000}, queue[] = {1, 4, 100, 1000};
+    if (rng_below(&w->rng_opt, 2) != 0)
+        return;
+    c->tcp_init_cwnd = pick_opt(w, iw, 4);
+    c->tcp_rmem_max = pick_opt(w, rcv, 4);
+    c->tcp_limit_output_bytes = pick_opt(w, below, 4);
+    c->tcp_rto_min_us = pick_opt(w, rto_us, 3);
+    c->tcp_orphan_retries = 15; /* eight timeouts of so few milliseconds are no outage */
+    c->tcp_delack_max_us = pick_opt(w, ack_us, 3);
+    c->tcp_delack_min_us = w_u32_min(c->tcp_delack_min_us, c->tcp_delack_max_us);
+    c->txqueuelen = pick_opt(w, queue, 4);
+    c->tcp_adv_win_scale = rng_below(&w->rng_opt, 4);
+    c->tcp_min_tso_segs = 1 + rng_below(&w->rng_opt, 16);
+    c->tcp_reordering = 1 + rng_below(&w->rng_opt, 10);
+    c->tcp_slow_start_after_idle = rng_below(&w->rng_opt, 2);
+    c->tcp_autocorking = rng_below(&w->rng_opt, 2);
+    c->tcp_no_metrics_save = rng_below(&w->rng_opt, 2);
+    c->tcp_no_ssthresh_metrics_save = rng_below(&w->rng_opt, 2);
+    c->tcp_ecn_fallback = rng_below(&w->rng_opt, 2);
+    c->tcp_rfc1337 = rng_below(&w->rng_opt, 2);
+    c->tcp_tw_reuse = rng_below(&w->rng_opt, 3);
+    c->gro = rng_below(&w->rng_opt, 2);
+    c->tcp_timestamps = c->tcp_timestamps != 0 ? 1 + rng_below(&w->rng_opt, 2) : 0;
 }
 
 static void draw_conf(struct swarm *w, struct weir_conf *c)
@@ -110,6 +146,7 @@ static void draw_conf(struct swarm *w, struct weir_conf *c)
         c->tcp_mem_pressure = 1 + rng_below(&w->rng, 64);
         c->tcp_mem_max = c->tcp_mem_pressure + rng_below(&w->rng, 64);
     }
+    draw_conf_more(w, c);
 }
 
 static struct emu_conf draw_faults(struct swarm *w)
@@ -151,6 +188,64 @@ static struct emu_conf draw_calm(struct swarm *w)
                              .ecn_bytes = pick(w, mark_bytes, 4)};
 }
 
+/* Options of a socket, each with values that a transfer survives: keepalive goes on for a minute,
+ * a user timeout ends nothing that moves at all, but where connections may fail. */
+static void draw_options(struct swarm *w, struct load_side *s)
+{
+    static const struct {
+        int level, name;
+        uint32_t value[3];
+    } kinds[] = {
+        {1, 47, {20000, 200000, 5000000}}, /* SO_MAX_PACING_RATE */
+        {1, 18, {1, 1000, 100000}},        /* SO_RCVLOWAT */
+        {6, 2, {88, 536, 1400}},           /* TCP_MAXSEG */
+        {6, 8, {1, 5, 60}},                /* TCP_LINGER2 */
+        {6, 10, {3000, 16384, 65536}},     /* TCP_WINDOW_CLAMP */
+        {6, 12, {0, 1, 1}},                /* TCP_QUICKACK */
+        {6, 18, {300000, 600000, 900000}}, /* TCP_USER_TIMEOUT */
+        {6, 25, {1, 4096, 131072}},        /* TCP_NOTSENT_LOWAT */
+    };
+    static const struct load_opt keepalive[LOAD_OPTS] = {
+        {1, 9, 1}, {6, 4, 1}, {6, 5, 1}, {6, 6, 60}};
+    if (rng_below(&w->rng_opt, 2) != 0)
+        return;
+    if (rng_below(&w->rng_opt, 3) == 0) {
+        s->n_opt = LOAD_OPTS;
+        memcpy(s->opt, keepalive, sizeof(keepalive));
+    } else {
+        s->n_opt = 1 + rng_below(&w->rng_opt, LOAD_OPTS);
+        for (unsigned i = 0; i < s->n_opt; i++) {
+            unsigned k = rng_below(&w->rng_opt, WEIR_COUNT(kinds));
+            uint32_t v = pick_opt(w, kinds[k].value, 3);
+            bool is_short = kinds[k].name == 18 && kinds[k].level == 6 &&
+                            (w->faults & F_ABORT) != 0 && rng_below(&w->rng_opt, 2) == 0;
+            s->may_give_up = s->may_give_up || is_short;
+            s->opt[i] = (struct load_opt){kinds[k].level, kinds[k].name, is_short ? 3000 : v};
+        }
+    }
+    if (rng_below(&w->rng_opt, 3) == 0) {
+        s->cc_to = cc_at(rng_below(&w->rng_opt, 8))->name;
+        s->cc_at = rng_below(&w->rng_opt, (uint32_t)s->bytes + 1);
+    }
+}
+
+/* Paced packets wait below TCP: what was acknowledged meanwhile may still leave. */
+static bool is_paced(const struct swarm *w, unsigned host, uint32_t cc)
+{
+    bool is = cc_at(cc)->wants_rate != 0;
+    for (unsigned i = 0; i < w->load.n_xfer; i++)
+        for (unsigned k = 0; k < 2; k++) {
+            const struct load_end *e = &w->load.xfer[i].end[k];
+            if (e->host->id != host)
+                continue;
+            int to = e->conf.cc_to != NULL ? cc_find(e->conf.cc_to, strlen(e->conf.cc_to)) : -1;
+            is = is || (to >= 0 && cc_at((unsigned)to)->wants_rate != 0);
+            for (unsigned n = 0; n < e->conf.n_opt; n++)
+                is = is || (e->conf.opt[n].level == 1 && e->conf.opt[n].name == 47);
+        }
+    return is;
+}
+
 static void draw_side(struct swarm *w, struct load_side *s)
 {
     static const uint32_t pauses_ms[] = {0, 0, 0, 1, 50, 400}, bufs[] = {0, 0, 2048, 8192, 65536};
@@ -165,6 +260,7 @@ static void draw_side(struct swarm *w, struct load_side *s)
     s->is_nodelay = rng_below(&w->rng, 2) != 0;
     if ((w->faults & F_ABORT) != 0 && rng_below(&w->rng, 3) == 0)
         s->abort_at = rng_below(&w->rng, (uint32_t)s->bytes + 1);
+    draw_options(w, s);
 }
 
 static int draw_load(struct swarm *w, struct sim_host *a, struct sim_host *b)
@@ -207,8 +303,6 @@ static int swarm_world(struct swarm *w)
     struct weir_conf ca, cb;
     draw_conf(w, &ca);
     draw_conf(w, &cb);
-    w->oracle.is_paced[0] = cc_at(ca.tcp_congestion_control)->wants_rate != 0;
-    w->oracle.is_paced[1] = cc_at(cb.tcp_congestion_control)->wants_rate != 0;
     w->calm = draw_calm(w);
     w->faults_end = w->sim->now + (1 + rng_below(&w->rng, 20)) * W_S;
     struct sim_join j = {.a_ip = 0x0a000001, .b_ip = 0x0a000002, .mtu = pick(w, mtus, 4)};
@@ -224,7 +318,10 @@ static int swarm_world(struct swarm *w)
     w->sim->watch = swarm_watch;
     w->sim->watch_ctx = w;
     int r = sim_join(w->sim, &j);
-    return r < 0 ? r : draw_load(w, j.a, j.b);
+    r = r < 0 ? r : draw_load(w, j.a, j.b);
+    for (unsigned i = 0; r == 0 && i < 2; i++)
+        w->oracle.is_paced[i] = is_paced(w, i, (i == 0 ? &ca : &cb)->tcp_congestion_control);
+    return r;
 }
 
 /* With faults, then calm, then long enough for everything to be forgotten. */
@@ -326,6 +423,7 @@ int swarm_run(uint64_t seed, struct swarm_result *out, FILE *trace)
     w->trace = trace;
     rng_seed(&w->rng, seed);
     rng_seed(&w->rng6, ~seed);
+    rng_seed(&w->rng_opt, seed ^ 0x6f7074696f6e73);
     w->has_ip6 = rng_below(&w->rng6, 3) == 0;
     for (unsigned i = 0; i < F_KINDS; i++)
         w->faults |= rng_below(&w->rng, 3) == 0 ? 1u << i : 0;

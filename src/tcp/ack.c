@@ -224,6 +224,9 @@ void tcp_ack_in(struct tcp *tcp, struct tcb *t, const struct seg *s)
     if (t->snd.n_rto == 0 && t->snd.una == t->snd.nxt && t->snd.end == t->sndq.seq)
         tcp_event(tcp, t, TCP_EV_DRAINED);
     /* Something may go now: new room in cwnd or window, or something to repeat. */
-    if (t->snd.lost != 0 || seq_gt(t->snd.end, t->snd.nxt) || (t->flags & TF_FIN_QUEUED) != 0)
+    if (t->snd.lost != 0 || seq_gt(t->snd.end, t->snd.nxt) || (t->flags & TF_FIN_QUEUED) != 0) {
+        if (WEIR_UNLIKELY(wnd_changed && w.prior_una == t->snd.nxt))
+            tcp_out_after_idle(tcp, t); /* nothing but the window held it back until now */
         tcp_out_mark(tcp, t);
+    }
 }

@@ -89,16 +89,26 @@ static uint32_t index_of(const struct tcp *tcp, const struct flow *f, tcp_seq ir
     return (v - hash_2(tcp, f, minute_of(tcp) - age, irs)) & MASK;
 }
 
-bool tcp_cookie_is_recent(const struct tcp *tcp, const struct tcb *lsn, uint32_t ms)
+static bool is_recent(const struct tcp *tcp, const struct tcb *lsn, uint32_t ms)
 {
     return tcp->env->conf.tcp_syncookies != 0 && lsn->lsn.cookie_ms != 0 &&
            tcp_now_ms(tcp) - lsn->lsn.cookie_ms < ms;
 }
 
+bool tcp_cookie_may_follow(const struct tcp *tcp, const struct tcb *lsn, const struct seg *s,
+                           const struct flow *f)
+{
+    /* What was sent since is missing from the sum: at most one off its eight high bits. */
+    uint32_t v = s->ack - s->seq - hash_1(tcp, f);
+    uint32_t age = (minute_of(tcp) - (v >> 24)) & 0xff;
+    bool has_text = s->end != s->seq;
+    return age <= MINUTES && is_recent(tcp, lsn, has_text ? TCP_COOKIE_MS : TCP_COOKIE_BARE_MS);
+}
+
 bool tcp_cookie_ack(struct tcp *tcp, struct tcb *lsn, const struct seg *s, const struct flow *f,
                     struct syn_rec *r)
 {
-    if (!tcp_cookie_is_recent(tcp, lsn, TCP_COOKIE_MS))
+    if (!is_recent(tcp, lsn, TCP_COOKIE_MS))
         return false;
     tcp_seq iss;
     uint32_t ts_off, index = index_of(tcp, f, s->seq - 1, s->ack - 1);

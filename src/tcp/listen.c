@@ -375,7 +375,7 @@ enum drop tcp_in_cookie(struct tcp *tcp, struct tcb *lsn, struct seg *s, const s
         /* [RFC 9293 3.10.7.2 second, DEVIATES: what may be the second segment of a client whose
          * first was lost is not reset, the first comes again. Text as long as a cookie counts; a
          * bare ACK, which a SYN-ACK that came twice draws, for ten seconds] */
-        if (tcp_cookie_is_recent(tcp, lsn, s->end != s->seq ? TCP_COOKIE_MS : 10000))
+        if (tcp_cookie_may_follow(tcp, lsn, s, f))
             return DROP_TCP_NO_CONN;
         tcp_seg_rst_reply(tcp, f, s);
         return DROP_TCP_FUTURE_ACK;

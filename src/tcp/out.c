@@ -221,8 +221,8 @@ static enum drop repeat_lost(struct tcp *tcp, struct tcb *t)
 
 /* ---- new data ---- */
 
-/* [RFC 5681 4.1 SHLD-9] The program writes after nothing was sent for longer than an RTO: what cwnd
- * says is no longer known. */
+/* [RFC 5681 4.1 SHLD-9] The program writes, or the peer's window opens, after nothing was sent for
+ * longer than an RTO: what cwnd says is no longer known. */
 void tcp_out_after_idle(struct tcp *tcp, struct tcb *t)
 {
     const struct weir_conf *c = &tcp->env->conf;

@@ -88,10 +88,23 @@ w_ns tcp_pace_left(const struct tcp *tcp, const struct tcb *t)
     return tcp_path_of(tcp, t)->departs_at;
 }
 
-void tcp_pace_begin(const struct tcp *tcp, struct tcb *t)
+/* A connection that is paced no more still follows what was handed down with a time ahead: its rate
+ * is without bounds then, not absent. */
+static void follow(struct tcp *tcp, struct tcb *t, struct tcp_path *q)
 {
+    if (t->cc.pacing_Bps == 0 && q->departs_at > tcp->env->now)
+        t->cc.pacing_Bps = UINT64_MAX;
+    q->next_at = w_u64_min(q->next_at, w_u64_max(q->departs_at, tcp->env->now));
+    if ((t->st.path & PF_HELD) != 0)
+        tcp_arm(tcp, t, T_PERSIST, tcp->env->now);
+}
+
+void tcp_pace_begin(struct tcp *tcp, struct tcb *t)
+{
+    struct tcp_path *q = tcp_path_of(tcp, t);
     if (t->cc.pacing_Bps == 0)
-        t->cc.pacing_Bps = tcp_path_of(tcp, t)->max_Bps;
+        t->cc.pacing_Bps = q->max_Bps;
+    follow(tcp, t, q);
 }
 
 void tcp_pace_set_max(struct tcp *tcp, struct tcb *t, uint64_t max_Bps)
@@ -100,8 +113,5 @@ void tcp_pace_set_max(struct tcp *tcp, struct tcb *t, uint64_t max_Bps)
     if (!cc_at(t->cc.kind)->wants_rate)
         t->cc.pacing_Bps = max_Bps;
     q->max_Bps = max_Bps;
-    /* The new rate holds at once, but for what has been handed down. */
-    q->next_at = w_u64_min(q->next_at, w_u64_max(q->departs_at, tcp->env->now));
-    if ((t->st.path & PF_HELD) != 0)
-        tcp_arm(tcp, t, T_PERSIST, tcp->env->now);
+    follow(tcp, t, q); /* the new rate holds at once, but for what has been handed down */
 }

@@ -248,7 +248,7 @@ void tcp_pace_sent(struct tcp *, const struct tcb *, uint32_t bytes);
 /* When the latest packet handed down leaves or left. */
 WEIR_APART w_ns tcp_pace_left(const struct tcp *, const struct tcb *);
 /* The algorithm, or SO_MAX_PACING_RATE, has just been chosen. */
-void tcp_pace_begin(const struct tcp *, struct tcb *);
+void tcp_pace_begin(struct tcp *, struct tcb *);
 void tcp_pace_set_max(struct tcp *, struct tcb *, uint64_t max_Bps);
 
 /* ---- ecn.c: marks instead of losses; but for the handshake only where st.ecn is not 0 ---- */
@@ -389,7 +389,7 @@ uint32_t tcp_seg_mss(const struct tcp *, const struct tcb *);
 void tcp_out_mark(struct tcp *, struct tcb *);
 /* Sends what may be sent: retransmissions, data, ACK. is_more: hold a last small piece. */
 void tcp_output(struct tcp *, struct tcb *, bool is_more);
-/* Before the first bytes of a write are queued. */
+/* Before the first bytes of a write are queued, or a window that was shut is used. */
 void tcp_out_after_idle(struct tcp *, struct tcb *);
 /* A train of this many bytes is what a program's writes are gathered to: whole segments, at most
  * half the peer's largest window. */
@@ -555,9 +555,12 @@ void tcp_fo_settled(struct tcp *, struct tcb *t, bool was_reset);
 /* ---- cookie.c ---- */
 /* Answers a SYN without remembering it [RFC 4987 3.6]. */
 enum drop tcp_cookie_syn(struct tcp *, struct tcb *lsn, const struct seg *, const struct flow *);
-enum { TCP_COOKIE_MS = 120000 }; /* for which one counts */
-/* Whether one was sent within the last so many milliseconds. */
-bool tcp_cookie_is_recent(const struct tcp *, const struct tcb *lsn, uint32_t ms);
+/* For which one counts, and may be followed by a bare ACK. */
+enum { TCP_COOKIE_MS = 120000, TCP_COOKIE_BARE_MS = 10000 };
+/* Whether a segment that answers none may be a later one of a client that was sent one lately: by
+ * its numbers all but one in 85 others are not. */
+bool tcp_cookie_may_follow(const struct tcp *, const struct tcb *lsn, const struct seg *,
+                           const struct flow *);
 /* Whether an ACK answers such a SYN-ACK; then *r is what the record would have been. */
 bool tcp_cookie_ack(struct tcp *, struct tcb *lsn, const struct seg *, const struct flow *,
                     struct syn_rec *r);

@@ -188,7 +188,7 @@ int adapter_gettimeofday(void *userdata, struct timeval *tv, struct timezone *tz
 int adapter_netdev_send(void *userdata, const void *bytes, size_t n)
 {
     struct adapter *a = adapter_enter(userdata);
-    return (int)adapter_leave(a, host_inject(a->host, bytes, n) ? 0 : -ENOBUFS);
+    return (int)adapter_leave(a, host_inject(a->host, bytes, n, 0) ? 0 : -ENOBUFS);
 }
 
 /* The tool checks IP's checksum and trusts TCP's. */

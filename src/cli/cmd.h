@@ -17,4 +17,7 @@ int cmd_ss(int argc, char **argv);
 int cmd_pcap(int argc, char **argv);
 int cmd_link(int argc, char **argv);
 
+/* Subcommands of `weir sim`; argv[0] is their name. */
+int sim_grid(int argc, char **argv);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * weir sim: the stack in simulation. One seed in detail, or a swarm of them on all cores.
+ * weir sim: the stack in simulation. One seed in detail, or a swarm of them on all cores; what has
+ * a name of its own has a file of its own, sim_<name>.c.
  *
  * Each worker process takes every jobs-th seed and writes its results to a pipe; the parent counts,
  * shows progress, and prints the seeds that violated an oracle with the command that repeats them.
@@ -24,6 +25,7 @@ static const char help[] =
     "Usage: weir sim --seed N [--trace]\n"
     "       weir sim --seeds COUNT [--from N] [--jobs N]\n"
     "       weir sim --example\n"
+    "       weir sim grid [OPTIONS]\n"
     "\n"
     "Runs hosts with this very stack, joined by emulated links, in virtual time. A seed draws the\n"
     "world, its faults and its workload; the same seed always gives the same run, bit for bit.\n"
@@ -34,6 +36,7 @@ static const char help[] =
     "  --from N      the first seed (default 1)\n"
     "  --jobs N      processes (default: one per core)\n"
     "  --example     500,000 bytes with an MSS of 1,000, segment by segment\n"
+    "  grid          goodput over a link that loses and reorders, a table; has its own --help\n"
     "  -h, --help    this text\n"
     "\n"
     "Exit status: 0 all held, 1 an oracle was violated, 2 wrong usage.\n";
@@ -202,8 +205,18 @@ static int parse(int argc, char **argv, struct args *a)
     return 0;
 }
 
+static const struct {
+    const char *name;
+    int (*main)(int argc, char **argv);
+} subcommands[] = {
+    {"grid", sim_grid},
+};
+
 int cmd_sim(int argc, char **argv)
 {
+    for (unsigned i = 0; argc > 1 && i < sizeof(subcommands) / sizeof(subcommands[0]); i++)
+        if (strcmp(argv[1], subcommands[i].name) == 0)
+            return subcommands[i].main(argc - 1, argv + 1);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     struct args a = {.from = 1, .jobs = cores > 0 ? (uint64_t)cores : 1};
     int r = parse(argc, argv, &a);

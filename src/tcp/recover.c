@@ -199,6 +199,7 @@ static void in_recovery(struct tcp *tcp, struct tcb *t, struct ack_work *w)
             return;
         tcp_sent_unmark_lost(tcp, t);
         undo(tcp, t, STAT_TCPPartialUndo);
+        tcp_rack_reordered(tcp, t, w->prior_una, t->sndq.fack);
         reopen(t);
         detect(tcp, t, w, true);
     } else if (w->has_dsack && tcp_undo_by_dsack(tcp, t)) {

@@ -397,6 +397,8 @@ static inline bool tcp_has_rack(const struct tcp *tcp, const struct tcb *t)
 }
 /* The ACK's news: what arrived last, reordering, the reordering window. */
 void tcp_rack_ack(struct tcp *, struct tcb *, struct ack_work *);
+/* What lies at `from` was late: it arrived after what had been sent behind it, up to `upto`. */
+void tcp_rack_reordered(struct tcp *, struct tcb *, tcp_seq from, tcp_seq upto);
 /* Recovery is over. */
 void tcp_rack_recovered(struct tcp *, struct tcb *);
 /* Marks. True: something may be lost soon, T_RTO is armed as LT_REO. */

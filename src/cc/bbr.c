@@ -23,7 +23,8 @@
  * | PROBE_RTT | 1      | 0.5  | if for 5 s no RTT was as short | 200 ms and a round trip |
  *
  * The gains multiply bw and bw * min_rtt. inflight_longterm remembers where probing lost more than
- * 2 %; a round trip that loses as much otherwise lowers the short-term bounds until the next REFILL.
+ * 2 %; a round trip that loses as much otherwise lowers the short-term bounds until the next
+ * REFILL.
  *
  * ssthresh has no meaning here and is infinite, but in recovery, where tcp/ may copy it to cwnd.
  * [3.5 leaves the answer to ECN open: a mark counts as too much in flight while probing, as a loss

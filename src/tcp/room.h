@@ -39,6 +39,7 @@ struct ack_work {
     tcp_seq fack;            /* end of the highest SACKed range when reord_from was found */
     bool is_odd;             /* something above happened that an ordinary ACK does not have */
     bool has_reo;            /* T_RTO was armed as LT_REO */
+    bool is_undone;          /* the reduction of this recovery was a mistake */
     w_ns newest_sent_at;     /* of never repeated ranges acknowledged in order, 0: none */
     w_ns sacked_sent_at;     /* of never repeated ranges acknowledged selectively, 0: none */
     w_ns rack_at, oldest_at; /* latest and first sent of what this ACK delivered, 0: nothing */

@@ -22,6 +22,8 @@ enum {
     GRID_VALUES = 8, /* of a list */
     GRID_RUNS = 99,
     GRID_JOBS_MAX = 64,
+    GRID_PPM = 1000000,
+    GRID_RTT_MAX_US = 900000, /* as much as the simulator's link holds */
     GRID_PER_MILLE_WEAK = 500,
     GRID_PER_MILLE_POOR = 100,
 };
@@ -37,7 +39,7 @@ static const char help[] =
     "\n"
     "  --reorder LIST  percent of the frames with data, each held back by 1 ms (0,0.1,1,5)\n"
     "  --loss LIST     percent of the frames with data (0,0.01,0.1,1,3)\n"
-    "  --rtt LIST      milliseconds (1,20,100)\n"
+    "  --rtt LIST      milliseconds, at most 900 (1,20,100)\n"
     "  --cc LIST       such as cubic,bbr\n"
     "  --seconds N     of each flow, from its connection on (5)\n"
     "  --runs N        seeds a cell; the table shows the middle one (1)\n"
@@ -70,8 +72,8 @@ struct told {
 
 /* ---- the command line ---- */
 
-/* 0.1 of a unit that has `scale` parts. -1: no such number. */
-static int part(const char *text, size_t len, uint32_t scale, uint32_t *out)
+/* 0.1 of a unit that has `scale` parts, at most `max` of them. -1: no such number. */
+static int part(const char *text, size_t len, uint32_t scale, uint64_t max, uint32_t *out)
 {
     char word[24], *end;
     if (len == 0 || len >= sizeof(word))
@@ -79,13 +81,14 @@ static int part(const char *text, size_t len, uint32_t scale, uint32_t *out)
     memcpy(word, text, len);
     word[len] = '\0';
     double d = strtod(word, &end) * scale;
-    if (*end != '\0' || !(d >= 0 && d <= 1e6))
+    if (*end != '\0' || !(d >= 0 && d <= (double)max))
         return -1;
     *out = (uint32_t)(d + 0.5);
     return 0;
 }
 
-static int read_axis(const char *option, const char *text, uint32_t scale, struct axis *a)
+static int read_axis(const char *option, const char *text, uint32_t scale, uint64_t max,
+                     struct axis *a)
 {
     const char *at = text;
     *a = (struct axis){.n = 0};
@@ -93,7 +96,7 @@ static int read_axis(const char *option, const char *text, uint32_t scale, struc
         size_t len = strcspn(at, ",");
         uint32_t *v = &a->v[a->n++];
         int cc = cc_find(at, len);
-        if (scale == 0 ? cc < 0 : part(at, len, scale, v) < 0)
+        if (scale == 0 ? cc < 0 : part(at, len, scale, max, v) < 0)
             break;
         if (scale == 0)
             *v = (uint32_t)cc;
@@ -126,15 +129,19 @@ static int parse(int argc, char **argv, struct grid_args *a)
 {
     const struct {
         const char *option;
-        uint32_t scale; /* of a list; 0 without max: names */
+        uint32_t scale; /* of a list; 0: names */
         struct axis *axis;
         uint64_t max;
         uint64_t *number;
     } known[] = {
-        {"--reorder", 10000, &a->reorder, 0, NULL}, {"--loss", 10000, &a->loss, 0, NULL},
-        {"--rtt", 1000, &a->rtt, 0, NULL},          {"--cc", 0, &a->cc, 0, NULL},
-        {"--seconds", 0, NULL, 3600, &a->seconds},  {"--runs", 0, NULL, GRID_RUNS, &a->runs},
-        {"--seed", 0, NULL, UINT64_MAX, &a->seed},  {"--jobs", 0, NULL, GRID_JOBS_MAX, &a->jobs},
+        {"--reorder", 10000, &a->reorder, GRID_PPM, NULL},
+        {"--loss", 10000, &a->loss, GRID_PPM, NULL},
+        {"--rtt", 1000, &a->rtt, GRID_RTT_MAX_US, NULL},
+        {"--cc", 0, &a->cc, 0, NULL},
+        {"--seconds", 0, NULL, 3600, &a->seconds},
+        {"--runs", 0, NULL, GRID_RUNS, &a->runs},
+        {"--seed", 0, NULL, UINT64_MAX, &a->seed},
+        {"--jobs", 0, NULL, GRID_JOBS_MAX, &a->jobs},
     };
     const unsigned n_known = sizeof(known) / sizeof(known[0]);
     for (int i = 1; i < argc; i++) {
@@ -155,7 +162,7 @@ static int parse(int argc, char **argv, struct grid_args *a)
         }
         const char *value = argv[++i];
         if (known[k].axis != NULL
-                ? read_axis(known[k].option, value, known[k].scale, known[k].axis) < 0
+                ? read_axis(known[k].option, value, known[k].scale, known[k].max, known[k].axis) < 0
                 : read_number(known[k].option, value, known[k].max, known[k].number) < 0)
             return -1;
     }

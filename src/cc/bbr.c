@@ -23,7 +23,8 @@
  * | PROBE_RTT | 1      | 0.5  | if for 5 s no RTT was as short | 200 ms and a round trip |
  *
  * The gains multiply bw and bw * min_rtt. inflight_longterm remembers where probing lost more than
- * 2 %; what is lost otherwise lowers the short-term bounds until the next REFILL.
+ * 2 %; a round trip that loses as much otherwise lowers the short-term bounds until the next
+ * REFILL.
  *
  * ssthresh has no meaning here and is infinite, but in recovery, where tcp/ may copy it to cwnd.
  * [3.5 leaves the answer to ECN open: a mark counts as too much in flight while probing, as a loss
@@ -34,7 +35,6 @@
 enum {
     MARGIN_PERCENT = 1,
     HEADROOM_PERCENT = 15,
-    LOSS_THRESH_PERCENT = 2,
     MIN_PIPE_SEGS = 4,
     STARTUP_LOSSES = 6,
     DRAIN_ROUNDS = 3,
@@ -81,11 +81,6 @@ static uint32_t probe_rtt_cwnd(struct cc *c)
 {
     uint32_t half = bbr_bdp(c, bbr_bw(bbr_of(c)), cwnd_gain[BBR_PROBE_RTT]);
     return w_u32_max(half, min_pipe(c));
-}
-
-static bool is_too_high(uint64_t lost, uint64_t tx_inflight, bool has_sack)
-{
-    return lost * 100 > tx_inflight * LOSS_THRESH_PERCENT || (lost > 0 && !has_sack);
 }
 
 /* ---- states ---- */
@@ -171,7 +166,7 @@ static void check_startup(struct cc *c, struct bbr *b, const struct bbr_ack *k)
     if (b->state == BBR_STARTUP && !b->full_bw_reached && k->a->in_recovery) {
         bool is_round = k->loss_round_start && b->loss_events >= STARTUP_LOSSES;
         if ((is_round || !k->a->has_sack) &&
-            is_too_high(k->a->lost_since, k->a->tx_inflight, k->a->has_sack))
+            bbr_is_too_high(k->a->lost_since, k->a->tx_inflight, k->a->has_sack))
             leave_startup_by_loss(c, b);
     }
     if (k->loss_round_start)
@@ -224,7 +219,7 @@ static bool adapt_longterm(struct cc *c, struct bbr *b, const struct bbr_ack *k)
         }
     }
     if (b->inflight_longterm == BBR_INF ||
-        is_too_high(k->a->lost_since, k->a->tx_inflight, k->a->has_sack))
+        bbr_is_too_high(k->a->lost_since, k->a->tx_inflight, k->a->has_sack))
         return false;
     if (k->a->tx_inflight > b->inflight_longterm)
         b->inflight_longterm = w_u32_min(k->a->tx_inflight, CC_CWND_MAX);
@@ -458,9 +453,9 @@ static uint32_t inflight_at_loss(const struct cc_lost *l)
 {
     uint64_t before = l->tx_inflight > l->bytes ? l->tx_inflight - l->bytes : 0;
     uint64_t lost = l->lost_since > l->bytes ? l->lost_since - l->bytes : 0;
-    uint64_t allowed = before * LOSS_THRESH_PERCENT; /* per cent of bytes */
+    uint64_t allowed = before * BBR_LOSS_THRESH_PERCENT; /* per cent of bytes */
     uint64_t prefix =
-        allowed > lost * 100 ? (allowed - lost * 100) / (100 - LOSS_THRESH_PERCENT) : 0;
+        allowed > lost * 100 ? (allowed - lost * 100) / (100 - BBR_LOSS_THRESH_PERCENT) : 0;
     return (uint32_t)w_u64_min(before + prefix, CC_CWND_MAX);
 }
 
@@ -470,12 +465,13 @@ static void bbr_on_lost(struct cc *c, const struct cc_lost *l)
     bbr_note_loss(c, l->delivered);
     if (b->loss_events < UINT8_MAX)
         b->loss_events++;
-    if (b->is_probe_sample && is_too_high(l->lost_since, l->tx_inflight, l->has_sack))
+    if (b->is_probe_sample && bbr_is_too_high(l->lost_since, l->tx_inflight, l->has_sack))
         handle_too_high(c, inflight_at_loss(l), l->app_limited, l->now, l->delivered);
 }
 
 static void on_mark(struct cc *c, struct bbr *b, const struct cc_ack *ack)
 {
+    b->is_mark_in_round = true;
     if (b->state == BBR_STARTUP && !b->full_bw_reached)
         leave_startup_by_loss(c, b);
     else if (b->is_probe_sample)

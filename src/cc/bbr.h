@@ -16,7 +16,7 @@
 
 #include "cc/ops.h"
 
-enum { BBR_BW_SHIFT = 4, BBR_BETA_PERCENT = 70 };
+enum { BBR_BW_SHIFT = 4, BBR_BETA_PERCENT = 70, BBR_LOSS_THRESH_PERCENT = 2 };
 #define BBR_INF UINT32_MAX
 
 /* In this order: the states that probe for bandwidth in cycles are BBR_DOWN to BBR_UP. */
@@ -46,7 +46,7 @@ struct bbr {
     uint8_t rounds;          /* DRAIN: in it; UP: in which inflight_longterm was raised */
     uint8_t rounds_unprobed; /* since the last UP */
     uint8_t loss_events;     /* ranges lost in this round trip */
-    uint8_t full_bw_count : 2, extra_rounds : 3;
+    uint8_t full_bw_count : 2, extra_rounds : 3, is_mark_in_round : 1;
     uint8_t state : 3, ack_phase : 3, undo_state : 2;
     bool full_bw_reached : 1, full_bw_now : 1, is_probe_sample : 1, is_loss_in_round : 1,
         prev_too_high : 1, prev_precautionary : 1, idle_restart : 1, rtt_round_done : 1;
@@ -63,6 +63,11 @@ struct bbr_ack {
 };
 
 static inline struct bbr *bbr_of(struct cc *c) { return (struct bbr *)(void *)c->priv; }
+/* More lost of what was in flight than the path may lose by itself. */
+static inline bool bbr_is_too_high(uint64_t lost, uint64_t tx_inflight, bool has_sack)
+{
+    return lost * 100 > tx_inflight * BBR_LOSS_THRESH_PERCENT || (lost > 0 && !has_sack);
+}
 static inline bool bbr_is_probe_bw(const struct bbr *b)
 {
     return b->state >= BBR_DOWN && b->state <= BBR_UP;

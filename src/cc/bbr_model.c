@@ -47,6 +47,7 @@ uint32_t bbr_bdp(const struct cc *c, uint32_t bw, uint32_t percent)
 void bbr_reset_congestion(struct bbr *b)
 {
     b->is_loss_in_round = false;
+    b->is_mark_in_round = false;
     b->bw_latest = b->inflight_latest = 0;
 }
 
@@ -99,11 +100,16 @@ static void update_latest(struct bbr *b, struct bbr_ack *k)
     }
 }
 
-/* [5.5.10.3] Losses while not probing: towards what got through, at most 30 % less. */
-static void lower_bounds(struct cc *c, struct bbr *b)
+/* [5.5.10.3] Losses while not probing: towards what got through, at most 30 % less.
+ * [5.5.10.3 DEVIATES: as many losses in a round as probing tolerates say nothing. What gets through
+ * is what was sent, a margin below the bound, less what was lost: a bound that followed it would
+ * fall in each round with a single loss, until the next probe, on a path that has room.] */
+static void lower_bounds(struct cc *c, struct bbr *b, const struct cc_ack *a)
 {
     bool is_probing = b->state == BBR_STARTUP || b->state == BBR_REFILL || b->state == BBR_UP;
-    if (is_probing || !b->is_loss_in_round)
+    bool is_noise =
+        !b->is_mark_in_round && !bbr_is_too_high(a->lost_since, a->tx_inflight, a->has_sack);
+    if (is_probing || !b->is_loss_in_round || is_noise)
         return;
     if (b->bw_shortterm == BBR_INF)
         b->bw_shortterm = bbr_max_bw(b);
@@ -168,8 +174,9 @@ void bbr_update_model(struct cc *c, struct bbr_ack *k)
     update_round(b, k);
     update_max_bw(b, k);
     if (k->loss_round_start) {
-        lower_bounds(c, b);
+        lower_bounds(c, b, k->a);
         b->is_loss_in_round = false;
+        b->is_mark_in_round = false;
     }
     update_aggregation(c, b, k);
     check_full_bw(b, k);

@@ -144,17 +144,39 @@ static void loss_lowers_the_short_term(void **state)
     struct rig r;
     (void)state;
     start_cruising(&r);
-    lost(&r, MSS, MSS, BDP);
+    r.lost_since = 2 * MSS; /* 4 % */
+    lost(&r, MSS, 2 * MSS, BDP);
     r.rate_Bps = 300000;
     rig_rounds(&r, 3);
     assert_int_equal(state_of(&r), BBR_CRUISE);
     /* the first round's best sample may be of before; then 0.7 */
     uint32_t bw = bbr_bw(bbr_of(&r.c)) << BBR_BW_SHIFT;
     assert_in_range(bw, RATE * 7 / 10 - 16, RATE);
-    lost(&r, MSS, MSS, BDP);
+    lost(&r, MSS, 2 * MSS, BDP);
     rig_rounds(&r, 2);
     assert_near(bbr_bw(bbr_of(&r.c)) << BBR_BW_SHIFT, (uint64_t)bw * 7 / 10, 32);
     assert_near(r.c.pacing_Bps, (uint64_t)bw * 7 / 10 * 99 / 100, 100);
+}
+
+/* If this failed a path with a little noise would be used less and less until the next probe: what
+ * gets through is always a little less than what was tried. A mark is no noise. */
+static void noise_lowers_nothing(void **state)
+{
+    struct rig r;
+    (void)state;
+    start_cruising(&r);
+    r.lost_since = MSS; /* 2 %, and not more */
+    r.rate_Bps = RATE * 98 / 100;
+    for (unsigned i = 0; i < 10; i++) {
+        lost(&r, MSS, MSS, BDP);
+        rig_round(&r);
+    }
+    assert_int_equal(state_of(&r), BBR_CRUISE);
+    assert_int_equal(bbr_of(&r.c)->bw_shortterm, BBR_INF);
+    assert_int_equal(bbr_of(&r.c)->inflight_shortterm, BBR_INF);
+    rig_lose(&r, CC_LOSS_ECN);
+    rig_rounds(&r, 2);
+    assert_true(bbr_of(&r.c)->bw_shortterm < BBR_INF);
 }
 
 /* [5.5.10.2] If this failed probing would repeat a size that overflowed. Lost 3 of 60 segments sent
@@ -262,6 +284,7 @@ int main(void)
         cmocka_unit_test(cwnd_is_a_multiple_of_the_bdp),
         cmocka_unit_test(probes_the_rtt_every_five_seconds),
         cmocka_unit_test(loss_lowers_the_short_term),
+        cmocka_unit_test(noise_lowers_nothing),
         cmocka_unit_test(probing_remembers_what_was_too_much),
         cmocka_unit_test(undo_restores_the_model),
         cmocka_unit_test(recovery_restores_cwnd),

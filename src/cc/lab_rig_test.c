@@ -55,6 +55,7 @@ void rig_round(struct rig *r)
                            .cwnd_limited = r->used == 0,
                            .has_sack = true,
                            .app_limited = r->app_limited,
+                           .lost_since = r->lost_since,
                            .rate_Bps = (uint64_t)flight * 1000000 / rtt_us,
                            .tx_inflight = flight};
         a.prior_delivered = w_u64_max(began_at + i * (uint64_t)MSS, flight) - flight;

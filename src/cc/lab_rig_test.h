@@ -14,12 +14,13 @@ struct rig {
     struct cc c;
     w_ns now;
     uint64_t delivered;
-    uint32_t rtt_us;   /* of each ACK, without a queue */
-    uint32_t srtt_us;  /* told, 0: the RTT of the round */
-    uint32_t used;     /* bytes the application keeps in flight, 0: all of cwnd */
-    unsigned marks;    /* of each sixteen segments so many arrive marked */
-    uint64_t rate_Bps; /* of the path: more in flight than that times rtt_us waits; 0: no limit */
-    bool app_limited;  /* told */
+    uint32_t rtt_us;     /* of each ACK, without a queue */
+    uint32_t srtt_us;    /* told, 0: the RTT of the round */
+    uint32_t used;       /* bytes the application keeps in flight, 0: all of cwnd */
+    unsigned marks;      /* of each sixteen segments so many arrive marked */
+    uint64_t rate_Bps;   /* of the path: more in flight than that times rtt_us waits; 0: no limit */
+    uint32_t lost_since; /* told: bytes lost within the last round trip */
+    bool app_limited;    /* told */
     uint32_t prior_cwnd, prior_ssthresh; /* before the last loss */
 };
 

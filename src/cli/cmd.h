@@ -19,5 +19,6 @@ int cmd_link(int argc, char **argv);
 
 /* Subcommands of `weir sim`; argv[0] is their name. */
 int sim_cc(int argc, char **argv);
+int sim_grid(int argc, char **argv);
 
 #endif

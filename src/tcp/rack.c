@@ -52,19 +52,24 @@ static void latest(const struct tcp *tcp, const struct tcb *t, struct tcp_loss *
     }
 }
 
-/* [RFC 8985 6.2 step 3] Something sent once arrived after what was sent behind it. The distance is
- * the new DupThresh, as in Linux. After a timeout nobody knows what was repeated for what. */
-static void reordered(struct tcp *tcp, struct tcb *t, const struct ack_work *w)
+/* The distance is the new DupThresh, as in Linux. */
+void tcp_rack_reordered(struct tcp *tcp, struct tcb *t, tcp_seq from, tcp_seq upto)
 {
-    if (!w->has_reord || (t->ca_state == CA_LOSS && (t->rec.flags & LF_UNDO) == 0))
-        return;
-    uint32_t far = w->fack - w->reord_from, mss = t->snd.mss;
+    uint32_t far = seq_ahead(upto, from), mss = t->snd.mss;
     if (far > (uint32_t)t->rec.reordering * mss)
         t->rec.reordering =
             (uint16_t)w_u32_min((far + mss - 1) / mss, tcp->env->conf.tcp_max_reordering);
     if (t->rec.reord_seen < UINT16_MAX)
         t->rec.reord_seen++;
     tcp_count(tcp, STAT_TCPSACKReorder);
+}
+
+/* [RFC 8985 6.2 step 3] Something sent once arrived after what was sent behind it. After a timeout
+ * nobody knows what was repeated for what. */
+static void reordered(struct tcp *tcp, struct tcb *t, const struct ack_work *w)
+{
+    if (w->has_reord && (t->ca_state != CA_LOSS || (t->rec.flags & LF_UNDO) != 0))
+        tcp_rack_reordered(tcp, t, w->reord_from, w->fack);
 }
 
 /* [RFC 8985 6.2 step 4] Once per round. A probe's DSACK says nothing of reordering, nor does one on

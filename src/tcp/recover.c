@@ -146,8 +146,9 @@ static void reopen(struct tcb *t)
     t->ca_state = odd != 0 ? CA_DISORDER : CA_OPEN;
 }
 
-static void undo(struct tcp *tcp, struct tcb *t, enum env_stat why)
+static void undo(struct tcp *tcp, struct tcb *t, struct ack_work *w, enum env_stat why)
 {
+    w->is_undone = true;
     tcp_undo(tcp, t);
     tcp_count(tcp, why);
 }
@@ -156,7 +157,7 @@ static void undo(struct tcp *tcp, struct tcb *t, enum env_stat why)
 static void watch(struct tcp *tcp, struct tcb *t, struct ack_work *w)
 {
     if (w->has_dsack && tcp_undo_by_dsack(tcp, t))
-        undo(tcp, t, STAT_TCPDSACKUndo);
+        undo(tcp, t, w, STAT_TCPDSACKUndo);
     detect(tcp, t, w, false);
     if (should_recover(tcp, t))
         enter_recovery(tcp, t, w);
@@ -169,7 +170,7 @@ static void watch(struct tcp *tcp, struct tcb *t, struct ack_work *w)
 static void finish(struct tcp *tcp, struct tcb *t, struct ack_work *w)
 {
     if (tcp_undo_by_dsack(tcp, t) || tcp_undo_by_echo(tcp, t, w)) {
-        undo(tcp, t, STAT_TCPFullUndo);
+        undo(tcp, t, w, STAT_TCPFullUndo);
     } else {
         tcp_rack_recovered(tcp, t);
         if (t->ca_state == CA_RECOVERY && !owns_cwnd(t))
@@ -198,11 +199,12 @@ static void in_recovery(struct tcp *tcp, struct tcb *t, struct ack_work *w)
         if (t->snd.rtx != 0)
             return;
         tcp_sent_unmark_lost(tcp, t);
-        undo(tcp, t, STAT_TCPPartialUndo);
+        undo(tcp, t, w, STAT_TCPPartialUndo);
+        tcp_rack_reordered(tcp, t, w->prior_una, t->sndq.fack);
         reopen(t);
         detect(tcp, t, w, true);
     } else if (w->has_dsack && tcp_undo_by_dsack(tcp, t)) {
-        undo(tcp, t, STAT_TCPDSACKUndo);
+        undo(tcp, t, w, STAT_TCPDSACKUndo);
         reopen(t);
         detect(tcp, t, w, true);
     } else {
@@ -217,7 +219,7 @@ static void in_recovery(struct tcp *tcp, struct tcb *t, struct ack_work *w)
 static void undo_timeout(struct tcp *tcp, struct tcb *t, struct ack_work *w)
 {
     tcp_sent_unmark_lost(tcp, t);
-    undo(tcp, t, STAT_TCPLossUndo);
+    undo(tcp, t, w, STAT_TCPLossUndo);
     tcp_count(tcp, STAT_TCPSpuriousRTOs);
     clear_flags(t, LF_FRTO | LF_FRTO_NEW);
     t->snd.n_rto = 0;
@@ -313,8 +315,8 @@ static void alert(struct tcp *tcp, struct tcb *t, struct ack_work *w)
         grow(tcp, t, w);
     else if (t->ca_state == CA_RECOVERY && !owns_cwnd(t))
         tcp_prr_ack(tcp, t, delivered(w), w->acked != 0 && w->cc.lost == 0);
-    else if (was <= CA_DISORDER)
-        grow(tcp, t, w);
+    else if (was <= CA_DISORDER || (was == CA_RECOVERY && w->is_undone))
+        grow(tcp, t, w); /* an ordinary ACK, as it turns out, if it undid a recovery */
 }
 
 void tcp_recover_ack(struct tcp *tcp, struct tcb *t, struct ack_work *w)

@@ -39,6 +39,7 @@ struct ack_work {
     tcp_seq fack;            /* end of the highest SACKed range when reord_from was found */
     bool is_odd;             /* something above happened that an ordinary ACK does not have */
     bool has_reo;            /* T_RTO was armed as LT_REO */
+    bool is_undone;          /* the reduction of this recovery was a mistake */
     w_ns newest_sent_at;     /* of never repeated ranges acknowledged in order, 0: none */
     w_ns sacked_sent_at;     /* of never repeated ranges acknowledged selectively, 0: none */
     w_ns rack_at, oldest_at; /* latest and first sent of what this ACK delivered, 0: nothing */
@@ -460,6 +461,8 @@ static inline bool tcp_has_rack(const struct tcp *tcp, const struct tcb *t)
 }
 /* The ACK's news: what arrived last, reordering, the reordering window. */
 void tcp_rack_ack(struct tcp *, struct tcb *, struct ack_work *);
+/* What lies at `from` was late: it arrived after what had been sent behind it, up to `upto`. */
+void tcp_rack_reordered(struct tcp *, struct tcb *, tcp_seq from, tcp_seq upto);
 /* Recovery is over. */
 void tcp_rack_recovered(struct tcp *, struct tcb *);
 /* Marks. True: something may be lost soon, T_RTO is armed as LT_REO. */

@@ -13,6 +13,8 @@
  */
 #include "sock/sock.h"
 
+#include "cc/cc.h"
+
 #include <errno.h>
 
 enum opt_kind {
@@ -410,8 +412,11 @@ int sock_opt_get(struct socks *ss, struct sock *s, int level, int name, void *va
         tcp_fo_key_get(ss->tcp, sock_tcb(ss, s), key);
         return out_bytes(val, n, key, sizeof(key));
     }
-    if (o->kind == OPT_CC_INFO) /* as Linux answers for algorithms that tell nothing more */
-        return out_bytes(val, n, NULL, 0);
+    if (o->kind == OPT_CC_INFO) {
+        union cc_info info;
+        size_t size = tcp_cc_info(sock_tcb(ss, s), &info);
+        return out_bytes(val, n, &info, size);
+    }
     if (o->kind == OPT_INFO) {
         struct weir_tcp_info info;
         tcp_info_get(ss->tcp, sock_tcb(ss, s), &info);

@@ -111,6 +111,19 @@ void tcp_info_get(const struct tcp *tcp, const struct tcb *t, struct weir_tcp_in
     info_receive(tcp, t, i);
 }
 
+size_t tcp_cc_info(const struct tcb *t, union cc_info *info)
+{
+    size_t n = cc_info(&t->cc, info);
+    if (cc_at(t->cc.kind)->wants_ecn != 0) {
+        /* As Linux: without ECN it is Reno, and says that it is not enabled. */
+        if ((t->st.ecn & ECNF_OK) == 0)
+            *info = (union cc_info){0};
+        else
+            info->dctcp.ce_state = (t->st.ecn & ECNF_ECHO) != 0;
+    }
+    return n;
+}
+
 static bool row_tcb(const struct tcp *tcp, uint32_t idx, struct tcp_row *row)
 {
     const struct tcb *t = tcp_at(tcp, idx);

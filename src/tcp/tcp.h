@@ -272,6 +272,10 @@ struct weir_tcp_info {
 };
 _Static_assert(sizeof(struct weir_tcp_info) == 280, "as Linux 6.18");
 void tcp_info_get(const struct tcp *, const struct tcb *, struct weir_tcp_info *);
+/* TCP_CC_INFO: what the congestion control tells, as Linux's struct of that algorithm. Returns its
+ * size, 0: nothing. */
+union cc_info;
+size_t tcp_cc_info(const struct tcb *, union cc_info *);
 
 /* For `ss`: one row per listener, connection, half-open connection and TIME-WAIT. Start with
  * *cursor = 0; false: no more. t is NULL for half-open and TIME-WAIT records. */

@@ -86,8 +86,10 @@ static void drop_acked(struct tcp *tcp, struct tcb *t, tcp_seq una)
         return;
     bool was_writable = tcp_sndq_is_writable(tcp, t);
     tcp_sndq_drop(tcp, t, upto);
-    if (!was_writable && tcp_sndq_is_writable(tcp, t))
+    if (!was_writable && tcp_sndq_is_writable(tcp, t)) {
+        tcp_chrono_writable(tcp, t);
         tcp_event(tcp, t, TCP_EV_OUT);
+    }
 }
 
 static void advance(struct tcp *tcp, struct tcb *t, const struct seg *s, struct ack_work *w)
@@ -108,8 +110,11 @@ static void advance(struct tcp *tcp, struct tcb *t, const struct seg *s, struct 
         t->sndq.fack = s->ack;
     if ((t->flags & TF_SND_URG) != 0 && seq_geq(s->ack, t->snd_up))
         t->flags &= ~(uint32_t)TF_SND_URG;
-    if (t->snd.una == t->snd.nxt)
+    if (t->snd.una == t->snd.nxt) {
         t->snd.below = 0; /* all of it arrived: nothing can be below any more */
+        if (t->snd.end == t->sndq.seq)
+            tcp_chrono(tcp, t, CHRONO_IDLE);
+    }
 }
 
 /* [RFC 6298 3 MUST-5, MUST-6; RFC 7323 4.1 MAY-3; RFC 9293 3.8.1 MUST-18] Ranges never repeated

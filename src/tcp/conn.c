@@ -42,6 +42,7 @@ struct tcb *tcp_tcb_new(struct tcp *tcp)
         t->at[i] = W_NEVER;
     tcp_rtt_init(tcp, t);
     *tcp_path_of(tcp, t) = (struct tcp_path){0};
+    tcp->times[idx] = (struct tcp_times){0};
     cc_init(&t->cc, tcp->env->conf.tcp_congestion_control, t->snd.mss,
             c->tcp_init_cwnd * t->snd.mss, tcp->env->now);
     return t;
@@ -107,6 +108,8 @@ bool tcp_done(struct tcp *tcp, struct tcb *t, int err)
     if (err == 0 && (t->flags & TF_CONNECTED) != 0)
         tcp_metric_keep(tcp, t);
     t->state = TCPS_CLOSED;
+    tcp_chrono(tcp, t, CHRONO_IDLE);
+    tcp_chrono_repaired(tcp, t);
     t->flags &= ~(uint32_t)(TF_ACK_NOW | TF_ACK_SCHED | TF_PROBE0 | TF_NO_MEM | TF_SND_URG);
     if ((t->flags & TF_ORPHAN) != 0) {
         tcp_tcb_free(tcp, t);
@@ -388,6 +391,7 @@ void tcp_established(struct tcp *tcp, struct tcb *t)
     t->st.delivered++; /* the SYN, as Linux counts */
     t->snd.n_rto = t->snd.backoff = 0;
     t->rtt.first_rto_ms = 0;
+    tcp_chrono_repaired(tcp, t);
     tcp_disarm(t, T_RTO);
     /* [RFC 6298 5.7 MUST-10] no sample, and the SYN was lost: 3 s */
     if (t->rtt.srtt8_us == 0 && (t->flags & TF_SYN_RTX) != 0)
@@ -415,6 +419,7 @@ void tcp_init(struct tcp *tcp, struct env *env, struct ip *ip, struct arena *a)
     pool_init(&tcp->syns, a, c->n_syn, sizeof(struct syn_rec), WEIR_CACHELINE);
     pool_init(&tcp->tws, a, c->n_tw, sizeof(struct tw_rec), WEIR_CACHELINE);
     tcp->paths = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_path), WEIR_CACHELINE);
+    tcp->times = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_times), WEIR_CACHELINE);
     tcp->syn_links = arena_take(a, (c->n_syn + 1u) * sizeof(struct tcp_links), 8);
     tcp->tw_links = arena_take(a, (c->n_tw + 1u) * sizeof(struct tcp_links), 8);
     tcp_table_init(tcp, a);

@@ -68,8 +68,20 @@ static void info_send(const struct tcp *tcp, const struct tcb *t, struct weir_tc
     i->data_segs_out = t->st.data_out;
     i->delivered = t->st.delivered;
     i->dsack_dups = t->st.n_dsack;
-    i->total_rto = t->st.n_rto;
     i->snd_wnd = t->snd.wnd;
+}
+
+/* As Linux: busy is all the time there was something to deliver, the others are part of it. */
+static void info_times(const struct tcp *tcp, const struct tcb *t, struct weir_tcp_info *i)
+{
+    struct tcp_times m;
+    tcp_chrono_get(tcp, t, &m);
+    i->rwnd_limited = (uint64_t)m.ms[CHRONO_RWND - 1] * 1000;
+    i->sndbuf_limited = (uint64_t)m.ms[CHRONO_SNDBUF - 1] * 1000;
+    i->busy_time = (uint64_t)m.ms[CHRONO_BUSY - 1] * 1000 + i->rwnd_limited + i->sndbuf_limited;
+    i->total_rto = t->st.n_rto;
+    i->total_rto_recoveries = tcp_loss(tcp, t)->n_rto;
+    i->total_rto_time = m.rto_ms;
 }
 
 static void info_receive(const struct tcp *tcp, const struct tcb *t, struct weir_tcp_info *i)
@@ -108,6 +120,7 @@ void tcp_info_get(const struct tcp *tcp, const struct tcb *t, struct weir_tcp_in
     i->delivered_ce = tcp_path_of(tcp, t)->n_ce;
     i->wscale = (uint8_t)(t->snd.wscale | t->rcv.wscale << 4);
     info_send(tcp, t, i);
+    info_times(tcp, t, i);
     info_receive(tcp, t, i);
 }
 

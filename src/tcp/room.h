@@ -273,6 +273,24 @@ WEIR_APART bool tcp_ecn_has_reduced(const struct tcp *, const struct tcb *);
 /* cwnd was reduced, for whatever reason: the peer is told, and marks of this window are old. */
 WEIR_APART void tcp_ecn_reduced(const struct tcp *, struct tcb *);
 
+/* ---- chrono.c: what a connection waits for ---- */
+void tcp_chrono_turn(struct tcp *, struct tcb *, enum tcp_chrono);
+static inline void tcp_chrono(struct tcp *tcp, struct tcb *t, enum tcp_chrono kind)
+{
+    if (WEIR_UNLIKELY(t->chrono != kind))
+        tcp_chrono_turn(tcp, t, kind);
+}
+/* Output has come to an end. */
+void tcp_chrono_output(struct tcp *, struct tcb *, uint32_t mss, bool cwnd_limited);
+/* The send buffer had no room for what the program wrote; has room again. */
+void tcp_chrono_refused(struct tcp *, struct tcb *);
+void tcp_chrono_writable(struct tcp *, struct tcb *);
+/* A timeout; what it lost, or the handshake, has been repaired. */
+void tcp_chrono_rto(struct tcp *, struct tcb *);
+void tcp_chrono_repaired(struct tcp *, struct tcb *);
+/* Milliseconds so far, as TCP_INFO has them. */
+void tcp_chrono_get(const struct tcp *, const struct tcb *, struct tcp_times *);
+
 /* ---- rtt.c ---- */
 void tcp_rtt_init(struct tcp *, struct tcb *);
 void tcp_rtt_sample(struct tcp *, struct tcb *, uint32_t us);

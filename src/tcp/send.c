@@ -107,6 +107,8 @@ int64_t tcp_send(struct tcp *tcp, struct tcb *t, const void *bytes, size_t n, un
         if (done < want)
             tcp_output(tcp, t, true); /* what is full may go while the rest is copied */
     }
+    if (done < want)
+        tcp_chrono_refused(tcp, t);
     if (done == 0 && is_over_limit(tcp, t))
         return -EAGAIN;
     if (done == 0)
@@ -122,8 +124,10 @@ int tcp_send_space(struct tcp *tcp, struct tcb *t, struct tcp_iov *v, unsigned m
     int err = send_state(t);
     if (err != 0)
         return err;
-    if (tcp_sndq_bytes(t) >= t->sndq.limit || is_over_limit(tcp, t))
+    if (tcp_sndq_bytes(t) >= t->sndq.limit || is_over_limit(tcp, t)) {
+        tcp_chrono_refused(tcp, t);
         return -EAGAIN;
+    }
     unsigned n = tcp_sndq_space(tcp, t, v, max);
     return n != 0 ? (int)n : (int)no_memory(tcp, t);
 }

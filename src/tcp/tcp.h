@@ -121,6 +121,7 @@ struct tcp {
     struct tcp_metric *metrics; /* what was learnt of destinations: metric.c */
     uint32_t metrics_mask;
     struct tcp_path *paths;   /* one beside each tcb */
+    struct tcp_times *times;  /* one beside each tcb */
     struct tcp_bucket *table; /* all connections, half-open and TIME-WAIT ones included */
     uint32_t table_mask;
     uint32_t *lsn_hash; /* listeners by port: head tcb of each chain */

@@ -144,6 +144,7 @@ static bool rto_fired(struct tcp *tcp, struct tcb *t)
     if (t->rtt.first_rto_ms == 0)
         t->rtt.first_rto_ms = is_opening ? t->sndq.sent_ms : tcp_stamp_ms(tcp);
     t->st.n_rto++;
+    tcp_chrono_rto(tcp, t);
     if (is_opening) {
         syn_again(tcp, t);
     } else {

@@ -49,7 +49,9 @@ struct ack_work {
     uint32_t p_lost;
 };
 
-enum { TCP_OOO_MAX = 4096, TCP_SENT_MAX = 4096 };
+/* Holes of one connection; records of its scoreboard, and of them those that SACK may cut anywhere.
+ */
+enum { TCP_OOO_MAX = 512, TCP_SENT_MAX = 4096, TCP_SENT_FINE = 256 };
 
 /* The timestamps' clock, too [RFC 7323 4.1 MUST-17; 5.4 MUST-23, SHLD-12, MUST-24]. */
 static inline uint32_t tcp_now_ms(const struct tcp *tcp)
@@ -168,7 +170,8 @@ void tcp_sndq_grow(struct tcp *, struct tcb *);
 bool tcp_sent_has_room(const struct tcp *, const struct tcb *);
 void tcp_sent_push(struct tcp *, struct tcb *, tcp_seq start, tcp_seq end);
 void tcp_sent_ack(struct tcp *, struct tcb *, tcp_seq una, struct ack_work *);
-void tcp_sent_sack(struct tcp *, struct tcb *, tcp_seq start, tcp_seq end, struct ack_work *);
+void tcp_sent_sack(struct tcp *, struct tcb *, const struct sack_block *v, unsigned n,
+                   struct ack_work *);
 /* Marks lost what RFC 6675's IsLost() says. */
 void tcp_sent_mark_sack_lost(struct tcp *, struct tcb *);
 /* Marks the first unacknowledged segment lost. */

@@ -140,7 +140,8 @@ struct tcp {
     uint32_t fo_sets;
     struct hash_key fo_key, cookie_key[2]; /* Fast Open's, where none is set; SYN cookies' */
     uint64_t mem_pressure, mem_max;        /* limits of mem_bytes, from tcp_mem_* */
-    uint64_t mem_bytes;                    /* payload bytes in all send and receive queues */
+    uint64_t n_walked;  /* records and runs that arrivals went through: the work of strangers */
+    uint64_t mem_bytes; /* memory that all send and receive queues pin */
 };
 
 /* Memory from the arena (which may only be counting), sizes from env->conf. */

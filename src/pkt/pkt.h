@@ -175,6 +175,9 @@ void pkt_trim(struct pkt *, uint32_t newlen);
 /* A fragment at the end; takes its own reference to b. False: all PKT_FRAGS are in use. A fragment
  * that continues the last one is merged with it. */
 WEIR_MUST_CHECK bool pkt_add_frag(struct pkt *, struct blk *b, uint32_t off, uint32_t len);
+/* All of it into the linear part, where it fits there; what is in front of its first byte is lost.
+ * Its blocks are then free for others. */
+void pkt_pack(struct pkt *);
 /* Copies up to n bytes from offset `from` (0: first byte of the packet); returns how many. */
 uint32_t pkt_copy_out(const struct pkt *, uint32_t from, void *dst, uint32_t n);
 /* Copies n bytes to the end: into the tailroom, a block, or both. False: no memory or no room, the

@@ -221,8 +221,8 @@ struct tcb {
     } rec;
     union {
         struct {
-            struct pkt *head, *tail;
-            uint32_t bytes, n;
+            struct pkt *head, *tail; /* tail: the first packet of the last run; see reasm.c */
+            uint32_t mem, n;         /* memory they pin; runs */
             struct sack_block sack[TCP_SACK_BLOCKS]; /* most recent first */
             struct sack_block dsack;                 /* to be reported once, while has_dsack */
         } ooo;

@@ -6,7 +6,7 @@
  * Decides: when a connection is busy (something is queued or in flight), when it is held back by
  * the peer's window (that ends before the next segment would), when by its own send buffer (the
  * program has more, the buffer is full, and all of it is in flight although cwnd would take more).
- * Owns: t->chrono, is_refused, in_rto, struct tcp_times, tcp_loss.n_rto.
+ * Owns: t->chrono, is_refused, in_rto, struct tcp_times, tcp_loss.n_rto, tcp_path.rto_ms.
  * Called by out.c, ack.c and send.c where one of that may change, by timer.c and recover.c about
  * timeouts, by info.c.
  *
@@ -25,10 +25,8 @@ void tcp_chrono_turn(struct tcp *tcp, struct tcb *t, enum tcp_chrono kind)
 {
     struct tcp_times *m = times_of(tcp, t);
     uint32_t now = tcp_now_ms(tcp);
-    if (t->chrono != CHRONO_IDLE)
-        m->ms[t->chrono - 1] += now;
-    if (kind != CHRONO_IDLE)
-        m->ms[kind - 1] -= now;
+    m->ms[t->chrono] += now;
+    m->ms[kind] -= now;
     t->chrono = kind & 3;
 }
 
@@ -39,16 +37,14 @@ static bool is_short_of_buffer(const struct tcb *t)
            t->snd.end == t->snd.nxt && t->snd.una != t->snd.nxt && !tcp_is_cwnd_limited(t);
 }
 
-void tcp_chrono_output(struct tcp *tcp, struct tcb *t, uint32_t mss, bool cwnd_limited)
+void tcp_chrono_odd(struct tcp *tcp, struct tcb *t, uint32_t mss, bool cwnd_limited)
 {
     enum tcp_chrono kind = CHRONO_BUSY;
     uint32_t left = seq_ahead(t->snd.end, t->snd.nxt);
-    if (left == 0 && t->snd.una == t->snd.nxt)
-        kind = CHRONO_IDLE;
-    else if (left != 0 && !cwnd_limited &&
-             seq_ahead(t->snd.una + t->snd.wnd, t->snd.nxt) < w_u32_min(left, mss))
+    uint32_t wnd = seq_ahead(t->snd.una + t->snd.wnd, t->snd.nxt);
+    if (left != 0 && !cwnd_limited && wnd < w_u32_min(left, mss))
         kind = CHRONO_RWND;
-    else if (WEIR_UNLIKELY(t->is_refused) && is_short_of_buffer(t))
+    else if (is_short_of_buffer(t))
         kind = CHRONO_SNDBUF;
     tcp_chrono(tcp, t, kind);
 }
@@ -75,7 +71,7 @@ void tcp_chrono_rto(struct tcp *tcp, struct tcb *t)
         tcp_loss(tcp, t)->n_rto++;
     if (t->in_rto)
         return;
-    times_of(tcp, t)->rto_ms -= tcp_now_ms(tcp);
+    tcp_path_of(tcp, t)->rto_ms -= tcp_now_ms(tcp);
     t->in_rto = 1;
 }
 
@@ -83,15 +79,20 @@ void tcp_chrono_repaired(struct tcp *tcp, struct tcb *t)
 {
     if (!t->in_rto)
         return;
-    times_of(tcp, t)->rto_ms += tcp_now_ms(tcp);
+    tcp_path_of(tcp, t)->rto_ms += tcp_now_ms(tcp);
     t->in_rto = 0;
 }
 
-void tcp_chrono_get(const struct tcp *tcp, const struct tcb *t, struct tcp_times *m)
+void tcp_chrono_get(const struct tcp *tcp, const struct tcb *t, struct weir_tcp_info *i)
 {
-    *m = *times_of(tcp, t);
-    if (t->chrono != CHRONO_IDLE)
-        m->ms[t->chrono - 1] += tcp_now_ms(tcp);
-    if (t->in_rto)
-        m->rto_ms += tcp_now_ms(tcp);
+    struct tcp_times m = *times_of(tcp, t);
+    uint32_t now = tcp_now_ms(tcp);
+    m.ms[t->chrono] += now;
+    i->rwnd_limited = (uint64_t)m.ms[CHRONO_RWND] * 1000;
+    i->sndbuf_limited = (uint64_t)m.ms[CHRONO_SNDBUF] * 1000;
+    /* As Linux: all the time there was something to deliver; the others are part of it. */
+    i->busy_time = (uint64_t)m.ms[CHRONO_BUSY] * 1000 + i->rwnd_limited + i->sndbuf_limited;
+    i->total_rto = t->st.n_rto;
+    i->total_rto_recoveries = tcp_loss(tcp, t)->n_rto;
+    i->total_rto_time = tcp_path_of(tcp, t)->rto_ms + (t->in_rto ? now : 0);
 }

@@ -78,6 +78,7 @@ static void detach(struct tcp *tcp, struct tcb *t)
         tcp_table_del(tcp, t->flow.lport, t->hash, tcp_ref(REF_TCB, tcb_index(t)));
         t->flags &= ~(uint32_t)TF_TABLED;
     }
+    tcp_wnd_promise_end(tcp, t);
     tcp_out_remove(tcp, t);
     wheel_del(&tcp->env->wheel, &t->timer);
     for (unsigned i = 0; i < T_N; i++)
@@ -375,6 +376,7 @@ void tcp_conn_data(struct tcp *tcp, struct tcb *t)
     t->rcv.mss = (uint16_t)w_u32_max(
         w_u32_min(w_u32_min(w_u32_min(t->rcv.advmss, t->snd.mss), t->rcv.wnd / 2), 536), 88);
     t->drs.space = w_u32_min(t->rcv.wnd, c->tcp_init_cwnd * t->rcv.advmss);
+    tcp_wnd_promise_begin(tcp, t);
     t->drs.seq = t->rcv.copied;
     t->drs.at_us = tcp_now_us(tcp);
     t->st.ack_ms = t->rcv.data_ms = tcp_now_ms(tcp);
@@ -422,6 +424,7 @@ void tcp_init(struct tcp *tcp, struct env *env, struct ip *ip, struct arena *a)
     tcp->times = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_times), WEIR_CACHELINE);
     tcp->syn_links = arena_take(a, (c->n_syn + 1u) * sizeof(struct tcp_links), 8);
     tcp->tw_links = arena_take(a, (c->n_tw + 1u) * sizeof(struct tcp_links), 8);
+    tcp_wnd_init(tcp);
     tcp_table_init(tcp, a);
     tcp_fo_init(tcp, a);
     if (tcp->fo_peers != NULL)
@@ -431,8 +434,11 @@ void tcp_init(struct tcp *tcp, struct env *env, struct ip *ip, struct arena *a)
 void tcp_conf_changed(struct tcp *tcp)
 {
     const struct weir_conf *c = &tcp->env->conf;
-    tcp->mem_pressure = (uint64_t)c->tcp_mem_pressure << 12;
-    tcp->mem_max = (uint64_t)c->tcp_mem_max << 12;
+    /* What the pools have is a limit, too: an eighth of it is left to what only passes through. */
+    uint64_t pools = (uint64_t)c->n_pkt * (sizeof(struct pkt) + PKT_LINEAR) +
+                     (uint64_t)c->n_blk_small * BLK_SMALL + (uint64_t)c->n_blk_big * BLK_BIG;
+    tcp->mem_pressure = w_u64_min((uint64_t)c->tcp_mem_pressure << 12, pools / 8 * 5);
+    tcp->mem_max = w_u64_min((uint64_t)c->tcp_mem_max << 12, pools / 8 * 7);
     tcp_fo_conf_changed(tcp);
 }
 

@@ -71,19 +71,6 @@ static void info_send(const struct tcp *tcp, const struct tcb *t, struct weir_tc
     i->snd_wnd = t->snd.wnd;
 }
 
-/* As Linux: busy is all the time there was something to deliver, the others are part of it. */
-static void info_times(const struct tcp *tcp, const struct tcb *t, struct weir_tcp_info *i)
-{
-    struct tcp_times m;
-    tcp_chrono_get(tcp, t, &m);
-    i->rwnd_limited = (uint64_t)m.ms[CHRONO_RWND - 1] * 1000;
-    i->sndbuf_limited = (uint64_t)m.ms[CHRONO_SNDBUF - 1] * 1000;
-    i->busy_time = (uint64_t)m.ms[CHRONO_BUSY - 1] * 1000 + i->rwnd_limited + i->sndbuf_limited;
-    i->total_rto = t->st.n_rto;
-    i->total_rto_recoveries = tcp_loss(tcp, t)->n_rto;
-    i->total_rto_time = m.rto_ms;
-}
-
 static void info_receive(const struct tcp *tcp, const struct tcb *t, struct weir_tcp_info *i)
 {
     uint32_t now = tcp_now_ms(tcp);
@@ -120,7 +107,7 @@ void tcp_info_get(const struct tcp *tcp, const struct tcb *t, struct weir_tcp_in
     i->delivered_ce = tcp_path_of(tcp, t)->n_ce;
     i->wscale = (uint8_t)(t->snd.wscale | t->rcv.wscale << 4);
     info_send(tcp, t, i);
-    info_times(tcp, t, i);
+    tcp_chrono_get(tcp, t, i);
     info_receive(tcp, t, i);
 }
 

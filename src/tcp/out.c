@@ -342,7 +342,8 @@ static enum drop new_data(struct tcp *tcp, struct tcb *t, bool is_more)
     }
     if (has_sent || cwnd_limited)
         validate_cwnd(t, cwnd_limited);
-    tcp_chrono_output(tcp, t, mss, cwnd_limited);
+    if (has_sent || t->snd.end != t->snd.nxt)
+        tcp_chrono_output(tcp, t, mss, cwnd_limited);
     return why;
 }
 

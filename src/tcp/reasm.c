@@ -36,7 +36,7 @@ enum {
 
 static inline void pin(struct tcp *tcp, struct pkt *p)
 {
-    p->truesize = pkt_truesize(p);
+    p->truesize = p->nfrag == 0 ? (uint32_t)sizeof *p + PKT_LINEAR : pkt_truesize(p);
     tcp->mem_bytes += p->truesize;
 }
 

@@ -24,7 +24,10 @@ static void pass_mark(struct tcb *t)
 
 static void consume(struct tcp *tcp, struct tcb *t, uint32_t n)
 {
+    uint32_t promise = tcp_wnd_promise(t);
     t->rcv.copied += n;
+    if (WEIR_UNLIKELY(promise > tcp->wnd_free))
+        tcp_wnd_promised(tcp, t, promise);
     while (n > 0) {
         struct pkt *p = t->rcv.q;
         WEIR_ASSERT(p != NULL);

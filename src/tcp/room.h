@@ -277,22 +277,31 @@ WEIR_APART bool tcp_ecn_has_reduced(const struct tcp *, const struct tcb *);
 WEIR_APART void tcp_ecn_reduced(const struct tcp *, struct tcb *);
 
 /* ---- chrono.c: what a connection waits for ---- */
-void tcp_chrono_turn(struct tcp *, struct tcb *, enum tcp_chrono);
+WEIR_APART void tcp_chrono_turn(struct tcp *, struct tcb *, enum tcp_chrono);
 static inline void tcp_chrono(struct tcp *tcp, struct tcb *t, enum tcp_chrono kind)
 {
     if (WEIR_UNLIKELY(t->chrono != kind))
         tcp_chrono_turn(tcp, t, kind);
 }
-/* Output has come to an end. */
-void tcp_chrono_output(struct tcp *, struct tcb *, uint32_t mss, bool cwnd_limited);
+/* Output has come to an end: with something left, or with a program that was refused. */
+WEIR_APART void tcp_chrono_odd(struct tcp *, struct tcb *, uint32_t mss, bool cwnd_limited);
+/* … as far as it could. */
+static inline void tcp_chrono_output(struct tcp *tcp, struct tcb *t, uint32_t mss,
+                                     bool cwnd_limited)
+{
+    if (t->snd.end != t->snd.nxt || t->is_refused)
+        tcp_chrono_odd(tcp, t, mss, cwnd_limited);
+    else
+        tcp_chrono(tcp, t, CHRONO_BUSY);
+}
 /* The send buffer had no room for what the program wrote; has room again. */
 void tcp_chrono_refused(struct tcp *, struct tcb *);
 void tcp_chrono_writable(struct tcp *, struct tcb *);
 /* A timeout; what it lost, or the handshake, has been repaired. */
 void tcp_chrono_rto(struct tcp *, struct tcb *);
 void tcp_chrono_repaired(struct tcp *, struct tcb *);
-/* Milliseconds so far, as TCP_INFO has them. */
-void tcp_chrono_get(const struct tcp *, const struct tcb *, struct tcp_times *);
+/* The sums so far, as TCP_INFO has them. */
+void tcp_chrono_get(const struct tcp *, const struct tcb *, struct weir_tcp_info *);
 
 /* ---- rtt.c ---- */
 void tcp_rtt_init(struct tcp *, struct tcb *);
@@ -369,6 +378,18 @@ static inline uint32_t tcp_rcv_wnd(const struct tcb *t)
 {
     return seq_ahead(t->rcv.wup + t->rcv.wnd, t->rcv.nxt);
 }
+/* What this connection's peer has been promised: bytes that are unread or may still come. */
+static inline uint32_t tcp_wnd_promise(const struct tcb *t)
+{
+    return t->rcv.wup + t->rcv.wnd - t->rcv.copied;
+}
+/* rcv.copied, wup or wnd changed since it was `before`; both at most wnd_free: no need to call. */
+WEIR_APART void tcp_wnd_promised(struct tcp *, struct tcb *, uint32_t before);
+/* It is counted from now on; no more. */
+void tcp_wnd_promise_begin(struct tcp *, struct tcb *);
+void tcp_wnd_promise_end(struct tcp *, struct tcb *);
+/* wnd_free from the pools' sizes. */
+void tcp_wnd_init(struct tcp *);
 void tcp_ack_data_event(struct tcp *, struct tcb *, const struct seg *);
 void tcp_ack_check(struct tcp *, struct tcb *, bool had_hole);
 /* out.c: the ACK that is owed, if one is, now and not at the end of the burst. */

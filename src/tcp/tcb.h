@@ -136,7 +136,8 @@ struct tcb {
     uint8_t has_dsack : 1;   /* ooo.dsack is to be reported */
     uint8_t chrono : 2;      /* enum tcp_chrono */
     uint8_t is_refused : 1;  /* a write found the send buffer full, and it has been since */
-    uint8_t in_rto : 1;      /* a timeout's recovery: tcp_times.rto_ms runs */
+    uint8_t is_promised : 1; /* tcp->promised counts it */
+    uint8_t in_rto : 1;      /* a timeout's recovery: tcp_path.rto_ms runs */
     uint32_t flags;          /* enum tcb_flag */
     uint32_t hash;           /* of flow: the table's bucket */
     uint32_t edges;          /* enum tcp_event, what happened since the last ready_pop */
@@ -304,7 +305,7 @@ struct tcp_path {
     uint32_t app_limited; /* until tcp_delivered() is beyond this, with PF_APP_LIMITED */
     tcp_seq cwr_point;    /* snd.nxt at the last reduction, with ECNF_REDUCED */
     uint32_t n_ce;        /* segments delivered with a mark, as the peer says */
-    uint32_t unused;
+    uint32_t rto_ms;      /* recoveries after timeouts; see chrono.c */
 };
 _Static_assert(sizeof(struct tcp_path) == 64, "one line");
 
@@ -319,8 +320,7 @@ enum tcp_chrono {
 /* How long it waited for each: beside the tcb, owned by chrono.c. Of what is being measured "now"
  * was subtracted when that began. */
 struct tcp_times {
-    uint32_t ms[CHRONO_SNDBUF]; /* by enum tcp_chrono less one */
-    uint32_t rto_ms;            /* recoveries after timeouts */
+    uint32_t ms[CHRONO_SNDBUF + 1]; /* by enum tcp_chrono */
 };
 _Static_assert(sizeof(struct tcp_times) == 16, "four to a line");
 

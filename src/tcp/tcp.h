@@ -140,6 +140,10 @@ struct tcp {
     uint32_t fo_sets;
     struct hash_key fo_key, cookie_key[2]; /* Fast Open's, where none is set; SYN cookies' */
     uint64_t mem_pressure, mem_max;        /* limits of mem_bytes, from tcp_mem_* */
+    uint32_t wnd_segs[34]; /* segments that the pools can hold, by small blocks for each */
+    uint64_t promised;  /* what connections may hold or be sent: window and unread, beyond the first
+                          wnd_free of each */
+    uint32_t wnd_free;  /* bytes: so much may be promised without asking what others were */
     uint64_t n_walked;  /* records and runs that arrivals went through: the work of strangers */
     uint64_t mem_bytes; /* memory that all send and receive queues pin */
 };

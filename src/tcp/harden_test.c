@@ -94,6 +94,81 @@ static void tiny_segments_share_memory(void **state)
     }
 }
 
+static void few_retries(struct weir_conf *c)
+{
+    c->tcp_max_orphans = 20;
+    c->tcp_mem_max = 64; /* 256 KiB */
+    c->tcp_mem_pressure = 32;
+}
+
+/* The peer of every connection, a stranger: answers each probe, opens no window. */
+static void answer_probes(struct lab *l, struct tcb **t, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct flow f = l->flow;
+        if (t[i]->timer.obj == 0 || t[i]->state == TCPS_CLOSED)
+            continue;
+        l->flow = t[i]->flow;
+        l->iss = t[i]->sndq.iss;
+        l->irs = t[i]->irs;
+        lab_in(l, ". 1:1(0) ack 1 win 0");
+        l->flow = f;
+    }
+    lab_skip(l);
+}
+
+/* If this failed a peer that opens connections, asks for something and never opens its window
+ * (sockstress) would keep the memory of all that was written for it, for ever. While the programs
+ * hold them the limit of all queues counts; once they have let go so does that of orphans, and time
+ * ends the rest. */
+static void windows_that_stay_closed_cost_little(void **state)
+{
+    enum { N = 50 };
+    struct lab l;
+    struct tcb *t[N], *lsn;
+    (void)state;
+    lab_open(&l, few_retries);
+    const struct tcp *tcp = &l.tcp;
+    uint8_t bytes[16384] = {0};
+    struct tcb *first = lab_server(&l, "mss 1460", 0, &lsn);
+    t[0] = first;
+    for (unsigned i = 1; i < N; i++) {
+        l.flow.rport++;
+        l.has_iss = false;
+        lab_in(&l, "S 0:0(0) win 0 <mss 1460>");
+        lab_out(&l, "S. 0:0(0) ack 1");
+        lab_in(&l, ". 1:1(0) ack 1 win 0");
+        t[i] = tcp_accept(&l.tcp, lsn);
+        assert_non_null(t[i]);
+        tcp_set_sock(t[i], i + 10);
+    }
+    for (unsigned i = 0; i < N; i++) {
+        while (tcp_send(&l.tcp, t[i], bytes, sizeof bytes, 0) > 0)
+            ;
+        assert_true(tcp_outq(t[i]) > 0); /* each has its least share */
+    }
+    lab_skip(&l);
+    assert_true(tcp->mem_bytes <= tcp->mem_max + N * 2 * BLK_BIG);
+    for (unsigned k = 0; k < 100; k++) {
+        lab_wait(&l, 10 * W_S);
+        answer_probes(&l, t, N);
+    }
+    assert_int_equal(tcp->tcbs.in_use, N + 1); /* a program may wait as long as it likes */
+    for (unsigned i = 0; i < N; i++)
+        tcp_close(&l.tcp, t[i]);
+    assert_true(tcp->n_orphans <= 20);
+    assert_true(tcp->mem_bytes <= tcp->mem_max + 20 * 2 * BLK_BIG);
+    for (unsigned k = 0; k < 60 && tcp->n_orphans > 0; k++) {
+        lab_wait(&l, 10 * W_S);
+        answer_probes(&l, t, N);
+    }
+    assert_int_equal(tcp->n_orphans, 0);
+    assert_int_equal(tcp->mem_bytes, 0);
+    tcp_close(&l.tcp, lsn);
+    lab_skip(&l);
+    lab_close(&l);
+}
+
 static void wide_open(struct weir_conf *c)
 {
     c->tcp_init_cwnd = 1024;
@@ -238,6 +313,7 @@ int main(void)
         cmocka_unit_test(pieces_out_of_order_pin_no_more_than_the_buffer),
         cmocka_unit_test(tiny_segments_share_memory),
         cmocka_unit_test(sack_work_is_limited),
+        cmocka_unit_test(windows_that_stay_closed_cost_little),
         cmocka_unit_test(fast_open_remembers_so_many_servers),
         cmocka_unit_test(cookies_are_those_of_linux),
     };

@@ -303,6 +303,11 @@ void tcp_chrono_repaired(struct tcp *, struct tcb *);
 /* The sums so far, as TCP_INFO has them. */
 void tcp_chrono_get(const struct tcp *, const struct tcb *, struct weir_tcp_info *);
 
+/* ---- close.c ---- */
+/* There are not too many orphans, and not too little memory. False: t was one too many and is
+ * gone. */
+bool tcp_orphan_may_stay(struct tcp *, struct tcb *);
+
 /* ---- rtt.c ---- */
 void tcp_rtt_init(struct tcp *, struct tcb *);
 void tcp_rtt_sample(struct tcp *, struct tcb *, uint32_t us);

@@ -349,7 +349,9 @@ static int int_get(struct socks *ss, struct sock *s, const struct opt *o, int *v
     case OPT_ACCEPTCONN: *v = (s->flags & SOCK_LISTENING) != 0; return 0;
     case OPT_BROADCAST: *v = u != NULL && (u->flags & UDP_BROADCAST) != 0; return 0;
     case OPT_NOCHECK: *v = u != NULL && (u->flags & UDP_NO_CHECK) != 0; return 0;
-    case OPT_RCVLOWAT: *v = (int)s->rcvlowat; return 0;
+    case OPT_RCVLOWAT:
+        *v = (int)s->rcvlowat;
+        return is_stream ? tcp_int(ss, s, TOPT_RCVLOWAT, v) : 0;
     case OPT_TOS:
     case OPT_TTL: return ip_opt_get(ss, s, o->kind, v);
     case OPT_PMTUDISC: *v = s->pmtudisc; return 0;

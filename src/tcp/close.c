@@ -7,7 +7,8 @@
  * Owns: TF_FIN_QUEUED, TF_ORPHAN, the limit of orphans (tcp_max_orphans, memory): beyond it a
  * connection that nobody holds is reset.
  * That is asked when a program lets go, and again whenever the orphan's peer makes it wait.
- * Called by sock/, and by in.c, out.c and timer.c for what segments and time end; calls out.c, conn.c.
+ * Called by sock/, and by in.c, out.c and timer.c for what segments and time end; calls out.c and
+ * conn.c.
  *
  *     close in         does
  *     LISTEN           resets the children nobody accepted, forgets the half-open

@@ -435,7 +435,7 @@ enum drop tcp_data_in(struct tcp *tcp, struct tcb *t, struct seg *s)
     }
     tcp_drs_segment(tcp, t, s);
     tcp_ack_check(tcp, t, had_hole);
-    if (tcp_rcvq_bytes(t) >= w_u32_max(t->opt.rcvlowat, 1))
+    if (tcp_rcvq_bytes(t) >= w_u32_max(t->opt.rcvlowat, 1) || tcp_is_readable(t))
         tcp_event(tcp, t, TCP_EV_IN);
     return DROP_NONE;
 }

@@ -303,6 +303,9 @@ void tcp_chrono_repaired(struct tcp *, struct tcb *);
 /* The sums so far, as TCP_INFO has them. */
 void tcp_chrono_get(const struct tcp *, const struct tcb *, struct weir_tcp_info *);
 
+/* ---- event.c ---- */
+bool tcp_is_readable(const struct tcb *);
+
 /* ---- close.c ---- */
 /* There are not too many orphans, and not too little memory. False: t was one too many and is
  * gone. */
@@ -393,6 +396,8 @@ WEIR_APART void tcp_wnd_promised(struct tcp *, struct tcb *, uint32_t before);
 /* It is counted from now on; no more. */
 void tcp_wnd_promise_begin(struct tcp *, struct tcb *);
 void tcp_wnd_promise_end(struct tcp *, struct tcb *);
+/* The receive buffer that such a window needs. */
+uint32_t tcp_wnd_buffer(const struct tcp *, uint64_t window);
 /* wnd_free from the pools' sizes. */
 void tcp_wnd_init(struct tcp *);
 void tcp_ack_data_event(struct tcp *, struct tcb *, const struct seg *);

@@ -36,7 +36,7 @@ static uint32_t window_of(const struct tcp *tcp, uint32_t buffer)
     return scale == 0 ? buffer : buffer - (buffer >> scale);
 }
 
-static uint32_t buffer_of(const struct tcp *tcp, uint64_t window)
+uint32_t tcp_wnd_buffer(const struct tcp *tcp, uint64_t window)
 {
     uint32_t scale = tcp->env->conf.tcp_adv_win_scale;
     uint64_t b = scale == 0 ? window : scale == 1 ? 2 * window : window + (window >> (scale - 1));
@@ -404,7 +404,8 @@ static void drs_read(struct tcp *tcp, struct tcb *t)
             /* Twice what was read in a round trip, and as much again as it grew by. */
             uint64_t want = 2 * (uint64_t)copied + 16 * t->rcv.advmss;
             want += 2 * (want * (copied - t->drs.space) / t->drs.space);
-            uint32_t buffer = w_u32_min(buffer_of(tcp, w_u64_min(want, 1u << 30)), c->tcp_rmem_max);
+            uint32_t buffer =
+                w_u32_min(tcp_wnd_buffer(tcp, w_u64_min(want, 1u << 30)), c->tcp_rmem_max);
             t->rcv.limit = w_u32_max(t->rcv.limit, buffer);
         }
         t->drs.space = copied;

@@ -112,6 +112,14 @@ static inline bool pktmem_is_low(const struct pktmem *m)
     return pool_free_count(&m->pkts) < m->pkts.cap / 4 || blks_free < blks / 4;
 }
 
+/* Whether less than a sixteenth is left: then what can be had again is given up. */
+static inline bool pktmem_is_scarce(const struct pktmem *m)
+{
+    uint32_t blks = m->small_blks.cap + m->big_blks.cap;
+    uint32_t blks_free = pool_free_count(&m->small_blks) + pool_free_count(&m->big_blks);
+    return pool_free_count(&m->pkts) < m->pkts.cap / 16 || blks_free < blks / 16;
+}
+
 /* ---- blocks ---- */
 
 /* A block with refs == 1: small when want <= BLK_SMALL, else big; the other size when that kind has

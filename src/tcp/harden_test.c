@@ -63,6 +63,39 @@ static void pieces_out_of_order_pin_no_more_than_the_buffer(void **state)
     end(&l, t);
 }
 
+static void few_packets(struct weir_conf *c) { c->n_pkt = 160; }
+
+/* If this failed a host whose packets are nearly all gone would keep some of them for text that
+ * cannot be read yet, and lose what could be. [RFC 2018 8] */
+static void scarce_memory_is_not_for_what_is_early(void **state)
+{
+    struct lab l;
+    struct pkt *held = NULL;
+    (void)state;
+    lab_open(&l, few_packets);
+    struct tcb *t = lab_client(&l, "mss 1460,sackOK,wscale 7", 60000);
+    struct pktmem *m = &l.net.env.mem;
+    for (unsigned i = 1; i <= 200; i++)
+        byte_at(&l, 1 + 2 * i);
+    assert_int_equal(m->pkts.in_use, 120); /* no more is taken, what is here stays */
+    assert_false(pktmem_is_scarce(m));
+    assert_int_equal(l.tcp.env->stats[STAT_OfoPruned], 0);
+    while (pool_free_count(&m->pkts) > 8) {
+        struct pkt *p = pkt_new(m);
+        p->next = held;
+        held = p;
+    }
+    byte_at(&l, 501);
+    assert_int_equal(l.tcp.env->stats[STAT_OfoPruned], 1);
+    assert_int_equal(t->ooo.n, 0);
+    assert_int_equal(t->n_sack, 0);
+    assert_int_equal(l.tcp.mem_bytes, 0);
+    pkt_free_list(held);
+    lab_in(&l, ". 1:501(500) ack 1 win 60000"); /* all of it is sent again */
+    assert_int_equal(lab_read(&l, t), 500);
+    end(&l, t);
+}
+
 /* If this failed a stream of tiny segments that nobody reads would pin a packet, or a block, for
  * each. In order and, behind a hole, out of order. */
 static void tiny_segments_share_memory(void **state)
@@ -311,6 +344,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(holes_are_limited),
         cmocka_unit_test(pieces_out_of_order_pin_no_more_than_the_buffer),
+        cmocka_unit_test(scarce_memory_is_not_for_what_is_early),
         cmocka_unit_test(tiny_segments_share_memory),
         cmocka_unit_test(sack_work_is_limited),
         cmocka_unit_test(windows_that_stay_closed_cost_little),

@@ -88,16 +88,21 @@ static void free_queue(struct tcp *tcp, struct pkt *first)
     pkt_free_list(first);
 }
 
+static void ooo_free(struct tcp *tcp, struct tcb *t)
+{
+    free_queue(tcp, t->ooo.head);
+    t->ooo.head = t->ooo.tail = NULL;
+    t->ooo.mem = t->ooo.n = 0;
+    t->n_sack = 0;
+}
+
 void tcp_rcvq_free(struct tcp *tcp, struct tcb *t)
 {
     free_queue(tcp, t->rcv.q);
     t->rcv.q = t->rcv.qtail = NULL;
     if (t->state == TCPS_LISTEN)
         return;
-    free_queue(tcp, t->ooo.head);
-    t->ooo.head = t->ooo.tail = NULL;
-    t->ooo.mem = t->ooo.n = 0;
-    t->n_sack = 0;
+    ooo_free(tcp, t);
 }
 
 /* ---- SACK blocks ---- */
@@ -366,6 +371,12 @@ static enum drop data_ahead(struct tcp *tcp, struct tcb *t, struct seg *s)
     unsigned n_segs = p->gso_segs; /* 0: not merged */
     if (is_ooo_full(tcp, t, p)) {
         tcp_count(tcp, STAT_TCPOFODrop);
+        if (pktmem_is_scarce(&tcp->env->mem) && t->ooo.head != NULL) {
+            /* [RFC 2018 8 MAY] What arrives in order finds no packet: all connections would stand
+             * still for the sake of what will be sent again. */
+            ooo_free(tcp, t);
+            tcp_count(tcp, STAT_OfoPruned);
+        }
         tcp_ack_now(tcp, t);
         return DROP_TCP_OFO_FULL;
     }

@@ -68,8 +68,10 @@ static uint32_t next_piece(const struct tcp *tcp, const struct tcb *t, uint32_t 
     if (unsent == 0 && want <= SMALL_WRITE)
         return tcp_sndq_has_room(tcp, t) ? want : 0;
     uint32_t goal = tcp_out_goal(tcp, t);
-    if (unsent != 0 && unsent % goal != 0 && unsent < goal)
-        return goal - unsent;
+    if (unsent != 0 && unsent < goal) {
+        uint64_t most = (uint64_t)t->sndq.limit + goal, used = tcp_sndq_bytes(t);
+        return used < most ? (uint32_t)w_u64_min(goal - unsent, most - used) : 0;
+    }
     return tcp_sndq_has_room(tcp, t) ? goal : 0;
 }
 

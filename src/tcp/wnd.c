@@ -283,7 +283,7 @@ void tcp_ack_data_event(struct tcp *tcp, struct tcb *t, const struct seg *s)
     t->rcv.data_ms = now;
     /* The ceiling of the window opens as segments prove to be full. */
     uint32_t clamp = clamp_of(tcp, t);
-    if (t->rcv.ssthresh < clamp && s->len >= 128)
+    if (t->rcv.ssthresh < clamp && s->len >= 128 && !tcp_mem_is_tight(tcp))
         t->rcv.ssthresh += w_u32_min(clamp - t->rcv.ssthresh, 2u * t->rcv.advmss);
 }
 

@@ -354,13 +354,21 @@ w_ns load_next(const struct load *l)
     return next;
 }
 
+/* Its host has reset a connection that its program had closed, for want of memory. */
+static bool may_be_reset(const struct load *l, const struct load_end *e)
+{
+    return l->may_fail && e->state == SIDE_DONE &&
+           weir_counter_named(e->host->w, "TCPAbortOnMemory") != 0;
+}
+
 bool load_is_done(const struct load *l)
 {
     /* Who has nothing to send and whose peer's reset was lost will never know: RFC 9293 3.5.1's
      * half-open connection, and nobody's fault. */
     for (unsigned i = 0; i < l->n_xfer; i++)
         for (unsigned k = 0; k < 2; k++)
-            if (l->xfer[i].end[k].state < SIDE_DONE && !l->xfer[i].end[1 - k].has_abort)
+            if (l->xfer[i].end[k].state < SIDE_DONE && !l->xfer[i].end[1 - k].has_abort &&
+                !may_be_reset(l, &l->xfer[i].end[1 - k]))
                 return false;
     return true;
 }

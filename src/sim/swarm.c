@@ -73,7 +73,8 @@ static void draw_budget(struct swarm *w, struct weir_conf *c)
         return;
     c->tcp_mem_max = pages[rng_below(&w->rng_mem, 4)];
     c->tcp_mem_pressure = 1 + rng_below(&w->rng_mem, c->tcp_mem_max);
-    c->tcp_rmem_default = 4096u << rng_below(&w->rng_mem, 6);
+    /* A first window takes what a SYN may carry [RFC 7413]. */
+    c->tcp_rmem_default = 32768u << rng_below(&w->rng_mem, 3);
     c->tcp_rmem_max = c->tcp_rmem_default << rng_below(&w->rng_mem, 6);
     w->has_budget = true;
 }

@@ -541,6 +541,18 @@ static void bbr_on_idle(struct cc *c, w_ns now, w_ns idle)
         check_probe_rtt_done(c, now, b->round_end);
 }
 
+static size_t bbr_info(const struct cc *c, union cc_info *info)
+{
+    const struct bbr *b = (const struct bbr *)(const void *)c->priv;
+    uint64_t bw_Bps = (uint64_t)bbr_bw(b) << BBR_BW_SHIFT;
+    info->bbr.bw_lo = (uint32_t)bw_Bps;
+    info->bbr.bw_hi = (uint32_t)(bw_Bps >> 32);
+    info->bbr.min_rtt_us = b->min_rtt_us;
+    info->bbr.pacing_gain = pacing_gain[b->state] * 256u / 100;
+    info->bbr.cwnd_gain = cwnd_gain[b->state] * 256u / 100;
+    return sizeof(info->bbr);
+}
+
 const struct cc_ops cc_bbr = {
     .name = "bbr",
     .priv_size = sizeof(struct bbr),
@@ -553,4 +565,5 @@ const struct cc_ops cc_bbr = {
     .on_undo = bbr_on_undo,
     .on_idle = bbr_on_idle,
     .on_lost = bbr_on_lost,
+    .info = bbr_info,
 };

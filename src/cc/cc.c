@@ -85,6 +85,12 @@ void cc_on_ack(struct cc *c, const struct cc_ack *ack)
     keep_laws(c);
 }
 
+size_t cc_info(const struct cc *c, union cc_info *info)
+{
+    *info = (union cc_info){0};
+    return ops_of(c)->info != NULL ? ops_of(c)->info(c, info) : 0;
+}
+
 void cc_on_loss(struct cc *c, enum cc_loss what, const struct cc_ack *ack)
 {
     ops_of(c)->on_loss(c, what, ack);

@@ -99,6 +99,25 @@ struct cc {
 };
 _Static_assert(sizeof(struct cc) == 128, "cc");
 
+/* What TCP_CC_INFO shows: Linux's union tcp_cc_info, member for member. */
+union cc_info {
+    struct { /* vegas, and what westwood has in common with it; microseconds */
+        uint32_t enabled, n_rtt, rtt, min_rtt;
+    } vegas;
+    struct {
+        uint16_t enabled;
+        uint16_t ce_state;       /* of the receiver: the last segment was marked; filled by tcp/ */
+        uint32_t alpha;          /* of 1024 */
+        uint32_t ab_ecn, ab_tot; /* bytes acknowledged in this window: with a mark, all */
+    } dctcp;
+    struct {
+        uint32_t bw_lo, bw_hi; /* bytes a second */
+        uint32_t min_rtt_us;
+        uint32_t pacing_gain, cwnd_gain; /* of 256 */
+    } bbr;
+};
+_Static_assert(sizeof(union cc_info) == 20, "as Linux");
+
 /* Of these CC_LOSS_ECN comes at most once per window of data [RFC 3168 6.1.2]. */
 enum cc_loss { CC_LOSS_FAST, CC_LOSS_ECN, CC_LOSS_RTO };
 
@@ -118,6 +137,8 @@ struct cc_ops {
     void (*on_undo)(struct cc *, w_ns now);
     void (*on_idle)(struct cc *, w_ns now, w_ns idle);
     void (*on_lost)(struct cc *, const struct cc_lost *); /* NULL: not interested */
+    /* TCP_CC_INFO; NULL: nothing to tell */
+    size_t (*info)(const struct cc *, union cc_info *);
 };
 
 /* The algorithm of that index, NULL past the last: for listing. */
@@ -132,6 +153,9 @@ void cc_change(struct cc *, unsigned kind, w_ns now);
 /* The segment size changed (path MTU, options): cwnd stays the same number of bytes, at least one
  * segment. */
 void cc_set_mss(struct cc *, uint32_t mss);
+
+/* Fills *info and returns its size, 0 for an algorithm that has nothing to tell. */
+size_t cc_info(const struct cc *, union cc_info *);
 
 void cc_on_ack(struct cc *, const struct cc_ack *);
 /* The beginning of recovery (CC_LOSS_FAST, CC_LOSS_ECN) or a timeout. Sets ssthresh only; what

@@ -99,6 +99,16 @@ static void dctcp_on_idle(struct cc *c, w_ns now, w_ns idle)
     cc_used_on_idle(&dctcp_of(c)->used);
 }
 
+static size_t dctcp_info(const struct cc *c, union cc_info *info)
+{
+    const struct dctcp *d = (const struct dctcp *)(const void *)c->priv;
+    info->dctcp.enabled = 1;
+    info->dctcp.alpha = d->alpha / (DCTCP_ONE / 1024);
+    info->dctcp.ab_ecn = (uint32_t)d->marked;
+    info->dctcp.ab_tot = (uint32_t)d->acked;
+    return sizeof(info->dctcp);
+}
+
 const struct cc_ops cc_dctcp = {
     .name = "dctcp",
     .priv_size = sizeof(struct dctcp),
@@ -109,4 +119,5 @@ const struct cc_ops cc_dctcp = {
     .on_recovered = dctcp_on_recovered,
     .on_undo = dctcp_on_undo,
     .on_idle = dctcp_on_idle,
+    .info = dctcp_info,
 };

@@ -151,6 +151,16 @@ static void vegas_on_idle(struct cc *c, w_ns now, w_ns idle)
     vegas_start_anew(vegas_of(c));
 }
 
+static size_t vegas_info(const struct cc *c, union cc_info *info)
+{
+    const struct vegas *v = (const struct vegas *)(const void *)c->priv;
+    info->vegas.enabled = 1;
+    info->vegas.n_rtt = v->n_samples;
+    info->vegas.rtt = v->base_us;
+    info->vegas.min_rtt = v->least_us;
+    return sizeof(info->vegas);
+}
+
 const struct cc_ops cc_vegas = {
     .name = "vegas",
     .priv_size = sizeof(struct vegas),
@@ -160,4 +170,5 @@ const struct cc_ops cc_vegas = {
     .on_recovered = vegas_on_recovered,
     .on_undo = vegas_on_undo,
     .on_idle = vegas_on_idle,
+    .info = vegas_info,
 };

@@ -111,6 +111,15 @@ static void westwood_on_idle(struct cc *c, w_ns now, w_ns idle)
     westwood_of(c)->from = 0;
 }
 
+/* As Linux: in the shape of Vegas's. */
+static size_t westwood_info(const struct cc *c, union cc_info *info)
+{
+    const struct westwood *w = (const struct westwood *)(const void *)c->priv;
+    info->vegas.enabled = 1;
+    info->vegas.rtt = info->vegas.min_rtt = w->rtt_min_us;
+    return sizeof(info->vegas);
+}
+
 const struct cc_ops cc_westwood = {
     .name = "westwood",
     .priv_size = sizeof(struct westwood),
@@ -120,4 +129,5 @@ const struct cc_ops cc_westwood = {
     .on_recovered = westwood_on_recovered,
     .on_undo = westwood_on_undo,
     .on_idle = westwood_on_idle,
+    .info = westwood_info,
 };

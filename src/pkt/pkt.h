@@ -116,6 +116,14 @@ static inline bool pktmem_is_low(const struct pktmem *m)
     return pool_free_count(&m->pkts) < m->pkts.cap / 4 || blks_free < blks / 4;
 }
 
+/* Whether less than a sixteenth is left: then what can be had again is given up. */
+static inline bool pktmem_is_scarce(const struct pktmem *m)
+{
+    uint32_t blks = m->small_blks.cap + m->big_blks.cap;
+    uint32_t blks_free = pool_free_count(&m->small_blks) + pool_free_count(&m->big_blks);
+    return pool_free_count(&m->pkts) < m->pkts.cap / 16 || blks_free < blks / 16;
+}
+
 /* ---- blocks ---- */
 
 /* A block with refs == 1: small when want <= BLK_SMALL, else big; the other size when that kind has
@@ -179,6 +187,9 @@ void pkt_trim(struct pkt *, uint32_t newlen);
 /* A fragment at the end; takes its own reference to b. False: all PKT_FRAGS are in use. A fragment
  * that continues the last one is merged with it. */
 WEIR_MUST_CHECK bool pkt_add_frag(struct pkt *, struct blk *b, uint32_t off, uint32_t len);
+/* All of it into the linear part, where it fits there; what is in front of its first byte is lost.
+ * Its blocks are then free for others. */
+void pkt_pack(struct pkt *);
 /* Copies up to n bytes from offset `from` (0: first byte of the packet); returns how many. */
 uint32_t pkt_copy_out(const struct pkt *, uint32_t from, void *dst, uint32_t n);
 /* Copies n bytes to the end: into the tailroom, a block, or both. False: no memory or no room, the

@@ -81,6 +81,21 @@ bool pkt_add_frag(struct pkt *p, struct blk *b, uint32_t off, uint32_t len)
     return true;
 }
 
+void pkt_pack(struct pkt *p)
+{
+    if (p->nfrag == 0 || p->len > p->cap)
+        return;
+    memmove(p->head, pkt_data(p), p->lin);
+    p->off = 0;
+    for (unsigned i = 0; i < p->nfrag; i++) {
+        const struct frag *f = &p->frag[i];
+        memcpy(p->head + p->lin, f->b->mem + f->off, f->len);
+        p->lin = (uint16_t)(p->lin + f->len);
+        blk_unref(f->b);
+    }
+    p->nfrag = 0;
+}
+
 uint32_t pkt_copy_out(const struct pkt *p, uint32_t from, void *dst, uint32_t n)
 {
     uint8_t *at = dst;

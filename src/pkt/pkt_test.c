@@ -387,6 +387,25 @@ static void copies_share_nothing(void **state)
     pkt_free(q);
 }
 
+/* If this fails, a small payload keeps a block, or loses bytes on its way out of it. */
+static void packing_frees_blocks(void **state)
+{
+    struct pktmem *m = mem_of(state);
+    uint8_t got[PKT_LINEAR];
+    struct pkt *p = pkt_from_bytes(m, pattern(), PKT_RX_LINEAR + 40);
+    pkt_pull(p, 20);
+    pkt_pack(p);
+    assert_int_equal(m->small_blks.in_use, 0);
+    assert_int_equal(pkt_copy_out(p, 0, got, sizeof got), PKT_RX_LINEAR + 20);
+    assert_memory_equal(got, pattern() + 20, PKT_RX_LINEAR + 20);
+    pkt_check(p);
+    pkt_free(p);
+    p = pkt_from_bytes(m, pattern(), PKT_LINEAR + 1); /* does not fit: as it was */
+    pkt_pack(p);
+    assert_int_equal(p->nfrag, 1);
+    pkt_free(p);
+}
+
 /* If this fails, a receive buffer of some kilobytes pins megabytes, or counts them twice. */
 static void truesize_counts_what_is_pinned(void **state)
 {
@@ -494,6 +513,7 @@ static const struct CMUnitTest tests[] = {
     TEST(append_leaves_shared_blocks_alone),
     TEST(adopt_moves_fragments),
     TEST(copies_share_nothing),
+    TEST(packing_frees_blocks),
     TEST(truesize_counts_what_is_pinned),
     TEST(double_free_is_a_bug),
 #if WEIR_CHECKS

@@ -41,9 +41,10 @@ static const char *const fault_names[F_KINDS] = {
 
 struct swarm {
     struct rng rng;
+    struct rng rng_mem; /* of memory budgets, for the same reason */
     struct rng rng6;    /* of what IPv6 adds: worlds without it are drawn as before */
     struct rng rng_opt; /* of options and lesser settings, for the same reason */
-    bool has_ip6;
+    bool has_ip6, has_budget;
     unsigned faults;
     struct sim *sim;
     struct oracle oracle;
@@ -100,6 +101,20 @@ static void draw_conf_more(struct swarm *w, struct weir_conf *c)
     c->tcp_timestamps = c->tcp_timestamps != 0 ? 1 + rng_below(&w->rng_opt, 2) : 0;
 }
 
+/* Limits of all TCP queues together, in pages, where pools are large enough to reach them. */
+static void draw_budget(struct swarm *w, struct weir_conf *c)
+{
+    static const uint32_t pages[] = {8, 32, 128, 512};
+    if ((w->faults & F_STARVE) != 0 || rng_below(&w->rng_mem, 4) != 0)
+        return;
+    c->tcp_mem_max = pages[rng_below(&w->rng_mem, 4)];
+    c->tcp_mem_pressure = 1 + rng_below(&w->rng_mem, c->tcp_mem_max);
+    /* A first window takes what a SYN may carry [RFC 7413]. */
+    c->tcp_rmem_default = 32768u << rng_below(&w->rng_mem, 3);
+    c->tcp_rmem_max = c->tcp_rmem_default << rng_below(&w->rng_mem, 6);
+    w->has_budget = true;
+}
+
 static void draw_conf(struct swarm *w, struct weir_conf *c)
 {
     static const uint32_t pkts[] = {24, 48, 96}, blks[] = {16, 32, 64};
@@ -147,6 +162,7 @@ static void draw_conf(struct swarm *w, struct weir_conf *c)
         c->tcp_mem_max = c->tcp_mem_pressure + rng_below(&w->rng, 64);
     }
     draw_conf_more(w, c);
+    draw_budget(w, c);
 }
 
 static struct emu_conf draw_faults(struct swarm *w)
@@ -268,7 +284,7 @@ static int draw_load(struct swarm *w, struct sim_host *a, struct sim_host *b)
     unsigned n = 1 + rng_below(&w->rng, 6);
     load_init(&w->load, w->sim, &w->oracle);
     w->load.is_dual = w->has_ip6;
-    w->load.may_fail = (w->faults & (F_ABORT | F_STARVE)) != 0;
+    w->load.may_fail = (w->faults & (F_ABORT | F_STARVE)) != 0 || w->has_budget;
     int r = load_listen(&w->load, a);
     if (r == 0)
         r = load_listen(&w->load, b);
@@ -284,12 +300,26 @@ static int draw_load(struct swarm *w, struct sim_host *a, struct sim_host *b)
     return r;
 }
 
+/* All queues together: the limit; beyond it each connection's least share, and what its peer was
+ * invited to send before, with its overhead. */
+static void check_memory(struct swarm *w, w_ns now, unsigned host)
+{
+    const struct tcp *t = &w->sim->host[host].w->tcp;
+    uint64_t n = t->tcbs.in_use;
+    uint64_t least = t->env->conf.tcp_wmem_min + 4 * BLK_BIG;
+    uint64_t most = t->mem_max + n * least + 2 * (t->promised + n * t->wnd_free);
+    if (t->mem_bytes > most)
+        oracle_fail(&w->oracle, now, "host %u holds %llu bytes in TCP queues, limit %llu", host,
+                    (unsigned long long)t->mem_bytes, (unsigned long long)t->mem_max);
+}
+
 static void swarm_watch(void *ctx, w_ns now, unsigned host, bool is_out, const uint8_t *frame,
                         uint32_t n)
 {
     struct swarm *w = ctx;
     char text[512];
     oracle_watch(&w->oracle, now, host, is_out, frame, n);
+    check_memory(w, now, host);
     if (w->trace == NULL)
         return;
     (void)wire_show_eth(frame, n, n, text, sizeof(text));
@@ -424,6 +454,7 @@ int swarm_run(uint64_t seed, struct swarm_result *out, FILE *trace)
     rng_seed(&w->rng, seed);
     rng_seed(&w->rng6, ~seed);
     rng_seed(&w->rng_opt, seed ^ 0x6f7074696f6e73);
+    rng_seed(&w->rng_mem, seed ^ 0x6d656d6f7279);
     w->has_ip6 = rng_below(&w->rng6, 3) == 0;
     for (unsigned i = 0; i < F_KINDS; i++)
         w->faults |= rng_below(&w->rng, 3) == 0 ? 1u << i : 0;

@@ -13,6 +13,8 @@
  */
 #include "sock/sock.h"
 
+#include "cc/cc.h"
+
 #include <errno.h>
 
 enum opt_kind {
@@ -468,7 +470,9 @@ static int int_get(struct socks *ss, struct sock *s, const struct opt *o, int *v
     case OPT_ACCEPTCONN: *v = (s->flags & SOCK_LISTENING) != 0; return 0;
     case OPT_BROADCAST: *v = u != NULL && (u->flags & UDP_BROADCAST) != 0; return 0;
     case OPT_NOCHECK: *v = u != NULL && (u->flags & UDP_NO_CHECK) != 0; return 0;
-    case OPT_RCVLOWAT: *v = (int)s->rcvlowat; return 0;
+    case OPT_RCVLOWAT:
+        *v = (int)s->rcvlowat;
+        return is_stream ? tcp_int(ss, s, TOPT_RCVLOWAT, v) : 0;
     case OPT_TOS:
     case OPT_TTL: return ip_opt_get(ss, s, o->kind, v);
     case OPT_PMTUDISC: *v = s->pmtudisc; return 0;
@@ -547,8 +551,11 @@ int sock_opt_get(struct socks *ss, struct sock *s, int level, int name, void *va
         tcp_fo_key_get(ss->tcp, sock_tcb(ss, s), key);
         return out_bytes(val, n, key, sizeof(key));
     }
-    if (o->kind == OPT_CC_INFO) /* as Linux answers for algorithms that tell nothing more */
-        return out_bytes(val, n, NULL, 0);
+    if (o->kind == OPT_CC_INFO) {
+        union cc_info info;
+        size_t size = tcp_cc_info(sock_tcb(ss, s), &info);
+        return out_bytes(val, n, &info, size);
+    }
     if (o->kind == OPT_INFO) {
         struct weir_tcp_info info;
         tcp_info_get(ss->tcp, sock_tcb(ss, s), &info);

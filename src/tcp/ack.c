@@ -59,10 +59,21 @@ static void dsack_in(struct tcp *tcp, struct tcb *t, tcp_seq start, tcp_seq end,
     tcp_undo_dsack(tcp, t, start, end);
 }
 
+/* In ascending order, so that one walk over the scoreboard serves all. */
+static void put_block(struct sack_block *v, unsigned n, tcp_seq start, tcp_seq end)
+{
+    while (n > 0 && seq_gt(v[n - 1].start, start)) {
+        v[n] = v[n - 1];
+        n--;
+    }
+    v[n] = (struct sack_block){start, end};
+}
+
 /* [RFC 2018 5 SHLD-6; RFC 6675 5 MUST-6, MUST-10] */
 static void sacks(struct tcp *tcp, struct tcb *t, const struct seg *s, struct ack_work *w)
 {
-    unsigned first = 0;
+    struct sack_block v[TCP_SACK_BLOCKS];
+    unsigned first = 0, n = 0;
     if (is_dsack(s)) {
         dsack_in(tcp, t, s->h.sack[0].start, s->h.sack[0].end, w);
         first = 1;
@@ -71,10 +82,11 @@ static void sacks(struct tcp *tcp, struct tcb *t, const struct seg *s, struct ac
         tcp_seq start = s->h.sack[i].start, end = s->h.sack[i].end;
         bool is_sane = seq_lt(start, end) && seq_leq(end, t->snd.nxt) && seq_geq(start, t->snd.una);
         if (is_sane)
-            tcp_sent_sack(tcp, t, start, end, w);
+            put_block(v, n++, start, end);
         else if (seq_gt(end, t->snd.una))
             tcp_count(tcp, STAT_TCPSACKDiscard);
     }
+    tcp_sent_sack(tcp, t, v, n, w);
 }
 
 /* Bytes of the send queue below `una`: SYN and FIN are not in it. [RFC 2018 8 MUST-9; RFC 6675 4
@@ -86,8 +98,10 @@ static void drop_acked(struct tcp *tcp, struct tcb *t, tcp_seq una)
         return;
     bool was_writable = tcp_sndq_is_writable(tcp, t);
     tcp_sndq_drop(tcp, t, upto);
-    if (!was_writable && tcp_sndq_is_writable(tcp, t))
+    if (!was_writable && tcp_sndq_is_writable(tcp, t)) {
+        tcp_chrono_writable(tcp, t);
         tcp_event(tcp, t, TCP_EV_OUT);
+    }
 }
 
 static void advance(struct tcp *tcp, struct tcb *t, const struct seg *s, struct ack_work *w)
@@ -110,8 +124,11 @@ static void advance(struct tcp *tcp, struct tcb *t, const struct seg *s, struct 
         t->sndq.fack = s->ack;
     if ((t->flags & TF_SND_URG) != 0 && seq_geq(s->ack, t->snd_up))
         t->flags &= ~(uint32_t)TF_SND_URG;
-    if (t->snd.una == t->snd.nxt)
+    if (t->snd.una == t->snd.nxt) {
         t->snd.below = 0; /* all of it arrived: nothing can be below any more */
+        if (t->snd.end == t->sndq.seq)
+            tcp_chrono(tcp, t, CHRONO_IDLE);
+    }
 }
 
 /* [RFC 6298 3 MUST-5, MUST-6; RFC 7323 4.1 MAY-3; RFC 9293 3.8.1 MUST-18] Ranges never repeated

@@ -73,6 +73,31 @@ static void check_send(const struct tcp *tcp, const struct tcb *t)
     WEIR_ASSERT(!in_rec || seq_lt(t->snd.una, tcp_loss(tcp, t)->point));
 }
 
+static void check_ooo(const struct tcb *t)
+{
+    uint64_t mem = 0;
+    uint32_t n = 0;
+    tcp_seq at = t->rcv.nxt;
+    const struct pkt *run = NULL, *last = NULL;
+    for (const struct pkt *p = t->ooo.head; p != NULL; p = p->next) {
+        bool is_run = run == NULL || p->seq != at;
+        if (is_run) {
+            WEIR_ASSERT(seq_gt(p->seq, at));
+            WEIR_ASSERT(run == NULL || run->user == (uintptr_t)last);
+            run = p;
+            n++;
+        }
+        WEIR_ASSERT(p->end_seq - p->seq == p->len || p->end_seq - p->seq == p->len + 1);
+        mem += p->truesize;
+        at = p->end_seq;
+        last = p;
+    }
+    WEIR_ASSERT(run == NULL || run->user == (uintptr_t)last);
+    WEIR_ASSERT(run == t->ooo.tail);
+    WEIR_ASSERT(mem == t->ooo.mem);
+    WEIR_ASSERT(n == t->ooo.n);
+}
+
 static void check_rcv(const struct tcb *t)
 {
     uint64_t bytes = 0;
@@ -84,19 +109,7 @@ static void check_rcv(const struct tcb *t)
     }
     WEIR_ASSERT(last == t->rcv.qtail);
     WEIR_ASSERT(bytes == tcp_rcvq_bytes(t));
-    uint64_t ooo = 0;
-    uint32_t n = 0;
-    tcp_seq at = t->rcv.nxt + 1;
-    for (const struct pkt *p = t->ooo.head; p != NULL; p = p->next) {
-        WEIR_ASSERT(seq_geq(p->seq, at));
-        WEIR_ASSERT(p->end_seq - p->seq == p->len || p->end_seq - p->seq == p->len + 1);
-        ooo += p->len;
-        at = p->end_seq;
-        n++;
-        WEIR_ASSERT(p->next != NULL || p == t->ooo.tail);
-    }
-    WEIR_ASSERT(ooo == t->ooo.bytes);
-    WEIR_ASSERT(n == t->ooo.n);
+    check_ooo(t);
     for (unsigned i = 0; i < t->n_sack; i++) {
         WEIR_ASSERT(seq_gt(t->ooo.sack[i].start, t->rcv.nxt));
         WEIR_ASSERT(seq_gt(t->ooo.sack[i].end, t->ooo.sack[i].start));

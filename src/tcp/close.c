@@ -6,7 +6,9 @@
  * gone, how long an orphan may stay in FIN-WAIT-2.
  * Owns: TF_FIN_QUEUED, TF_ORPHAN, the limit of orphans (tcp_max_orphans, memory): beyond it a
  * connection that nobody holds is reset.
- * Called by sock/, and by in.c and timer.c for what segments and time end; calls out.c, conn.c.
+ * That is asked when a program lets go, and again whenever the orphan's peer makes it wait.
+ * Called by sock/, and by in.c, out.c and timer.c for what segments and time end; calls out.c and
+ * conn.c.
  *
  *     close in         does
  *     LISTEN           resets the children nobody accepted, forgets the half-open
@@ -92,6 +94,16 @@ int tcp_shutdown(struct tcp *tcp, struct tcb *t, enum tcp_shut how)
     return 0;
 }
 
+bool tcp_orphan_may_stay(struct tcp *tcp, struct tcb *t)
+{
+    bool is_heavy = tcp_mem_is_full(tcp) && tcp_sndq_bytes(t) > tcp->env->conf.tcp_wmem_min;
+    if (tcp->n_orphans <= tcp->env->conf.tcp_max_orphans && !is_heavy)
+        return true;
+    tcp_count(tcp, STAT_TCPAbortOnMemory);
+    (void)tcp_reset_out(tcp, t, 0);
+    return false;
+}
+
 /* Nobody will read or write any more: in good order from here, or at once [RFC 9293 3.6.1 MAY-1,
  * SHLD-3]. */
 static void let_go(struct tcp *tcp, struct tcb *t)
@@ -104,12 +116,8 @@ static void let_go(struct tcp *tcp, struct tcb *t)
         (void)tcp_reset_out(tcp, t, 0);
         return;
     }
-    bool is_heavy = tcp_mem_is_full(tcp) && tcp_sndq_bytes(t) > tcp->env->conf.tcp_wmem_min;
-    if (tcp->n_orphans > tcp->env->conf.tcp_max_orphans || is_heavy) {
-        tcp_count(tcp, STAT_TCPAbortOnMemory);
-        (void)tcp_reset_out(tcp, t, 0);
+    if (!tcp_orphan_may_stay(tcp, t))
         return;
-    }
     tcp_disarm(t, T_KEEP);
     if (t->state == TCPS_FIN_WAIT_2) {
         if (t->opt.linger2_s < 0) {

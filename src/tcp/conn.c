@@ -42,6 +42,7 @@ struct tcb *tcp_tcb_new(struct tcp *tcp)
         t->at[i] = W_NEVER;
     tcp_rtt_init(tcp, t);
     *tcp_path_of(tcp, t) = (struct tcp_path){0};
+    tcp->times[idx] = (struct tcp_times){0};
     cc_init(&t->cc, tcp->env->conf.tcp_congestion_control, t->snd.mss,
             c->tcp_init_cwnd * t->snd.mss, tcp->env->now);
     return t;
@@ -77,6 +78,7 @@ static void detach(struct tcp *tcp, struct tcb *t)
         tcp_table_del(tcp, t->flow.lport, t->hash, tcp_ref(REF_TCB, tcb_index(t)));
         t->flags &= ~(uint32_t)TF_TABLED;
     }
+    tcp_wnd_promise_end(tcp, t);
     tcp_out_remove(tcp, t);
     wheel_del(&tcp->env->wheel, &t->timer);
     for (unsigned i = 0; i < T_N; i++)
@@ -109,6 +111,8 @@ bool tcp_done(struct tcp *tcp, struct tcb *t, int err)
     if (err == 0 && (t->flags & TF_CONNECTED) != 0)
         tcp_metric_keep(tcp, t);
     t->state = TCPS_CLOSED;
+    tcp_chrono(tcp, t, CHRONO_IDLE);
+    tcp_chrono_repaired(tcp, t);
     t->flags &= ~(uint32_t)(TF_ACK_NOW | TF_ACK_SCHED | TF_PROBE0 | TF_NO_MEM | TF_SND_URG);
     if ((t->flags & TF_ORPHAN) != 0) {
         tcp_tcb_free(tcp, t);
@@ -378,6 +382,7 @@ void tcp_conn_data(struct tcp *tcp, struct tcb *t)
     t->rcv.mss = (uint16_t)w_u32_max(
         w_u32_min(w_u32_min(w_u32_min(t->rcv.advmss, t->snd.mss), t->rcv.wnd / 2), 536), 88);
     t->drs.space = w_u32_min(t->rcv.wnd, c->tcp_init_cwnd * t->rcv.advmss);
+    tcp_wnd_promise_begin(tcp, t);
     t->drs.seq = t->rcv.copied;
     t->drs.at_us = tcp_now_us(tcp);
     t->st.ack_ms = t->rcv.data_ms = tcp_now_ms(tcp);
@@ -394,6 +399,7 @@ void tcp_established(struct tcp *tcp, struct tcb *t)
     t->st.delivered++; /* the SYN, as Linux counts */
     t->snd.n_rto = t->snd.backoff = 0;
     t->rtt.first_rto_ms = 0;
+    tcp_chrono_repaired(tcp, t);
     tcp_disarm(t, T_RTO);
     /* [RFC 6298 5.7 MUST-10] no sample, and the SYN was lost: 3 s */
     if (t->rtt.srtt8_us == 0 && (t->flags & TF_SYN_RTX) != 0)
@@ -428,8 +434,10 @@ void tcp_init(struct tcp *tcp, struct env *env, struct ip *ip, struct arena *a)
     tcp->saved_syns = arena_take(a, (c->n_syn + 1u) * sizeof(struct pkt *), 8);
     tcp->watch_of = arena_take(a, (c->n_tcb + 1u) * sizeof(uint32_t), 8);
     tcp->accs = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_acc), WEIR_CACHELINE);
+    tcp->times = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_times), WEIR_CACHELINE);
     tcp->syn_links = arena_take(a, (c->n_syn + 1u) * sizeof(struct tcp_links), 8);
     tcp->tw_links = arena_take(a, (c->n_tw + 1u) * sizeof(struct tcp_links), 8);
+    tcp_wnd_init(tcp);
     tcp_table_init(tcp, a);
     tcp_fo_init(tcp, a);
     if (tcp->fo_peers != NULL)
@@ -439,8 +447,11 @@ void tcp_init(struct tcp *tcp, struct env *env, struct ip *ip, struct arena *a)
 void tcp_conf_changed(struct tcp *tcp)
 {
     const struct weir_conf *c = &tcp->env->conf;
-    tcp->mem_pressure = (uint64_t)c->tcp_mem_pressure << 12;
-    tcp->mem_max = (uint64_t)c->tcp_mem_max << 12;
+    /* What the pools have is a limit, too: an eighth of it is left to what only passes through. */
+    uint64_t pools = (uint64_t)c->n_pkt * (sizeof(struct pkt) + PKT_LINEAR) +
+                     (uint64_t)c->n_blk_small * BLK_SMALL + (uint64_t)c->n_blk_big * BLK_BIG;
+    tcp->mem_pressure = w_u64_min((uint64_t)c->tcp_mem_pressure << 12, pools / 8 * 5);
+    tcp->mem_max = w_u64_min((uint64_t)c->tcp_mem_max << 12, pools / 8 * 7);
     tcp_fo_conf_changed(tcp);
 }
 

@@ -60,15 +60,17 @@ void tcp_event_remove(struct tcp *tcp, struct tcb *t)
     t->flags &= ~(uint32_t)TF_READY;
 }
 
-/* Data, or what stands for its end. */
-static bool is_readable(const struct tcb *t)
+/* As much as the program asked for (SO_RCVLOWAT), or as much as there can be before it reads: half
+ * the buffer, or what closes the window. */
+bool tcp_is_readable(const struct tcb *t)
 {
     uint32_t bytes = tcp_rcvq_bytes(t);
     /* An urgent byte that is read out of band is not what recv would return. */
     if (bytes == 1 && (t->flags & TF_URG_VALID) != 0 && (t->flags & TF_OOBINLINE) == 0 &&
         t->rcv_up == t->rcv.copied)
         return false;
-    return bytes != 0 && bytes >= w_u32_min(t->opt.rcvlowat, t->rcv.limit / 2);
+    bool is_enough = bytes >= w_u32_min(t->opt.rcvlowat, t->rcv.limit / 2);
+    return bytes != 0 && (is_enough || tcp_rcv_wnd(t) <= t->rcv.mss);
 }
 
 /* An error waits, or something in the error queue. */
@@ -96,7 +98,7 @@ static uint32_t poll_data(const struct tcp *tcp, const struct tcb *t)
         bits |= TCP_EV_IN | TCP_EV_RDHUP;
     if (is_eof && is_shut)
         bits |= TCP_EV_HUP;
-    if (is_readable(t))
+    if (tcp_is_readable(t))
         bits |= TCP_EV_IN;
     if (is_shut || tcp_sndq_is_writable(tcp, t))
         bits |= TCP_EV_OUT;

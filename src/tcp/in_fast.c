@@ -50,7 +50,7 @@ static void fast_data(struct tcp *tcp, struct tcb *t, struct seg *s)
     s->p = NULL;
     tcp_drs_segment(tcp, t, s);
     tcp_ack_check(tcp, t, false);
-    if (tcp_rcvq_bytes(t) >= t->opt.rcvlowat)
+    if (WEIR_LIKELY(tcp_rcvq_bytes(t) >= t->opt.rcvlowat) || tcp_is_readable(t))
         tcp_event(tcp, t, TCP_EV_IN);
 }
 

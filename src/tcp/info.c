@@ -68,7 +68,6 @@ static void info_send(const struct tcp *tcp, const struct tcb *t, struct weir_tc
     i->data_segs_out = t->st.data_out;
     i->delivered = t->st.delivered;
     i->dsack_dups = t->st.n_dsack;
-    i->total_rto = t->st.n_rto;
     i->snd_wnd = t->snd.wnd;
 }
 
@@ -110,7 +109,21 @@ void tcp_info_get(const struct tcp *tcp, const struct tcb *t, struct weir_tcp_in
         tcp_acc_info(tcp, t, i);
     i->wscale = (uint8_t)(t->snd.wscale | t->rcv.wscale << 4);
     info_send(tcp, t, i);
+    tcp_chrono_get(tcp, t, i);
     info_receive(tcp, t, i);
+}
+
+size_t tcp_cc_info(const struct tcb *t, union cc_info *info)
+{
+    size_t n = cc_info(&t->cc, info);
+    if (cc_at(t->cc.kind)->wants_ecn != 0) {
+        /* As Linux: without ECN it is Reno, and says that it is not enabled. */
+        if ((t->st.ecn & ECNF_OK) == 0)
+            *info = (union cc_info){0};
+        else
+            info->dctcp.ce_state = (t->st.ecn & ECNF_ECHO) != 0;
+    }
+    return n;
 }
 
 static bool row_tcb(const struct tcp *tcp, uint32_t idx, struct tcp_row *row)

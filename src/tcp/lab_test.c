@@ -58,6 +58,7 @@ void lab_close(struct lab *l)
     assert_int_equal(l->tcp.sents.in_use, 0);
     assert_int_equal(l->tcp.syns.in_use, 0);
     assert_int_equal(l->tcp.mem_bytes, 0);
+    assert_int_equal(l->tcp.promised, 0);
     net_close(&l->net);
 }
 

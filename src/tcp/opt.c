@@ -129,7 +129,22 @@ static int set_clamp(struct tcb *t, int64_t v)
     if (v == 0 && t->state != TCPS_CLOSED)
         return -EINVAL;
     t->opt.window_clamp = v == 0 ? 0 : w_u32_max((uint32_t)v, 2304 / 2);
+    if (v != 0)
+        t->rcv.ssthresh = w_u32_min(t->rcv.ssthresh, t->opt.window_clamp);
     return 0;
+}
+
+/* As Linux: the buffer grows until so much can be in it, unless the program chose its size; then
+ * half of that is the most to wait for. */
+static void set_rcvlowat(struct tcp *tcp, struct tcb *t, int64_t v)
+{
+    bool is_fixed = (t->flags & TF_RCVBUF_SET) != 0;
+    uint32_t most = (is_fixed ? t->rcv.limit : tcp->env->conf.tcp_rmem_max) / 2;
+    t->opt.rcvlowat = w_u32_max((uint32_t)w_u64_min((uint64_t)v, most), 1);
+    if (!is_fixed)
+        t->rcv.limit = w_u32_max(t->rcv.limit, tcp_wnd_buffer(tcp, t->opt.rcvlowat));
+    if (is_running(t) && tcp_is_readable(t))
+        tcp_event(tcp, t, TCP_EV_IN);
 }
 
 static void set_ip_bit(struct tcb *t, unsigned bit, bool is_on)
@@ -226,7 +241,7 @@ static int set_value(struct tcp *tcp, struct tcb *t, int name, int64_t v)
         t->rcv.limit = (uint32_t)v;
         t->flags |= TF_RCVBUF_SET;
         break;
-    case TOPT_RCVLOWAT: t->opt.rcvlowat = (uint32_t)w_u64_max((uint64_t)v, 1); break;
+    case TOPT_RCVLOWAT: set_rcvlowat(tcp, t, v); break;
     case TOPT_TOS: t->opt.tos = (uint8_t)(v & 0xfc); break; /* the ECN bits are TCP's own */
     case TOPT_TTL: t->opt.ttl = (uint8_t)v; break;
     case TOPT_DEFER_ACCEPT_S: t->opt.defer = defer_of(tcp, v); break;

@@ -354,6 +354,8 @@ static enum drop new_data(struct tcp *tcp, struct tcb *t, bool is_more)
     }
     if (has_sent || cwnd_limited)
         validate_cwnd(t, cwnd_limited);
+    if (has_sent || t->snd.end != t->snd.nxt)
+        tcp_chrono_output(tcp, t, mss, cwnd_limited);
     return why;
 }
 
@@ -468,6 +470,11 @@ static bool probes_exhausted(struct tcp *tcp, const struct tcb *t)
         max = c->tcp_orphan_retries != 0 ? c->tcp_orphan_retries : 8;
     if (t->opt.user_timeout_ms != 0 && t->rtt.first_rto_ms != 0)
         return tcp_now_ms(tcp) - t->rtt.first_rto_ms >= t->opt.user_timeout_ms;
+    /* Nobody waits for an orphan's data: a peer that answers, but opens no window, has until the
+     * interval of probes has grown to its longest, as in Linux. */
+    bool is_longest = tcp_rto_ns(tcp, t) >= c->tcp_rto_max_ms * W_MS;
+    if ((t->flags & TF_ORPHAN) != 0 && is_longest && t->snd.backoff >= c->tcp_orphan_retries)
+        return true;
     return t->n_probe >= max;
 }
 
@@ -492,6 +499,8 @@ bool tcp_out_persist(struct tcp *tcp, struct tcb *t)
         return true;
     /* [RFC 9293 3.8.6.1 MUST-36, MUST-37] The window is closed: ask, and go on asking as long as
      * there are answers. */
+    if ((t->flags & TF_ORPHAN) != 0 && !tcp_orphan_may_stay(tcp, t))
+        return false;
     if (probes_exhausted(tcp, t))
         return tcp_done(tcp, t, t->soft_err != 0 ? t->soft_err : ETIMEDOUT);
     if (t->rtt.first_rto_ms == 0)

@@ -7,25 +7,60 @@
  * Owns: the receive queue t->rcv.q (in order, unread), the out-of-order queue t->ooo, its blocks.
  * Called by in.c and in_fast.c; calls wnd.c for the ACK that follows.
  *
- * A small payload is copied behind the one before it, so that a reader who falls behind pins bytes
- * and not packets. Data inside the announced window is never refused; the number of separate pieces
- * out of order is bounded, and what was SACKed is never thrown away again.
+ * Theory of operation. What waits out of order is a list of packets in which neighbours without a
+ * gap form a run; the first packet of a run knows the last (->user). A place is found by going from
+ * run to run, so an arrival costs as many steps as there are holes, never as there are packets, and
+ * holes are limited (TCP_OOO_MAX). All queues are counted by the memory they pin, not by their
+ * payload: a small payload is copied behind the one before it or into its packet's own linear part,
+ * and what waits out of order may pin as much as the receive buffer allows, so that tiny segments
+ * cost their sender as much as large ones.
+ *
+ * Data in order inside the announced window is never refused. What was SACKed is not thrown away
+ * again, but for one case: memory is all but exhausted [RFC 2018 8 permits it].
  *
  * Invariants: the receive queue holds [rcv.copied, rcv.nxt) without gaps; every packet out of order
- * begins after rcv.nxt, ascending, without overlap; p->seq, p->end_seq delimit a packet, FIN
- * included; SACK blocks are disjoint and lie above rcv.nxt.
+ * begins after rcv.nxt, ascending, without overlap; ooo.tail is the first packet of the last run;
+ * p->seq, p->end_seq delimit a packet, FIN included, p->truesize is what it counts for; SACK blocks
+ * are disjoint and lie above rcv.nxt.
  */
 #include "tcp/room.h"
 
-enum { SMALL = 512, TAIL_MAX = 8192 };
+enum {
+    TAIL_MAX = 8192,
+    THIN = 1024,       /* payload below which a packet is mostly air, or … */
+    THIN_FRAG = 512,   /* … the same for each of its fragments */
+    OOO_LEAST = 32768, /* memory that any connection may pin out of order */
+};
 
-/* p's bytes behind tail's, p freed. False: they stay two. */
+/* ---- memory ---- */
+
+static inline void pin(struct tcp *tcp, struct pkt *p)
+{
+    p->truesize = p->nfrag == 0 ? (uint32_t)sizeof *p + PKT_LINEAR : pkt_truesize(p);
+    tcp->mem_bytes += p->truesize;
+}
+
+static inline void unpin(struct tcp *tcp, const struct pkt *p) { tcp->mem_bytes -= p->truesize; }
+
+/* What p pins is little beside what it holds. */
+static bool is_thin(const struct pkt *p)
+{
+    return p->len < THIN || p->len < p->nfrag * (uint32_t)THIN_FRAG;
+}
+
+/* p's bytes behind those of tail, which is queued; p is freed. False: they stay two. */
 static bool glue(struct tcp *tcp, struct pkt *tail, struct pkt *p)
 {
-    if (p->len > SMALL || p->nfrag != 0 || tail->len > TAIL_MAX)
+    uint32_t was = tail->len;
+    bool is_done = p->len + was <= TAIL_MAX && pkt_append_copy(tail, pkt_data(p), p->lin);
+    for (unsigned i = 0; is_done && i < p->nfrag; i++)
+        is_done = pkt_append_copy(tail, p->frag[i].b->mem + p->frag[i].off, p->frag[i].len);
+    if (!is_done) {
+        pkt_trim(tail, was);
         return false;
-    if (!pkt_append_copy(tail, pkt_data(p), p->len))
-        return false;
+    }
+    unpin(tcp, tail);
+    pin(tcp, tail);
     tail->end_seq += p->len;
     tail->when = p->when;
     pkt_free(p);
@@ -35,32 +70,40 @@ static bool glue(struct tcp *tcp, struct pkt *tail, struct pkt *p)
 
 void tcp_rcvq_append(struct tcp *tcp, struct tcb *t, struct pkt *p)
 {
-    tcp->mem_bytes += p->len;
+    p->next = NULL;
     if (t->rcv.q == NULL) {
         t->rcv.q = p;
     } else {
-        if (glue(tcp, t->rcv.qtail, p))
+        if (is_thin(p) && glue(tcp, t->rcv.qtail, p))
             return;
         t->rcv.qtail->next = p;
     }
-    p->next = NULL;
+    pin(tcp, p);
     t->rcv.qtail = p;
+}
+
+static void free_queue(struct tcp *tcp, struct pkt *first)
+{
+    for (struct pkt *p = first; p != NULL; p = p->next)
+        unpin(tcp, p);
+    pkt_free_list(first);
+}
+
+static void ooo_free(struct tcp *tcp, struct tcb *t)
+{
+    free_queue(tcp, t->ooo.head);
+    t->ooo.head = t->ooo.tail = NULL;
+    t->ooo.mem = t->ooo.n = 0;
+    t->n_sack = 0;
 }
 
 void tcp_rcvq_free(struct tcp *tcp, struct tcb *t)
 {
-    for (struct pkt *p = t->rcv.q; p != NULL; p = p->next)
-        tcp->mem_bytes -= p->len;
-    pkt_free_list(t->rcv.q);
+    free_queue(tcp, t->rcv.q);
     t->rcv.q = t->rcv.qtail = NULL;
     if (t->state == TCPS_LISTEN)
         return;
-    for (struct pkt *p = t->ooo.head; p != NULL; p = p->next)
-        tcp->mem_bytes -= p->len;
-    pkt_free_list(t->ooo.head);
-    t->ooo.head = t->ooo.tail = NULL;
-    t->ooo.bytes = t->ooo.n = 0;
-    t->n_sack = 0;
+    ooo_free(tcp, t);
 }
 
 /* ---- SACK blocks ---- */
@@ -119,35 +162,76 @@ void tcp_data_repeated(struct tcp *tcp, struct tcb *t, const struct seg *s)
 
 /* ---- out of order ---- */
 
-static void ooo_unlink(struct tcb *t, struct pkt *prev, struct pkt *p)
+/* Runs: `first` is the first packet of one. */
+static struct pkt *run_last(const struct pkt *first)
 {
-    if (prev == NULL)
-        t->ooo.head = p->next;
+    return (struct pkt *)(uintptr_t)first->user;
+}
+static void run_set(struct pkt *first, struct pkt *last) { first->user = (uintptr_t)last; }
+
+/* Text may follow: it does not end with a FIN. */
+static bool is_open_ended(const struct pkt *p) { return p->end_seq - p->seq == p->len; }
+
+/* Takes the first packet off the run that follows run `prev` (NULL: off the first run). */
+static struct pkt *ooo_pop(struct tcp *tcp, struct tcb *t, struct pkt *prev)
+{
+    struct pkt **link = prev != NULL ? &run_last(prev)->next : &t->ooo.head;
+    struct pkt *p = *link;
+    *link = p->next;
+    bool is_whole_run = run_last(p) == p;
+    if (is_whole_run)
+        t->ooo.n--;
     else
-        prev->next = p->next;
+        run_set(p->next, run_last(p));
     if (t->ooo.tail == p)
-        t->ooo.tail = prev;
-    t->ooo.bytes -= p->len;
-    t->ooo.n--;
+        t->ooo.tail = is_whole_run ? prev : p->next;
+    t->ooo.mem -= p->truesize;
+    unpin(tcp, p);
     p->next = NULL;
+    return p;
 }
 
+/* The run after `prev` begins where prev ends: they are one. */
+static void run_join_next(struct tcb *t, struct pkt *prev)
+{
+    struct pkt *next = run_last(prev)->next;
+    if (next == NULL || next->seq != run_last(prev)->end_seq)
+        return;
+    run_set(prev, run_last(next));
+    if (t->ooo.tail == next)
+        t->ooo.tail = prev;
+    t->ooo.n--;
+}
+
+/* p becomes a run of its own behind run `prev`, or goes to its end. */
 static void ooo_link(struct tcp *tcp, struct tcb *t, struct pkt *prev, struct pkt *p)
 {
-    t->ooo.bytes += p->len;
-    tcp->mem_bytes += p->len;
-    bool has_fin = prev != NULL && prev->end_seq - prev->seq != prev->len;
-    if (prev != NULL && prev->end_seq == p->seq && p->end_seq - p->seq == p->len && !has_fin &&
-        glue(tcp, prev, p))
-        return;
-    p->next = prev != NULL ? prev->next : t->ooo.head;
-    if (prev != NULL)
-        prev->next = p;
-    else
-        t->ooo.head = p;
-    if (p->next == NULL)
-        t->ooo.tail = p;
-    t->ooo.n++;
+    struct pkt *last = prev != NULL ? run_last(prev) : NULL;
+    bool touches = last != NULL && last->end_seq == p->seq;
+    bool is_small = is_thin(p) && is_open_ended(p);
+    if (touches && is_small && is_open_ended(last)) {
+        uint32_t was = last->truesize;
+        if (glue(tcp, last, p)) {
+            t->ooo.mem += last->truesize - was;
+            run_join_next(t, prev);
+            return;
+        }
+    }
+    if (is_small)
+        pkt_pack(p);
+    pin(tcp, p);
+    t->ooo.mem += p->truesize;
+    p->next = last != NULL ? last->next : t->ooo.head;
+    *(last != NULL ? &last->next : &t->ooo.head) = p;
+    if (!touches) {
+        run_set(p, p);
+        t->ooo.n++;
+        if (prev == t->ooo.tail)
+            t->ooo.tail = p;
+        prev = p;
+    }
+    run_set(prev, p);
+    run_join_next(t, prev);
 }
 
 /* Cuts the front so that p begins at seq. */
@@ -164,38 +248,38 @@ static void cut_back(struct pkt *p, tcp_seq seq)
     pkt_trim(p, w_u32_min(p->len, seq - p->seq));
 }
 
-/* The last packet that begins at or before seq; the tail is where most arrivals belong. */
-static struct pkt *ooo_before(const struct tcb *t, tcp_seq seq)
+/* The last run that begins at or before seq, by its first packet; most arrivals belong to the last
+ * of all. */
+static struct pkt *run_before(struct tcp *tcp, const struct tcb *t, tcp_seq seq)
 {
     if (t->ooo.tail != NULL && seq_leq(t->ooo.tail->seq, seq))
         return t->ooo.tail;
     struct pkt *prev = NULL;
-    for (struct pkt *p = t->ooo.head; p != NULL && seq_leq(p->seq, seq); p = p->next)
+    for (struct pkt *p = t->ooo.head; p != NULL && seq_leq(p->seq, seq); p = run_last(p)->next) {
         prev = p;
+        tcp->n_walked++;
+    }
     return prev;
 }
 
 /* Takes p into the queue where it adds something. */
 static enum drop ooo_insert(struct tcp *tcp, struct tcb *t, struct pkt *p)
 {
-    struct pkt *prev = ooo_before(t, p->seq);
-    if (prev != NULL && seq_lt(p->seq, prev->end_seq)) {
-        tcp_seq overlap = seq_min(prev->end_seq, p->end_seq);
-        dsack(tcp, t, p->seq, overlap, STAT_TCPDSACKOfoSent);
-        if (seq_leq(p->end_seq, prev->end_seq)) {
+    struct pkt *prev = run_before(tcp, t, p->seq);
+    tcp_seq end = prev != NULL ? run_last(prev)->end_seq : p->seq;
+    if (seq_lt(p->seq, end)) {
+        dsack(tcp, t, p->seq, seq_min(end, p->end_seq), STAT_TCPDSACKOfoSent);
+        if (seq_leq(p->end_seq, end)) {
             tcp_count(tcp, STAT_TCPOFOMerge);
             return DROP_TCP_DUP;
         }
-        cut_front(p, overlap);
+        cut_front(p, end);
     }
-    struct pkt *next = prev != NULL ? prev->next : t->ooo.head;
+    struct pkt *next = prev != NULL ? run_last(prev)->next : t->ooo.head;
     while (next != NULL && seq_leq(next->end_seq, p->end_seq)) {
-        struct pkt *gone = next;
-        next = gone->next;
-        dsack(tcp, t, gone->seq, gone->end_seq, STAT_TCPDSACKOfoSent);
-        ooo_unlink(t, prev, gone);
-        tcp->mem_bytes -= gone->len;
-        pkt_free(gone);
+        dsack(tcp, t, next->seq, next->end_seq, STAT_TCPDSACKOfoSent);
+        pkt_free(ooo_pop(tcp, t, prev));
+        next = prev != NULL ? run_last(prev)->next : t->ooo.head;
     }
     if (next != NULL && seq_lt(next->seq, p->end_seq)) {
         dsack(tcp, t, next->seq, p->end_seq, STAT_TCPDSACKOfoSent);
@@ -242,9 +326,7 @@ static void deliver(struct tcp *tcp, struct tcb *t, struct pkt *p)
 static void drain(struct tcp *tcp, struct tcb *t)
 {
     while (t->ooo.head != NULL && seq_leq(t->ooo.head->seq, t->rcv.nxt)) {
-        struct pkt *p = t->ooo.head;
-        ooo_unlink(t, NULL, p);
-        tcp->mem_bytes -= p->len;
+        struct pkt *p = ooo_pop(tcp, t, NULL);
         if (seq_lt(p->seq, t->rcv.nxt)) {
             tcp_seq upto = seq_min(p->end_seq, t->rcv.nxt);
             dsack(tcp, t, p->seq, upto, STAT_TCPDSACKOfoSent);
@@ -271,16 +353,31 @@ static void ack_ahead(struct tcp *tcp, struct tcb *t, unsigned n_segs)
     tcp_ack_now(tcp, t);
 }
 
+/* Text ahead of its time will be sent again; kept, it could take the room of what fills the hole.
+ * So it pins no more than the receive buffer allows, and nothing where all memory is short; the
+ * first piece is always welcome. */
+static bool is_ooo_full(const struct tcp *tcp, const struct tcb *t, const struct pkt *p)
+{
+    if (t->ooo.n >= TCP_OOO_MAX || pktmem_is_low(&tcp->env->mem) || tcp_mem_is_full(tcp))
+        return true;
+    uint32_t most = w_u32_max(t->rcv.limit, OOO_LEAST);
+    return t->ooo.head != NULL && (uint64_t)t->ooo.mem + tcp_rcvq_bytes(t) + pkt_truesize(p) > most;
+}
+
 /* [RFC 9293 3.10.7.4 SHLD-31, MAY-13; RFC 2018 4 SHLD-3] */
 static enum drop data_ahead(struct tcp *tcp, struct tcb *t, struct seg *s)
 {
     struct pkt *p = s->p;
     tcp_seq start = p->seq, end = p->end_seq;
     unsigned n_segs = p->gso_segs; /* 0: not merged */
-    /* Text ahead of its time will be sent again; kept, it could take the room of what fills the
-     * hole. */
-    if (t->ooo.n >= TCP_OOO_MAX || pktmem_is_low(&tcp->env->mem) || tcp_mem_is_full(tcp)) {
+    if (is_ooo_full(tcp, t, p)) {
         tcp_count(tcp, STAT_TCPOFODrop);
+        if (pktmem_is_scarce(&tcp->env->mem) && t->ooo.head != NULL) {
+            /* [RFC 2018 8 MAY] What arrives in order finds no packet: all connections would stand
+             * still for the sake of what will be sent again. */
+            ooo_free(tcp, t);
+            tcp_count(tcp, STAT_OfoPruned);
+        }
         tcp_ack_now(tcp, t);
         return DROP_TCP_OFO_FULL;
     }
@@ -350,7 +447,7 @@ enum drop tcp_data_in(struct tcp *tcp, struct tcb *t, struct seg *s)
     }
     tcp_drs_segment(tcp, t, s);
     tcp_ack_check(tcp, t, had_hole);
-    if (tcp_rcvq_bytes(t) >= w_u32_max(t->opt.rcvlowat, 1))
+    if (tcp_rcvq_bytes(t) >= w_u32_max(t->opt.rcvlowat, 1) || tcp_is_readable(t))
         tcp_event(tcp, t, TCP_EV_IN);
     return DROP_NONE;
 }

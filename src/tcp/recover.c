@@ -307,7 +307,11 @@ static void alert(struct tcp *tcp, struct tcb *t, struct ack_work *w)
         probe_repaired(tcp, t, w);
     switch (was) {
     case CA_RECOVERY: in_recovery(tcp, t, w); break;
-    case CA_LOSS: in_loss(tcp, t, w); break;
+    case CA_LOSS:
+        in_loss(tcp, t, w);
+        if (t->ca_state != CA_LOSS)
+            tcp_chrono_repaired(tcp, t);
+        break;
     default: watch(tcp, t, w); break;
     }
     w->cc.lost = t->rec.lost - w->lost_prior;

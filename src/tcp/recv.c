@@ -24,8 +24,10 @@ static void pass_mark(struct tcb *t)
 
 static void consume(struct tcp *tcp, struct tcb *t, uint32_t n)
 {
+    uint32_t promise = tcp_wnd_promise(t);
     t->rcv.copied += n;
-    tcp->mem_bytes -= n;
+    if (WEIR_UNLIKELY(promise > tcp->wnd_free))
+        tcp_wnd_promised(tcp, t, promise);
     while (n > 0) {
         struct pkt *p = t->rcv.q;
         WEIR_ASSERT(p != NULL);
@@ -38,6 +40,7 @@ static void consume(struct tcp *tcp, struct tcb *t, uint32_t n)
         t->rcv.q = p->next;
         if (t->rcv.q == NULL)
             t->rcv.qtail = NULL;
+        tcp->mem_bytes -= p->truesize;
         pkt_free(p);
     }
     pass_mark(t);

@@ -50,7 +50,9 @@ struct ack_work {
     uint32_t p_lost;
 };
 
-enum { TCP_OOO_MAX = 4096, TCP_SENT_MAX = 4096 };
+/* Holes of one connection; records of its scoreboard, and of them those that SACK may cut anywhere.
+ */
+enum { TCP_OOO_MAX = 512, TCP_SENT_MAX = 4096, TCP_SENT_FINE = 256 };
 
 /* The timestamps' clock, too [RFC 7323 4.1 MUST-17; 5.4 MUST-23, SHLD-12, MUST-24]. */
 static inline uint32_t tcp_now_ms(const struct tcp *tcp)
@@ -169,7 +171,8 @@ void tcp_sndq_grow(struct tcp *, struct tcb *);
 bool tcp_sent_has_room(const struct tcp *, const struct tcb *);
 void tcp_sent_push(struct tcp *, struct tcb *, tcp_seq start, tcp_seq end);
 void tcp_sent_ack(struct tcp *, struct tcb *, tcp_seq una, struct ack_work *);
-void tcp_sent_sack(struct tcp *, struct tcb *, tcp_seq start, tcp_seq end, struct ack_work *);
+void tcp_sent_sack(struct tcp *, struct tcb *, const struct sack_block *v, unsigned n,
+                   struct ack_work *);
 /* Marks lost what RFC 6675's IsLost() says. */
 void tcp_sent_mark_sack_lost(struct tcp *, struct tcb *);
 /* Marks the first unacknowledged segment lost. */
@@ -336,6 +339,40 @@ void tcp_acc_in(struct tcp *, struct tcb *, const struct seg *);
 /* Marked packets and bytes of which this ACK brings news; 0 packets: none. */
 uint32_t tcp_acc_ack(const struct tcp *, struct tcb *, const struct seg *, struct ack_work *);
 void tcp_acc_info(const struct tcp *, const struct tcb *, struct weir_tcp_info *);
+/* ---- chrono.c: what a connection waits for ---- */
+WEIR_APART void tcp_chrono_turn(struct tcp *, struct tcb *, enum tcp_chrono);
+static inline void tcp_chrono(struct tcp *tcp, struct tcb *t, enum tcp_chrono kind)
+{
+    if (WEIR_UNLIKELY(t->chrono != kind))
+        tcp_chrono_turn(tcp, t, kind);
+}
+/* Output has come to an end: with something left, or with a program that was refused. */
+WEIR_APART void tcp_chrono_odd(struct tcp *, struct tcb *, uint32_t mss, bool cwnd_limited);
+/* … as far as it could. */
+static inline void tcp_chrono_output(struct tcp *tcp, struct tcb *t, uint32_t mss,
+                                     bool cwnd_limited)
+{
+    if (t->snd.end != t->snd.nxt || t->is_refused)
+        tcp_chrono_odd(tcp, t, mss, cwnd_limited);
+    else
+        tcp_chrono(tcp, t, CHRONO_BUSY);
+}
+/* The send buffer had no room for what the program wrote; has room again. */
+void tcp_chrono_refused(struct tcp *, struct tcb *);
+void tcp_chrono_writable(struct tcp *, struct tcb *);
+/* A timeout; what it lost, or the handshake, has been repaired. */
+void tcp_chrono_rto(struct tcp *, struct tcb *);
+void tcp_chrono_repaired(struct tcp *, struct tcb *);
+/* The sums so far, as TCP_INFO has them. */
+void tcp_chrono_get(const struct tcp *, const struct tcb *, struct weir_tcp_info *);
+
+/* ---- event.c ---- */
+bool tcp_is_readable(const struct tcb *);
+
+/* ---- close.c ---- */
+/* There are not too many orphans, and not too little memory. False: t was one too many and is
+ * gone. */
+bool tcp_orphan_may_stay(struct tcp *, struct tcb *);
 
 /* ---- rtt.c ---- */
 void tcp_rtt_init(struct tcp *, struct tcb *);
@@ -412,6 +449,20 @@ static inline uint32_t tcp_rcv_wnd(const struct tcb *t)
 {
     return seq_ahead(t->rcv.wup + t->rcv.wnd, t->rcv.nxt);
 }
+/* What this connection's peer has been promised: bytes that are unread or may still come. */
+static inline uint32_t tcp_wnd_promise(const struct tcb *t)
+{
+    return t->rcv.wup + t->rcv.wnd - t->rcv.copied;
+}
+/* rcv.copied, wup or wnd changed since it was `before`; both at most wnd_free: no need to call. */
+WEIR_APART void tcp_wnd_promised(struct tcp *, struct tcb *, uint32_t before);
+/* It is counted from now on; no more. */
+void tcp_wnd_promise_begin(struct tcp *, struct tcb *);
+void tcp_wnd_promise_end(struct tcp *, struct tcb *);
+/* The receive buffer that such a window needs. */
+uint32_t tcp_wnd_buffer(const struct tcp *, uint64_t window);
+/* wnd_free from the pools' sizes. */
+void tcp_wnd_init(struct tcp *);
 void tcp_ack_data_event(struct tcp *, struct tcb *, const struct seg *);
 void tcp_ack_check(struct tcp *, struct tcb *, bool had_hole);
 /* out.c: the ACK that is owed, if one is, now and not at the end of the burst. */

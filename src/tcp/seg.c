@@ -300,7 +300,9 @@ enum drop tcp_seg_syn_fo(struct tcp *tcp, struct tcb *t, bool with_ack, const st
     if (with_ack) {
         h.flags |= TCPF_ACK;
         h.ack = t->rcv.nxt;
+        uint32_t promise = tcp_wnd_promise(t);
         t->rcv.wup = t->rcv.nxt;
+        tcp_wnd_promised(tcp, t, promise);
     }
     if ((t->flags & TF_TS) != 0)
         put_ts(tcp, t, &h);

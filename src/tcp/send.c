@@ -70,8 +70,10 @@ static uint32_t next_piece(const struct tcp *tcp, const struct tcb *t, uint32_t 
     if (unsent == 0 && want <= SMALL_WRITE)
         return tcp_sndq_has_room(tcp, t) ? want : 0;
     uint32_t goal = tcp_out_goal(tcp, t);
-    if (unsent != 0 && unsent % goal != 0 && unsent < goal)
-        return goal - unsent;
+    if (unsent != 0 && unsent < goal) {
+        uint64_t most = (uint64_t)t->sndq.limit + goal, used = tcp_sndq_bytes(t);
+        return used < most ? (uint32_t)w_u64_min(goal - unsent, most - used) : 0;
+    }
     return tcp_sndq_has_room(tcp, t) ? goal : 0;
 }
 
@@ -121,6 +123,8 @@ int64_t tcp_send(struct tcp *tcp, struct tcb *t, const void *bytes, size_t n, un
         if (done < want)
             tcp_output(tcp, t, true); /* what is full may go while the rest is copied */
     }
+    if (done < want)
+        tcp_chrono_refused(tcp, t);
     if (done == 0 && is_over_limit(tcp, t))
         return -EAGAIN;
     if (done == 0)
@@ -136,8 +140,10 @@ int tcp_send_space(struct tcp *tcp, struct tcb *t, struct tcp_iov *v, unsigned m
     int err = send_state(t);
     if (err != 0)
         return err;
-    if (tcp_sndq_bytes(t) >= t->sndq.limit || is_over_limit(tcp, t))
+    if (tcp_sndq_bytes(t) >= t->sndq.limit || is_over_limit(tcp, t)) {
+        tcp_chrono_refused(tcp, t);
         return -EAGAIN;
+    }
     unsigned n = tcp_sndq_space(tcp, t, v, max);
     return n != 0 ? (int)n : (int)no_memory(tcp, t);
 }

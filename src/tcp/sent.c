@@ -244,29 +244,68 @@ static void sack_rec(struct tcb *t, struct sent_rec *r, struct ack_work *w)
         t->sndq.fack = r->end;
 }
 
-void tcp_sent_sack(struct tcp *tcp, struct tcb *t, tcp_seq start, tcp_seq end, struct ack_work *w)
+/* A peer that tells of single bytes would cut the scoreboard into as many records. Beyond
+ * TCP_SENT_FINE of them a cut is moved to where a segment can have ended, inwards: what is not
+ * counted as arrived is at worst sent again. */
+static tcp_seq cut_at(const struct tcb *t, const struct sent_rec *r, tcp_seq at, bool is_start)
+{
+    if (t->sndq.n_rec <= TCP_SENT_FINE || at == r->start || at == r->end)
+        return at;
+    uint32_t mss = t->snd.mss, off = at - r->start;
+    off = (is_start ? off + mss - 1 : off) / mss * mss;
+    return off < rec_len(r) ? r->start + off : r->end;
+}
+
+/* The part of r that lies in [start, end) becomes a record of its own. NULL: there is none. */
+static struct sent_rec *cut_out(struct tcp *tcp, struct tcb *t, struct sent_rec *r, tcp_seq start,
+                                tcp_seq end)
+{
+    tcp_seq from = cut_at(t, r, seq_max(r->start, start), true);
+    tcp_seq upto = cut_at(t, r, seq_min(r->end, end), false);
+    if (!seq_lt(from, upto))
+        return NULL;
+    if (from != r->start) {
+        if (!split(tcp, t, r, from))
+            return NULL;
+        r = tcp_sent_at(tcp, r->next);
+    }
+    return upto == r->end || split(tcp, t, r, upto) ? r : NULL;
+}
+
+/* r, which has just been SACKed, and its neighbours. Returns the record after them. */
+static struct sent_rec *grow_together(struct tcp *tcp, struct tcb *t, struct sent_rec *r)
+{
+    struct sent_rec *prev = tcp_sent_at(tcp, r->prev);
+    if (prev != NULL && (prev->flags & SENT_SACKED) != 0) {
+        merge_next(tcp, t, prev);
+        r = prev;
+    }
+    if (r->next != 0 && (tcp_sent_at(tcp, r->next)->flags & SENT_SACKED) != 0)
+        merge_next(tcp, t, r);
+    return tcp_sent_at(tcp, r->next);
+}
+
+void tcp_sent_sack(struct tcp *tcp, struct tcb *t, const struct sack_block *v, unsigned n,
+                   struct ack_work *w)
 {
     struct sent_rec *r = tcp_sent_at(tcp, t->snd.rec_head);
-    while (r != NULL && seq_leq(r->end, start))
-        r = tcp_sent_at(tcp, r->next);
-    while (r != NULL && seq_lt(r->start, end)) {
-        bool is_new = (r->flags & SENT_SACKED) == 0;
-        if (is_new && seq_lt(r->start, start)) {
-            if (!split(tcp, t, r, start))
-                return;
+    for (unsigned i = 0; i < n; i++) {
+        while (r != NULL && seq_lt(r->start, v[i].end)) {
+            struct sent_rec *part = NULL;
+            bool is_new = (r->flags & SENT_SACKED) == 0 && seq_gt(r->end, v[i].start);
+            tcp->n_walked++;
+            if (is_new)
+                part = cut_out(tcp, t, r, v[i].start, v[i].end);
+            if (part != NULL) {
+                sack_rec(t, part, w);
+                r = grow_together(tcp, t, part);
+                continue;
+            }
+            /* What is left of r may be in the next block. */
+            if (i + 1 < n && seq_gt(r->end, v[i + 1].start))
+                break;
             r = tcp_sent_at(tcp, r->next);
         }
-        if (is_new && seq_gt(r->end, end) && !split(tcp, t, r, end))
-            return;
-        sack_rec(t, r, w);
-        struct sent_rec *prev = tcp_sent_at(tcp, r->prev);
-        if (prev != NULL && (prev->flags & SENT_SACKED) != 0) {
-            merge_next(tcp, t, prev);
-            r = prev;
-        }
-        if (r->next != 0 && (tcp_sent_at(tcp, r->next)->flags & SENT_SACKED) != 0)
-            merge_next(tcp, t, r);
-        r = tcp_sent_at(tcp, r->next);
     }
 }
 
@@ -300,6 +339,7 @@ w_ns tcp_sent_mark_rack_lost(struct tcp *tcp, struct tcb *t, w_ns wait)
     for (struct sent_rec *r = tcp_sent_at(tcp, t->snd.rec_head); r != NULL;
          r = tcp_sent_at(tcp, r->next)) {
         bool is_out = (r->flags & (SENT_LOST | SENT_RTX)) != SENT_LOST;
+        tcp->n_walked++;
         if ((r->flags & SENT_SACKED) != 0 || !is_out)
             continue;
         if (r->sent_at > l->rack_at || (r->sent_at == l->rack_at && !seq_lt(r->end, l->rack_end)))
@@ -323,6 +363,7 @@ void tcp_sent_mark_sack_lost(struct tcp *tcp, struct tcb *t)
     uint32_t ranges = 0;
     struct sent_rec *r = tcp_sent_at(tcp, t->sndq.rec_tail);
     while (r != NULL) {
+        tcp->n_walked++;
         if ((r->flags & SENT_SACKED) != 0) {
             bytes += rec_len(r);
             ranges++;

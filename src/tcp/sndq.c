@@ -24,6 +24,7 @@ static struct blk *block_add(struct tcp *tcp, struct tcb *t, uint32_t n)
         tcp_count(tcp, STAT_TCPMemoryPressures);
         return NULL;
     }
+    tcp->mem_bytes += b->cap;
     b->next = NULL;
     b->used = 0;
     if (t->sndq.tail == NULL) {
@@ -55,7 +56,6 @@ uint32_t tcp_sndq_append(struct tcp *tcp, struct tcb *t, const uint8_t *bytes, u
         done += k;
     }
     t->snd.end += done;
-    tcp->mem_bytes += done;
     return done;
 }
 
@@ -84,10 +84,11 @@ unsigned tcp_sndq_space(struct tcp *tcp, struct tcb *t, struct tcp_iov *v, unsig
     return n;
 }
 
-static void free_chain(struct blk *b)
+static void free_chain(struct tcp *tcp, struct blk *b)
 {
     while (b != NULL) {
         struct blk *next = b->next;
+        tcp->mem_bytes -= b->cap;
         blk_unref(b);
         b = next;
     }
@@ -106,9 +107,8 @@ void tcp_sndq_commit(struct tcp *tcp, struct tcb *t, uint32_t n)
         b = b->next;
     }
     t->snd.end += n;
-    tcp->mem_bytes += n;
     if (t->sndq.tail != NULL) {
-        free_chain(t->sndq.tail->next);
+        free_chain(tcp, t->sndq.tail->next);
         t->sndq.tail->next = NULL;
         if (tcp_sndq_bytes(t) == 0)
             tcp_sndq_free(tcp, t);
@@ -117,39 +117,44 @@ void tcp_sndq_commit(struct tcp *tcp, struct tcb *t, uint32_t n)
 
 void tcp_sndq_free(struct tcp *tcp, struct tcb *t)
 {
-    tcp->mem_bytes -= tcp_sndq_bytes(t);
-    free_chain(t->sndq.head);
+    free_chain(tcp, t->sndq.head);
     t->sndq.head = t->sndq.tail = t->sndq.cur = NULL;
     t->sndq.head_off = 0;
     t->sndq.seq = t->snd.end;
 }
 
-void tcp_sndq_drop(struct tcp *tcp, struct tcb *t, tcp_seq upto)
+/* n bytes of the chain, which has more, are not needed again. */
+static void drop_blocks(struct tcp *tcp, struct tcb *t, uint32_t n)
 {
-    uint32_t n = upto - t->sndq.seq;
-    WEIR_CHECK(n <= tcp_sndq_bytes(t));
-    if (WEIR_UNLIKELY((t->flags & TF_NO_MEM) != 0) &&
-        (tcp->mem_bytes - n < tcp->mem_max || tcp_sndq_bytes(t) - n < tcp->env->conf.tcp_wmem_min))
-        t->flags &= ~(uint32_t)TF_NO_MEM; /* whoever was refused is told: see is_writable */
-    if (n == tcp_sndq_bytes(t)) {
-        tcp_sndq_free(tcp, t);
-        return;
-    }
-    tcp->mem_bytes -= n;
-    t->sndq.seq = upto;
-    n += t->sndq.head_off;
     struct blk *b = t->sndq.head;
     while (n >= b->used) {
         struct blk *next = b->next;
         n -= b->used;
         if (t->sndq.cur == b)
             t->sndq.cur = NULL;
+        tcp->mem_bytes -= b->cap;
         blk_unref(b);
         b = next;
         WEIR_CHECK(b != NULL);
     }
     t->sndq.head = b;
     t->sndq.head_off = n;
+}
+
+void tcp_sndq_drop(struct tcp *tcp, struct tcb *t, tcp_seq upto)
+{
+    uint32_t n = upto - t->sndq.seq;
+    WEIR_CHECK(n <= tcp_sndq_bytes(t));
+    if (n == tcp_sndq_bytes(t)) {
+        tcp_sndq_free(tcp, t);
+    } else {
+        t->sndq.seq = upto;
+        drop_blocks(tcp, t, n + t->sndq.head_off);
+    }
+    /* Whoever was refused is told: see is_writable. */
+    if (WEIR_UNLIKELY((t->flags & TF_NO_MEM) != 0) &&
+        (!tcp_mem_is_full(tcp) || tcp_sndq_bytes(t) < tcp->env->conf.tcp_wmem_min))
+        t->flags &= ~(uint32_t)TF_NO_MEM;
 }
 
 /* The block with byte `seq` and the sequence number of its first byte. */

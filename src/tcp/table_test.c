@@ -261,6 +261,51 @@ static void sequence_numbers_differ(void **state)
     lab_close(&l);
 }
 
+/* If this failed `ss -i` would show nonsense of an algorithm, or nothing. Sizes are Linux's. */
+static void each_algorithm_tells_what_linux_tells(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t n;
+    } rows[] = {{"reno", 0}, {"cubic", 0},  {"vegas", 16}, {"westwood", 16},
+                {"bic", 0},  {"dctcp", 16}, {"bbr", 20},   {"ledbat", 0}};
+    struct lab l;
+    union cc_info info;
+    (void)state;
+    lab_open(&l, NULL);
+    struct tcb *t = lab_client(&l, "mss 1000,sackOK", 60000);
+    for (unsigned i = 0; i < WEIR_COUNT(rows); i++) {
+        assert_int_equal(tcp_cc_set(&l.tcp, t, rows[i].name, strlen(rows[i].name)), 0);
+        lab_wait(&l, W_S);
+        lab_write(&l, t, 500);
+        lab_wait(&l, 20 * W_MS);
+        char text[64];
+        snprintf(text, sizeof text, ". 1:1(0) ack %u win 60000", 500 * (i + 1) + 1);
+        lab_in(&l, text);
+        lab_skip(&l);
+        assert_int_equal(tcp_cc_info(t, &info), rows[i].n);
+        if (strcmp(rows[i].name, "vegas") == 0)
+            assert_int_equal(info.vegas.rtt, 20000);
+        if (strcmp(rows[i].name, "dctcp") == 0)
+            assert_int_equal(info.dctcp.enabled, 0); /* no ECN here */
+        if (strcmp(rows[i].name, "bbr") == 0) {
+            assert_int_equal(info.bbr.pacing_gain, 277 * 256 / 100);
+            assert_int_equal(info.bbr.min_rtt_us, 20000);
+        }
+    }
+    t->st.ecn = ECNF_OK | ECNF_ECHO;
+    assert_int_equal(tcp_cc_set(&l.tcp, t, "dctcp", 5), 0);
+    assert_int_equal(tcp_cc_info(t, &info), 16);
+    assert_int_equal(info.dctcp.enabled, 1);
+    assert_int_equal(info.dctcp.ce_state, 1);
+    assert_int_equal(info.dctcp.alpha, 1024);
+    t->st.ecn = 0;
+    tcp_abort(&l.tcp, t, 0);
+    tcp_close(&l.tcp, t);
+    lab_skip(&l);
+    lab_close(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +314,7 @@ int main(void)
         cmocka_unit_test(options_keep_what_they_are_told),
         cmocka_unit_test(children_inherit),
         cmocka_unit_test(path_mtu_shrinks_segments),
+        cmocka_unit_test(each_algorithm_tells_what_linux_tells),
         cmocka_unit_test(sequence_numbers_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,11 +134,16 @@ enum { TCP_SACK_BLOCKS = 4 };
 struct tcb {
     /* line 0: lookup and lists */
     struct flow flow;
-    uint8_t state, ca_state;   /* enum tcp_state, enum tcp_ca */
-    uint8_t n_sack, has_dsack; /* blocks in ooo.sack[]; ooo.dsack is to be reported */
-    uint32_t flags;            /* enum tcb_flag */
-    uint32_t hash;             /* of flow: the table's bucket */
-    uint32_t edges;            /* enum tcp_event, what happened since the last ready_pop */
+    uint8_t state, ca_state; /* enum tcp_state, enum tcp_ca */
+    uint8_t n_sack;          /* blocks in ooo.sack[] */
+    uint8_t has_dsack : 1;   /* ooo.dsack is to be reported */
+    uint8_t chrono : 2;      /* enum tcp_chrono */
+    uint8_t is_refused : 1;  /* a write found the send buffer full, and it has been since */
+    uint8_t is_promised : 1; /* tcp->promised counts it */
+    uint8_t in_rto : 1;      /* a timeout's recovery: tcp_path.rto_ms runs */
+    uint32_t flags;          /* enum tcb_flag */
+    uint32_t hash;           /* of flow: the table's bucket */
+    uint32_t edges;          /* enum tcp_event, what happened since the last ready_pop */
     uint32_t ready_next, out_next;
 
     /* line 1: receive */
@@ -220,8 +225,8 @@ struct tcb {
     } rec;
     union {
         struct {
-            struct pkt *head, *tail;
-            uint32_t bytes, n;
+            struct pkt *head, *tail; /* tail: the first packet of the last run; see reasm.c */
+            uint32_t mem, n;         /* memory they pin; runs */
             struct sack_block sack[TCP_SACK_BLOCKS]; /* most recent first */
             struct sack_block dsack;                 /* to be reported once, while has_dsack */
         } ooo;
@@ -280,8 +285,8 @@ struct tcp_loss {
     uint32_t rack_rtt_us;          /* its round trip; 0: nothing yet */
     tcp_seq dsack_round;           /* valid while LF_DSACK */
     uint8_t reo_more, reo_persist; /* steps of min_RTT / 4 beyond the first; recoveries they last */
-    uint16_t unused;
-    tcp_seq point;                               /* recovery ends when this is acknowledged */
+    uint16_t n_rto;                /* recoveries after timeouts, SYNs included */
+    tcp_seq point;                 /* recovery ends when this is acknowledged */
     uint32_t prior_cwnd, prior_ssthresh;         /* before the reduction */
     uint32_t prr_delivered, prr_out, prr_flight; /* RecoverFS [RFC 9937 6] */
     tcp_seq undo_from;                           /* snd.una when it began; valid while LF_UNDO */
@@ -304,7 +309,7 @@ struct tcp_path {
     tcp_seq cwr_point;    /* snd.nxt at the last reduction, with ECNF_REDUCED */
     uint32_t n_ce;        /* segments delivered with a mark, as the peer says; with AccECN s.cep,
                              counted from 0 */
-    uint32_t unused;
+    uint32_t rto_ms;      /* recoveries after timeouts; see chrono.c */
 };
 _Static_assert(sizeof(struct tcp_path) == 64, "one line");
 
@@ -371,6 +376,21 @@ enum acc_flag {
     ACC_CE_SYN_ACK = 1 << 12,   /* r.cep has the SYN-ACK in it */
     ACC_BARE_SYN_ACK = 1 << 13, /* our SYN-ACK goes without the option */
 };
+
+/* What a connection with data to deliver waits for; Linux's enum tcp_chrono. */
+enum tcp_chrono {
+    CHRONO_IDLE,   /* there is none */
+    CHRONO_BUSY,   /* the network */
+    CHRONO_RWND,   /* the peer's window */
+    CHRONO_SNDBUF, /* the program, which the send buffer holds back */
+};
+
+/* How long it waited for each: beside the tcb, owned by chrono.c. Of what is being measured "now"
+ * was subtracted when that began. */
+struct tcp_times {
+    uint32_t ms[CHRONO_SNDBUF + 1]; /* by enum tcp_chrono */
+};
+_Static_assert(sizeof(struct tcp_times) == 16, "four to a line");
 
 /* t->st.path */
 enum path_flag {

@@ -146,6 +146,7 @@ struct tcp {
     uint32_t metrics_mask;
     struct tcp_path *paths;   /* one beside each tcb */
     struct tcp_acc *accs;     /* one beside each tcb */
+    struct tcp_times *times;  /* one beside each tcb */
     struct tcp_bucket *table; /* all connections, half-open and TIME-WAIT ones included */
     uint32_t table_mask;
     uint32_t *lsn_hash; /* listeners by port: head tcb of each chain */
@@ -164,7 +165,12 @@ struct tcp {
     uint32_t fo_sets;
     struct hash_key fo_key, cookie_key[2]; /* Fast Open's, where none is set; SYN cookies' */
     uint64_t mem_pressure, mem_max;        /* limits of mem_bytes, from tcp_mem_* */
-    uint64_t mem_bytes;                    /* payload bytes in all send and receive queues */
+    uint32_t wnd_segs[34]; /* segments that the pools can hold, by small blocks for each */
+    uint64_t promised;  /* what connections may hold or be sent: window and unread, beyond the first
+                          wnd_free of each */
+    uint32_t wnd_free;  /* bytes: so much may be promised without asking what others were */
+    uint64_t n_walked;  /* records and runs that arrivals went through: the work of strangers */
+    uint64_t mem_bytes; /* memory that all send and receive queues pin */
 };
 
 /* Memory from the arena (which may only be counting), sizes from env->conf. */
@@ -311,6 +317,10 @@ struct weir_tcp_info {
 };
 _Static_assert(sizeof(struct weir_tcp_info) == 280, "as Linux 6.18");
 void tcp_info_get(const struct tcp *, const struct tcb *, struct weir_tcp_info *);
+/* TCP_CC_INFO: what the congestion control tells, as Linux's struct of that algorithm. Returns its
+ * size, 0: nothing. */
+union cc_info;
+size_t tcp_cc_info(const struct tcb *, union cc_info *);
 
 /* For `ss`: one row per listener, connection, half-open connection and TIME-WAIT. Start with
  * *cursor = 0; false: no more. t is NULL for half-open and TIME-WAIT records. */

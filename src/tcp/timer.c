@@ -140,10 +140,13 @@ static bool rto_fired(struct tcp *tcp, struct tcb *t)
     tcp_count(tcp, STAT_TCPTimeouts);
     if (is_hopeless(tcp, t))
         return give_up(tcp, t);
+    if ((t->flags & TF_ORPHAN) != 0 && !tcp_orphan_may_stay(tcp, t))
+        return false;
     advise_at_r1(tcp, t);
     if (t->rtt.first_rto_ms == 0)
         t->rtt.first_rto_ms = is_opening ? t->sndq.sent_ms : tcp_stamp_ms(tcp);
     t->st.n_rto++;
+    tcp_chrono_rto(tcp, t);
     if (is_opening) {
         syn_again(tcp, t);
     } else {

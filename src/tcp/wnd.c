@@ -14,6 +14,12 @@
  * between 40 ms and 200 ms which adapts to the peer's rhythm. A connection whose data goes to and
  * fro ("ping-pong") leaves quick-ACK mode, since the answer will carry the ACK.
  *
+ * More than the pools can hold is never promised. A connection may always hold wnd_free bytes (or
+ * two segments); what all have been promised beyond that is counted and stays below half of what
+ * fits into the pools, in segments of this connection's size; the other half is for what is being
+ * sent. Of what is left a connection may take two thirds, so that there is some for the next (a
+ * dynamic threshold, Choudhury and Hahne 1998).
+ *
  * Of the receive buffer a share (half) is not announced; it stands for the overhead of small
  * packets. The buffer grows with what the program reads per round trip (dynamic right-sizing,
  * Fisk and Feng 2001).
@@ -30,7 +36,7 @@ static uint32_t window_of(const struct tcp *tcp, uint32_t buffer)
     return scale == 0 ? buffer : buffer - (buffer >> scale);
 }
 
-static uint32_t buffer_of(const struct tcp *tcp, uint64_t window)
+uint32_t tcp_wnd_buffer(const struct tcp *tcp, uint64_t window)
 {
     uint32_t scale = tcp->env->conf.tcp_adv_win_scale;
     uint64_t b = scale == 0 ? window : scale == 1 ? 2 * window : window + (window >> (scale - 1));
@@ -52,6 +58,87 @@ static uint32_t clamp_of(const struct tcp *tcp, const struct tcb *t)
     return w_u32_min(w_u32_min(full, scaled), clamp);
 }
 
+/* ---- what the pools can hold ---- */
+
+/* Of a segment with its headers the linear part takes the beginning, blocks of one kind the rest:
+ * how many small blocks that would be. */
+static uint32_t blocks_of(uint32_t mss)
+{
+    enum { HEADERS = 14 + 40 + 60 };
+    uint32_t n = mss + HEADERS > PKT_RX_LINEAR ? mss + HEADERS - PKT_RX_LINEAR : 0;
+    return (n + BLK_SMALL - 1) / BLK_SMALL;
+}
+
+/* How many segments of that many small blocks the pools can hold. */
+static uint32_t wnd_segs_of(const struct weir_conf *c, uint32_t blocks)
+{
+    uint64_t n = c->n_pkt;
+    if (blocks > PKT_FRAGS)
+        n = c->n_blk_big / ((blocks + BLK_BIG / BLK_SMALL - 1) / (BLK_BIG / BLK_SMALL));
+    else if (blocks > 0)
+        n = c->n_blk_big + c->n_blk_small / blocks;
+    return (uint32_t)w_u64_min(n, c->n_pkt);
+}
+
+static uint32_t budget_of(const struct tcp *tcp, uint32_t mss)
+{
+    uint32_t segs = tcp->wnd_segs[w_u32_min(blocks_of(mss), WEIR_COUNT(tcp->wnd_segs) - 1)];
+    return (uint32_t)w_u64_min((uint64_t)segs * mss / 2, UINT32_MAX / 4);
+}
+
+void tcp_wnd_init(struct tcp *tcp)
+{
+    for (uint32_t i = 0; i < WEIR_COUNT(tcp->wnd_segs); i++)
+        tcp->wnd_segs[i] = wnd_segs_of(&tcp->env->conf, i);
+    /* With the default pools more than the first window, as Linux has it, and a little unread. */
+    tcp->wnd_free = w_u32_min(budget_of(tcp, 536) / 8, 80 << 10);
+}
+
+/* What any connection may be promised: so that full segments can be sent. */
+static uint32_t least_of(const struct tcp *tcp, uint32_t mss)
+{
+    return 2 * mss <= tcp->wnd_free
+               ? tcp->wnd_free
+               : w_u32_max(tcp->wnd_free, w_u32_min(2 * mss, budget_of(tcp, mss)));
+}
+
+/* The part of a promise that is counted. */
+static uint32_t beyond_free(const struct tcp *tcp, uint32_t promise)
+{
+    return promise > tcp->wnd_free ? promise - tcp->wnd_free : 0;
+}
+
+/* Unread bytes and window together, at most. */
+static uint32_t promise_max(const struct tcp *tcp, const struct tcb *t)
+{
+    uint32_t mss = t->rcv.advmss, budget = budget_of(tcp, mss);
+    uint64_t others = tcp->promised - (t->is_promised ? beyond_free(tcp, tcp_wnd_promise(t)) : 0);
+    uint64_t left = budget > tcp->promised ? budget - tcp->promised : 0;
+    uint64_t more = w_u64_min(2 * left, budget > others ? budget - others : 0);
+    return w_u32_max(tcp->wnd_free + (uint32_t)more, w_u32_min(2 * mss, budget));
+}
+
+void tcp_wnd_promised(struct tcp *tcp, struct tcb *t, uint32_t before)
+{
+    if (t->is_promised)
+        tcp->promised += (uint64_t)beyond_free(tcp, tcp_wnd_promise(t)) - beyond_free(tcp, before);
+}
+
+void tcp_wnd_promise_begin(struct tcp *tcp, struct tcb *t)
+{
+    t->is_promised = 1;
+    tcp->promised += beyond_free(tcp, tcp_wnd_promise(t));
+}
+
+void tcp_wnd_promise_end(struct tcp *tcp, struct tcb *t)
+{
+    if (t->is_promised)
+        tcp->promised -= beyond_free(tcp, tcp_wnd_promise(t));
+    t->is_promised = 0;
+}
+
+/* ---- the window ---- */
+
 void tcp_wnd_initial(const struct tcp *tcp, const struct tcb *t, uint32_t mss, uint32_t *wnd,
                      uint8_t *wscale)
 {
@@ -63,7 +150,8 @@ void tcp_wnd_initial(const struct tcp *tcp, const struct tcb *t, uint32_t mss, u
     if ((t->flags & TF_RCVBUF_SET) != 0)
         clamp = w_u32_min(clamp, space);
     space = w_u32_min(space, clamp);
-    *wnd = space > mss ? space / mss * mss : space;
+    uint32_t first = w_u32_min(space, least_of(tcp, mss));
+    *wnd = first > mss ? first / mss * mss : first;
     *wscale = 0;
     if (c->tcp_window_scaling == 0)
         return;
@@ -73,12 +161,23 @@ void tcp_wnd_initial(const struct tcp *tcp, const struct tcb *t, uint32_t mss, u
         ++*wscale;
 }
 
+/* `free`, or less where the pools are short: behind `queued` unread bytes. */
+static uint32_t promisable(const struct tcp *tcp, const struct tcb *t, uint32_t queued,
+                           uint32_t free)
+{
+    if (WEIR_LIKELY(queued + free <= tcp->wnd_free))
+        return free;
+    uint32_t most = promise_max(tcp, t);
+    return w_u32_min(free, most > queued ? most - queued : 0);
+}
+
 /* What could be offered if steps did not matter. */
 static uint32_t free_window(const struct tcp *tcp, const struct tcb *t)
 {
     uint32_t queued = tcp_rcvq_bytes(t);
     uint32_t space = window_of(tcp, t->rcv.limit);
-    return w_u32_min(space > queued ? space - queued : 0, clamp_of(tcp, t));
+    uint32_t free = w_u32_min(space > queued ? space - queued : 0, clamp_of(tcp, t));
+    return promisable(tcp, t, queued, free);
 }
 
 /* Window worth offering [RFC 9293 3.8.6.2.2 MUST-39; 3.8.6.1 MAY-8]: no small steps, none at all
@@ -95,7 +194,7 @@ static uint32_t select_window(const struct tcp *tcp, const struct tcb *t)
         if (free < space >> 4 || free < mss)
             return 0;
     }
-    free = w_u32_min(w_u32_min(free, full), t->rcv.ssthresh);
+    free = promisable(tcp, t, queued, w_u32_min(w_u32_min(free, full), t->rcv.ssthresh));
     if (tcp_mem_is_tight(tcp))
         free = w_u32_min(free, 4u * t->rcv.advmss);
     if (t->rcv.wscale != 0)
@@ -109,6 +208,7 @@ static uint32_t select_window(const struct tcp *tcp, const struct tcb *t)
 uint16_t tcp_wnd_announce(struct tcp *tcp, struct tcb *t)
 {
     uint32_t old = t->rcv.wnd;
+    tcp_seq edge = t->rcv.wup + old;
     uint32_t cur = tcp_rcv_wnd(t);
     uint32_t wnd = select_window(tcp, t);
     if (wnd < cur) {
@@ -122,6 +222,8 @@ uint16_t tcp_wnd_announce(struct tcp *tcp, struct tcb *t)
         max = 0x7fff;
     t->rcv.wnd = w_u32_min(wnd, w_u32_max(max, cur));
     t->rcv.wup = t->rcv.nxt;
+    if (WEIR_UNLIKELY(tcp_wnd_promise(t) > tcp->wnd_free)) /* it never shrinks here */
+        tcp_wnd_promised(tcp, t, edge - t->rcv.copied);
     /* [RFC 7323 2.3 MUST-7; 2.4 SHLD-3, MUST-10] */
     uint32_t field = w_u32_min(t->rcv.wnd >> t->rcv.wscale, 0xffff);
     if (field == 0 && old != 0)
@@ -181,7 +283,7 @@ void tcp_ack_data_event(struct tcp *tcp, struct tcb *t, const struct seg *s)
     t->rcv.data_ms = now;
     /* The ceiling of the window opens as segments prove to be full. */
     uint32_t clamp = clamp_of(tcp, t);
-    if (t->rcv.ssthresh < clamp && s->len >= 128)
+    if (t->rcv.ssthresh < clamp && s->len >= 128 && !tcp_mem_is_tight(tcp))
         t->rcv.ssthresh += w_u32_min(clamp - t->rcv.ssthresh, 2u * t->rcv.advmss);
 }
 
@@ -302,7 +404,8 @@ static void drs_read(struct tcp *tcp, struct tcb *t)
             /* Twice what was read in a round trip, and as much again as it grew by. */
             uint64_t want = 2 * (uint64_t)copied + 16 * t->rcv.advmss;
             want += 2 * (want * (copied - t->drs.space) / t->drs.space);
-            uint32_t buffer = w_u32_min(buffer_of(tcp, w_u64_min(want, 1u << 30)), c->tcp_rmem_max);
+            uint32_t buffer =
+                w_u32_min(tcp_wnd_buffer(tcp, w_u64_min(want, 1u << 30)), c->tcp_rmem_max);
             t->rcv.limit = w_u32_max(t->rcv.limit, buffer);
         }
         t->drs.space = copied;

@@ -7,9 +7,8 @@
  * and there is no sendfile(). With this library in LD_PRELOAD these calls come here; whatever is
  * not about a descriptor of ours goes to the kernel as if this library were not there.
  *
- * TCP_CC_INFO is answered as Linux answers for an algorithm that tells nothing: no bytes. Of
- * SO_MEMINFO only what the stack can tell is there, the rest is 0: both are asked for before every
- * code block, whether it uses them or not.
+ * Of SO_MEMINFO only what the stack can tell is there, the rest is 0: it is asked for before every
+ * code block, whether that uses it or not.
  *
  * Owns nothing. Called by anybody in the process, before and after the adapter lives.
  */
@@ -21,10 +20,8 @@
 #include "drill/so/adapter.h"
 
 enum {
-    LEVEL_TCP = 6,
     OPT_SNDBUF = 7,
     OPT_RCVBUF = 8,
-    OPT_TCP_CC_INFO = 26,
     OPT_MEMINFO = 55,
     MEMINFO_VARS = 9, /* rmem, rcvbuf, wmem, sndbuf, fwd, wmem_queued, optmem, backlog, drops */
     SEND_CHUNK = 65536,
@@ -71,13 +68,10 @@ __attribute__((visibility("default"))) int getsockopt(int fd, int level, int nam
         return (int)syscall(SYS_getsockopt, fd, level, name, value, n);
     const struct handle *h = adapter_socket(a, fd);
     bool is_meminfo = level == SOL_SOCKET && name == OPT_MEMINFO;
-    bool is_cc_info = level == LEVEL_TCP && name == OPT_TCP_CC_INFO;
     if (is_meminfo)
         put_meminfo(a, h, value, n);
-    else if (is_cc_info)
-        *n = 0;
     pthread_mutex_unlock(&a->lock);
-    return is_meminfo || is_cc_info ? 0 : adapter_getsockopt(a, fd, level, name, value, n);
+    return is_meminfo ? 0 : adapter_getsockopt(a, fd, level, name, value, n);
 }
 
 int kernel_close(int fd) { return (int)syscall(SYS_close, fd); }

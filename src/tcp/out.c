@@ -168,6 +168,8 @@ static enum drop resend(struct tcp *tcp, struct tcb *t, struct sent_rec *r, uint
     enum drop why = tcp_seg_data(tcp, t, r->start, mss, &len, data == 0 ? TCPF_FIN : flags);
     if (why != DROP_NONE)
         return why;
+    if (WEIR_UNLIKELY((r->flags & SENT_PROBE) != 0) && (t->rec.flags & LF_PROBE) != 0)
+        tcp_mtup_forget(tcp, t); /* what arrives now may be the repetition */
     uint32_t segs = len == 0 ? 1 : (len + t->snd.mss - 1) / t->snd.mss;
     t->st.n_rtx += segs;
     t->st.bytes_rtx += len;
@@ -329,11 +331,33 @@ static void validate_cwnd(struct tcb *t, bool limited)
     }
 }
 
+/* A path MTU probe, if one is due. True: new data waits for it. */
+static WEIR_APART bool probe_mtu(struct tcp *tcp, struct tcb *t)
+{
+    bool has_to_wait;
+    uint32_t n = tcp_mtup_next(tcp, t, &has_to_wait);
+    if (n == 0 || t->snd.below >= tcp->env->conf.tcp_limit_output_bytes)
+        return false;
+    if (has_to_wait || (tcp_is_paced(t) && tcp_pace_holds(tcp, t))) {
+        /* Without anything in flight nothing would wake us. */
+        bool is_idle = t->snd.una == t->snd.nxt;
+        if (!is_idle)
+            validate_cwnd(t, true);
+        return !is_idle;
+    }
+    tcp_seq start = t->snd.nxt;
+    if (send_new(tcp, t, n, n, false) == DROP_NONE)
+        tcp_mtup_sent(tcp, t, start);
+    return false;
+}
+
 static enum drop new_data(struct tcp *tcp, struct tcb *t, bool is_more)
 {
     bool cwnd_limited = false, has_sent = false;
     enum drop why = DROP_NONE;
     uint32_t limit = tcp->env->conf.tcp_limit_output_bytes;
+    if (WEIR_UNLIKELY(t->rec.mtup != 0) && probe_mtu(tcp, t))
+        return DROP_NONE;
     uint32_t mss = tcp_seg_mss(t);
     while (seq_gt(t->snd.end, t->snd.nxt)) {
         uint32_t n = how_much(tcp, t, mss, is_more, &cwnd_limited);

@@ -136,7 +136,7 @@ struct tcp_iov {
 struct tcp {
     struct env *env;
     struct ip *ip;
-    struct pool tcbs, sents, syns, tws;
+    struct pool tcbs, sents, syns, tws, mtups;
     struct pool watches;        /* struct tcp_watch */
     uint32_t *watch_of;         /* per tcb: its index there, 0: none */
     struct pkt **saved_syns;    /* per half-open record: headers of its SYN, NULL: none */

@@ -138,18 +138,30 @@ void tcp_isn(const struct tcp *tcp, const struct flow *f, tcp_seq *iss, uint32_t
     *ts_off = tcp->env->conf.tcp_timestamps == 1 ? (uint32_t)(h >> 32) : 0;
 }
 
-/* [RFC 9293 3.7.1 MUST-67, RFC 6691] */
-uint32_t tcp_advmss(const struct tcp *tcp, const struct tcb *t, const struct dst *d,
-                    const struct flow *f)
+static uint32_t mss_to_announce(const struct tcp *tcp, const struct tcb *t, uint32_t mtu,
+                                const struct flow *f)
 {
     uint32_t hdr = tcp_ip_hlen(f) + WIRE_TCP_HLEN;
-    uint32_t mss = d->mtu > hdr + 48 ? d->mtu - hdr : 48;
+    uint32_t mss = mtu > hdr + 48 ? mtu - hdr : 48;
     uint32_t most = tcp->env->conf.tcp_max_mss;
     if (most != 0)
         mss = w_u32_min(mss, most);
     if (t->opt.maxseg != 0)
         mss = w_u32_min(mss, t->opt.maxseg);
     return w_u32_min(mss, 65495);
+}
+
+/* [RFC 9293 3.7.1 MUST-67, RFC 6691] */
+uint32_t tcp_advmss(const struct tcp *tcp, const struct tcb *t, const struct dst *d,
+                    const struct flow *f)
+{
+    return mss_to_announce(tcp, t, d->mtu, f);
+}
+
+uint32_t tcp_link_mss(const struct tcp *tcp, const struct tcb *t, const struct dst *d,
+                      const struct flow *f)
+{
+    return mss_to_announce(tcp, t, ip_dst_link_mtu(tcp->ip, d), f);
 }
 
 /* [RFC 9293 3.7.1 MUST-16] Eff.snd.MSS: what the peer takes and what the path carries, options

@@ -296,37 +296,29 @@ static uint32_t timed_out(const struct tcp *tcp, const struct tcb *t)
     return head != NULL ? w_u32_min(head->end - head->start, t->snd.mss) : 0;
 }
 
-/* What this attempt tries; no bigger than the last in a row that begins. */
-static void choose_size(const struct tcb *t, struct tcp_mtup *m, uint32_t base, uint32_t floor)
-{
-    bool is_small = t->snd.mss + headers_of(t) + options_of(t) <= base;
-    m->fallen++;
-    if (m->fallen % FALL_N == FALL_BASE && is_small)
-        m->fallen++;
-    if (m->fallen % FALL_N == FALL_BASE)
-        m->low = (uint16_t)base;
-    else if (m->fallen % FALL_N == FALL_FLOOR)
-        m->low = (uint16_t)floor;
-}
-
 /* [RFC 4821 7.7 SHLD-8] */
 void tcp_mtup_blackhole(struct tcp *tcp, struct tcb *t)
 {
     const struct weir_conf *c = &tcp->env->conf;
     uint32_t full = ceiling_of(t);
-    uint32_t base = packet_of(tcp, t, c->tcp_base_mss);
+    uint32_t base = w_u32_min(packet_of(tcp, t, c->tcp_base_mss), full);
     uint32_t floor = w_u32_min(packet_of(tcp, t, c->tcp_mtu_probe_floor), base);
-    /* Segments of tcp_base_mss pass everywhere, unless this connection knows better. */
-    uint32_t innocent = t->rec.mtup == 0 ? base : floor;
-    if (c->tcp_mtu_probing == 0 || !forbids_fragments(tcp, t) || full <= innocent)
+    /* Who never sends more than what passes everywhere is not in a black hole. */
+    bool is_modest = full <= (t->rec.mtup == 0 ? base : floor);
+    if (c->tcp_mtu_probing == 0 || !forbids_fragments(tcp, t) || is_modest)
         return;
     bool is_first = t->rec.mtup == 0 || mtup_of(tcp, t)->fallen == 0;
-    if (is_first && timed_out(tcp, t) + headers_of(t) + options_of(t) <= innocent)
+    if (is_first && timed_out(tcp, t) + headers_of(t) + options_of(t) <= floor)
         return;
     if (!record_take(tcp, t, full))
         return;
     if (is_first)
         tcp_count(tcp, STAT_TCPMTUPBlackHole);
-    choose_size(t, mtup_of(tcp, t), base, floor);
+    struct tcp_mtup *m = mtup_of(tcp, t);
+    m->fallen++;
+    if (m->fallen % FALL_N == FALL_BASE)
+        m->low = (uint16_t)base;
+    else if (m->fallen % FALL_N == FALL_FLOOR)
+        m->low = (uint16_t)floor;
     tcp_conn_mss(tcp, t);
 }

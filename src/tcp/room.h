@@ -139,6 +139,9 @@ static inline uint32_t tcp_ip_hlen(const struct flow *f)
 /* The MSS option to send on this path, with t's options [RFC 6691]. */
 uint32_t tcp_advmss(const struct tcp *, const struct tcb *, const struct dst *,
                     const struct flow *);
+/* The same for the first link alone: what depends on it does not change when the path does. */
+uint32_t tcp_link_mss(const struct tcp *, const struct tcb *, const struct dst *,
+                      const struct flow *);
 /* After a change of the path's MTU or of options. */
 void tcp_conn_mss(struct tcp *, struct tcb *);
 /* Negotiated options of the peer's SYN. */

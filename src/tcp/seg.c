@@ -353,9 +353,10 @@ static enum drop half_open_header(struct tcp *tcp, const struct syn_rec *r, stru
     if (ip_route(tcp->ip, &r->flow.remote, &r->flow.local, &d) != 0)
         return DROP_IP_NO_ROUTE;
     bool has_ts = (r->opts & SYN_TS) != 0;
-    uint32_t mss = tcp_advmss(tcp, l, &d, &r->flow);
+    /* The path's MTU may change before the child comes, the window must not [RFC 9293 3.8.6]. */
+    uint32_t mss = tcp_advmss(tcp, l, &d, &r->flow), full = tcp_link_mss(tcp, l, &d, &r->flow);
     *h = (struct wire_tcp){.ack = r->irs + 1, .mss = (uint16_t)mss, .ts_ecr = r->ts_recent};
-    tcp_wnd_initial(tcp, l, mss - (has_ts ? WIRE_TCP_TS_LEN : 0u), &wnd, &h->wscale);
+    tcp_wnd_initial(tcp, l, full - (has_ts ? WIRE_TCP_TS_LEN : 0u), &wnd, &h->wscale);
     tcp_isn(tcp, &r->flow, &iss, &ts_off);
     h->wnd = (uint16_t)w_u32_min(wnd, 0xffff);
     h->has = has_ts ? TCPH_TS : 0;

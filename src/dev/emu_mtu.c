@@ -59,7 +59,8 @@ static uint32_t message4(uint8_t *at, const uint8_t *quote, uint32_t n, uint32_t
 static uint32_t answer4(uint8_t *at, const uint8_t *ip, uint32_t n, uint32_t mtu)
 {
     struct wire_ip4 to;
-    if (wire_ip4_parse(ip, wire_ip4_total(ip), &to) != DROP_NONE || n < (uint32_t)to.hlen + QUOTE_MIN)
+    if (wire_ip4_parse(ip, wire_ip4_total(ip), &to) != DROP_NONE ||
+        n < (uint32_t)to.hlen + QUOTE_MIN)
         return 0;
     uint32_t len = message4(at + WIRE_IP4_HLEN, ip, n, mtu);
     struct wire_ip4 h = {.ttl = 64,

@@ -235,6 +235,7 @@ static int swarm_world(struct swarm *w)
     j.has_ip6 = w->has_ip6;
     if (w->has_ip6)
         j.mtu = w_u32_max(j.mtu, 1280); /* [RFC 8200 5] */
+    w->oracle.link_mtu = j.mtu;
     j.ab = draw_faults(w);
     j.ba = draw_faults(w);
     j.a = sim_add_host(w->sim, &ca);

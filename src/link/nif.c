@@ -160,7 +160,7 @@ unsigned link_tx_waiting(struct link *l, struct nif *nif, struct pkt **v, unsign
         }
         /* The last stage before the wire: nothing is bigger than the link, merged or not. */
         WEIR_CHECK(link_wire_len(p) <=
-                   nif->mtu + ((nif->flags & NIF_L3) != 0 ? 0 : (uint32_t)WIRE_ETH_HLEN));
+                   nif->mtu + ((nif->flags & NIF_L3) != 0 ? 0 : 14u));
         nif->n.tx_packets++;
         nif->n.tx_bytes += p->len;
         v[n++] = p;

@@ -158,6 +158,7 @@ static bool edge_of(const struct oracle_flow *f, unsigned side, const struct seg
     return true;
 }
 
+/* [RFC 9937 3 MUST-1] */
 static void check_within_window(struct oracle *o, w_ns now, const struct oracle_dir *d,
                                 const struct seg *s)
 {

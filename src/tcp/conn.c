@@ -151,7 +151,7 @@ static uint32_t mss_to_announce(const struct tcp *tcp, const struct tcb *t, uint
     return w_u32_min(mss, 65495);
 }
 
-/* [RFC 9293 3.7.1 MUST-67, RFC 6691] */
+/* [RFC 9293 3.7.1 MUST-67; RFC 1191 3.1 SHLD-1, RFC 6691] */
 uint32_t tcp_advmss(const struct tcp *tcp, const struct tcb *t, const struct dst *d,
                     const struct flow *f)
 {
@@ -183,7 +183,8 @@ void tcp_conn_mss(struct tcp *tcp, struct tcb *t)
     cc_set_mss(&t->cc, mss);
 }
 
-/* [RFC 9293 3.9.1.1 MUST-43, MUST-44] */
+/* [RFC 9293 3.9.1.1 MUST-43, MUST-44] A larger path is used for what is sent from now on [RFC 1191
+ * 6.3 MUST-9]. */
 int tcp_conn_route(struct tcp *tcp, struct tcb *t)
 {
     bool is_bound = !addr_is_any(&t->flow.local);
@@ -366,14 +367,15 @@ void tcp_conn_begin(struct tcb *t, tcp_seq iss)
     t->snd.wnd = t->snd.wnd_max = 0;
 }
 
+/* [RFC 6928 1 SHLD-1] */
 uint32_t tcp_initial_window(const struct tcp *tcp, uint32_t mss)
 {
     uint32_t segs = tcp->env->conf.tcp_init_cwnd;
     return w_u32_min(segs * mss, w_u32_max(2 * mss, segs * 1460));
 }
 
-/* [RFC 6928 2; RFC 5681 3.1 MUST-4 … MUST-6, SHLD-2] One segment when the SYN was lost more than
- * once. */
+/* [RFC 6928 2 MAY-1, SHLD-2; RFC 5681 3.1 MUST-4 … MUST-6, SHLD-2] One segment when the SYN was
+ * lost more than once. */
 static void begin_cwnd(struct tcp *tcp, struct tcb *t)
 {
     uint32_t mss = t->snd.mss;

@@ -30,7 +30,7 @@ static bool is_in_flight(const struct tcb *t, tcp_seq seq)
 /* Linux's table, but for parameter problems, which are soft [RFC 9293 3.9.2.2 MUST-56]. */
 static bool is_hard(const struct icmp_err *e) { return e->is_hard && e->error != EPROTO; }
 
-/* [RFC 7323 5.7 MUST-25] */
+/* [RFC 7323 5.7 MUST-25; RFC 1191 6.4 MUST-10] */
 static void too_big(struct tcp *tcp, struct tcb *t, const struct icmp_err *e)
 {
     if (!ip_pmtu_update(tcp->ip, &t->flow.remote, e->mtu, e->sent))

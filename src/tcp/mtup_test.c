@@ -5,6 +5,8 @@
  */
 #include "unit.h"
 
+#include <errno.h>
+
 #include "tcp/lab_test.h"
 
 static void always(struct weir_conf *c)
@@ -130,6 +132,42 @@ static void what_may_be_cut_proves_nothing(void **state)
     end(&l, t);
 }
 
+static void forgets_soon(struct weir_conf *c) { c->ip_pmtu_expires_s = 1; }
+
+/* If this failed one big segment would cause a storm of repetitions, and a path that grows another.
+ * [RFC 1191 6.3 MUST-9, 6.4 MUST-10] */
+static void what_changes_nothing_repeats_nothing(void **state)
+{
+    struct lab l;
+    (void)state;
+    lab_open(&l, forgets_soon);
+    struct tcb *t = lab_client(&l, "mss 1460", 60000);
+    lab_write(&l, t, 2920);
+    lab_out_data(&l, 1, 2921, 1460);
+    struct icmp_err e = {.flow = l.flow, .error = EMSGSIZE, .mtu = 1000, .sent = 1500};
+    e.seq = t->snd.una;
+    tcp_error(&l.tcp, &e);
+    lab_settle(&l);
+    lab_out_data(&l, 1, 2921, 960);
+    e.seq = t->snd.una + 1460; /* about the second of the first two */
+    tcp_error(&l.tcp, &e);
+    lab_settle(&l);
+    lab_quiet(&l);
+    lab_in(&l, ". 1:1(0) ack 2921 win 60000");
+    lab_wait(&l, 900 * W_MS);
+    lab_write(&l, t, 960);
+    lab_out(&l, "P. 2921:3881(960) ack 1");
+    lab_wait(&l, 150 * W_MS);
+    t->dst.gen = 0; /* forgotten meanwhile, says ip/'s timer, which the lab has not */
+    tcp_out_mark(&l.tcp, t);
+    lab_settle(&l);
+    lab_quiet(&l);
+    lab_in(&l, ". 1:1(0) ack 3881 win 60000");
+    lab_write(&l, t, 1460);
+    lab_out(&l, "P. 3881:5341(1460) ack 1");
+    end(&l, t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +176,7 @@ int main(void)
         cmocka_unit_test(timeout_is_a_timeout),
         cmocka_unit_test(without_a_record_there_is_no_search),
         cmocka_unit_test(what_may_be_cut_proves_nothing),
+        cmocka_unit_test(what_changes_nothing_repeats_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -244,7 +244,7 @@ void tcp_out_after_idle(struct tcp *tcp, struct tcb *t)
 
 /* How many new bytes may go in the next packet; 0: none. *cwnd_limited: cwnd was why. [RFC 9293
  * 3.8.6 MUST-34, SHLD-15; 3.9.1.2 SHLD-27, SHLD-28; RFC 5681 2 MUST-1, 3.1 MUST-3; RFC 7323 2.4
- * MUST-11, MUST-9] */
+ * MUST-11, MUST-9; RFC 9937 3 MUST-1, MUST-2] */
 static uint32_t how_much(const struct tcp *tcp, const struct tcb *t, uint32_t mss, bool is_more,
                          bool *cwnd_limited)
 {
@@ -416,7 +416,7 @@ static enum drop repeat_or_wait(struct tcp *tcp, struct tcb *t, bool is_more)
 }
 
 /* [RFC 6675 4 MUST-3, MUST-4] What is lost before what is new. [RFC 5681 3.2 SHLD-7, SHLD-8,
- * MUST-15] */
+ * MUST-15; RFC 3042 2 SHLD-1, MUST-1, MUST-2] */
 static enum drop output_data(struct tcp *tcp, struct tcb *t, bool is_more)
 {
     enum drop why = DROP_NONE;

@@ -358,7 +358,7 @@ static w_ns young_since(const struct tcp *tcp, const struct tcb *t)
 }
 
 /* [RFC 9293 3.8.2 MUST-19; RFC 5681 3.1 MUST-7, MUST-9, MUST-10, 4.3 MUST-21; RFC 6298 5.4 SHLD-7;
- * RFC 6582 3.2 MUST-6; RFC 6675 5.1 MUST-12, MUST-13, SHLD-6] */
+ * RFC 6582 3.2 MUST-6; RFC 6928 2 MUST-1; RFC 6675 5.1 MUST-12, MUST-13, SHLD-6] */
 void tcp_recover_rto(struct tcp *tcp, struct tcb *t)
 {
     struct cc_ack a = {.now = tcp->env->now, .inflight_prior = tcp_pipe(t)};

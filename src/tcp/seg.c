@@ -36,8 +36,8 @@ uint32_t tcp_seg_mss(const struct tcb *t)
     return mss > sack + 8 ? mss - sack : 8;
 }
 
-/* [RFC 2018 4 MUST-2, MUST-3, SHLD-4, SHLD-5; RFC 2883 4] A duplicate is reported first, then the
- * most recent block. */
+/* [RFC 2018 4 MUST-2, MUST-3, SHLD-4, SHLD-5; RFC 2883 4 MUST-1, MUST-2, SHLD-1, MAY-1] A duplicate
+ * is reported first, then the most recent block. */
 static void put_sack(struct tcb *t, struct wire_tcp *h)
 {
     unsigned max = (t->flags & TF_TS) != 0 ? 3 : 4, n = 0;
@@ -115,6 +115,7 @@ static enum drop send_pkt(struct tcp *tcp, struct tcb *t, struct wire_tcp *h, st
         m.tos |= before_sending(tcp, t, h, p);
     put_header(p, &t->flow, h);
     m.id = (uint16_t)t->st.segs_out;
+    /* [RFC 1191 3 MUST-4] */
     m.df = !t->dst.can_frag && tcp->env->conf.ip_no_pmtu_disc == 0 &&
            (t->opt.ip & OPT_IP_MAY_FRAG) == 0;
     enum drop why = ip_output(tcp->ip, &t->dst, &m, p);

@@ -67,6 +67,7 @@ bool tcp_sent_has_room(const struct tcp *tcp, const struct tcb *t)
     return tail != NULL && tail->flags == 0;
 }
 
+/* [RFC 8985 4 MUST-2, MUST-3] In nanoseconds, once for a burst that left at one moment. */
 void tcp_sent_push(struct tcp *tcp, struct tcb *t, tcp_seq start, tcp_seq end)
 {
     struct sent_rec *tail = tcp_sent_at(tcp, t->sndq.rec_tail);

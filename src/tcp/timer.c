@@ -113,6 +113,7 @@ static bool give_up(struct tcp *tcp, struct tcb *t)
     return tcp_done(tcp, t, t->soft_err != 0 ? t->soft_err : ETIMEDOUT);
 }
 
+/* [RFC 7413 4.2.1 SHLD-3] */
 static void syn_again(struct tcp *tcp, struct tcb *t)
 {
     t->flags |= TF_SYN_RTX;

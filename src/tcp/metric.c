@@ -118,7 +118,9 @@ void tcp_metric_keep(struct tcp *tcp, const struct tcb *t)
 uint32_t tcp_metric_mtu(const struct tcp *tcp, const struct addr *a)
 {
     const struct weir_conf *c = &tcp->env->conf;
-    const struct tcp_metric *m = c->tcp_no_metrics_save == 0 ? metric_find(tcp, a) : NULL;
+    if (!tcp->has_metric_mtu || c->tcp_no_metrics_save != 0)
+        return 0;
+    const struct tcp_metric *m = metric_find(tcp, a);
     bool is_fresh = m != NULL && tcp_now_ms(tcp) - m->mtu_ms < c->tcp_probe_interval * 1000;
     return is_fresh ? m->mtu : 0;
 }
@@ -132,5 +134,6 @@ void tcp_metric_mtu_keep(struct tcp *tcp, const struct tcb *t, uint16_t mtu)
         m = metric_make(tcp, &t->flow.remote);
     m->stamp_ms = tcp_stamp_ms(tcp);
     m->mtu = mtu;
+    tcp->has_metric_mtu = true;
     m->mtu_ms = tcp_now_ms(tcp);
 }

@@ -31,6 +31,7 @@
 #include "tcp/room.h"
 
 enum {
+    PROBE_COMMON = 1500,
     PROBE_WAIT_MAX_MS = 60000,
     PROBE_CWND_SEGS = 11, /* as in Linux: cwnd of which a probe is a small part */
     FALL_BASE = 1,        /* what the timeouts after tcp_retries1 try: `fallen` modulo FALL_N */
@@ -178,7 +179,9 @@ static uint32_t probe_payload(const struct tcp *tcp, const struct tcb *t, struct
             return 0;
         }
         size = high; /* nothing failed: the last bytes, too */
-    }
+    } else if (m->low < PROBE_COMMON && high > 2 * PROBE_COMMON)
+        size =
+            PROBE_COMMON; /* [RFC 4821 7.3] what most paths carry, before halves of a jumbo frame */
     uint32_t payload = size - headers_of(t) - options_of(t);
     return payload > t->snd.mss ? payload : 0;
 }

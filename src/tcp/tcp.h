@@ -143,6 +143,7 @@ struct tcp {
     struct tcp_loss *loss;      /* one beside each tcb */
     struct tcp_metric *metrics; /* what was learnt of destinations: metric.c */
     uint32_t metrics_mask;
+    bool has_metric_mtu;      /* some entry of them once had an MTU */
     struct tcp_path *paths;   /* one beside each tcb */
     struct tcp_bucket *table; /* all connections, half-open and TIME-WAIT ones included */
     uint32_t table_mask;

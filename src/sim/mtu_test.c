@@ -17,7 +17,7 @@ struct path {
     uint32_t more_than; /* an IP packet longer than this crosses the hop, at the end */
 };
 
-enum { BYTES = 2000000 };
+enum { BYTES = 800000 };
 
 struct seen {
     struct oracle o;
@@ -43,9 +43,9 @@ static void cross(const struct path *p)
     c.tcp_mtu_probing = p->probing;
     struct sim_join j = {
         .a_ip = 0x0a000001, .b_ip = 0x0a000002, .mtu = p->link, .has_ip6 = p->is_ip6};
-    j.ab = (struct emu_conf){.rate_bps = 100000000,
+    j.ab = (struct emu_conf){.rate_bps = 20000000,
                              .delay_ns = 5 * W_MS,
-                             .limit_bytes = 100000,
+                             .limit_bytes = 70000,
                              .mtu = p->hop,
                              .has_too_big = p->tells};
     j.ba = j.ab;

@@ -46,7 +46,7 @@ static const char help[] =
     "\n"
     "The words: delay TIME [JITTER], rate RATE [overhead BYTES], limit PACKETS|BYTESb,\n"
     "loss PERCENT, loss gemodel P [R [1-H [1-K]]], reorder PERCENT [TIME], duplicate PERCENT,\n"
-    "corrupt PERCENT, cut every TIME for TIME, ecn BYTES.\n"
+    "corrupt PERCENT, cut every TIME for TIME, ecn BYTES, mtu BYTES [icmp].\n"
     "\n"
     "Super-segments of the kernel are cut into the frames of a wire before they reach the link:\n"
     "each frame is lost, delayed and counted by itself, ARP included. Reordered frames come TIME\n"

@@ -23,6 +23,8 @@
  */
 #include "dev/emu.h"
 
+#include "dev/emu_mtu.h"
+
 #include "pkt/pkt.h"
 #include "wire/csum.h"
 #include "wire/eth.h"
@@ -154,6 +156,17 @@ static w_ns arrival(struct emu *e, w_ns at)
     return e->last_at;
 }
 
+/* The answer leaves where the packet was to go on: it has the way back before it. */
+static void tell_too_big(struct emu *e, w_ns at, const struct pkt *p)
+{
+    struct pkt *answer = emu_mtu_answer(p, e->conf.mtu);
+    if (answer == NULL)
+        return;
+    e->count[EMU_TOO_BIG]++;
+    e->back->count[EMU_PUSHED]++;
+    flight_add(e->back, w_ns_add(at, e->back->conf.delay_ns), answer);
+}
+
 static void send_off(struct emu *e, w_ns at, struct pkt *p)
 {
     if (is_cut(e, at)) {
@@ -162,6 +175,12 @@ static void send_off(struct emu *e, w_ns at, struct pkt *p)
     }
     if (is_lost(e)) {
         lose(e, EMU_DROP_LOSS, p);
+        return;
+    }
+    if (e->conf.mtu != 0 && emu_mtu_exceeds(p, e->conf.mtu)) {
+        if (e->conf.has_too_big && e->back != NULL)
+            tell_too_big(e, at, p);
+        lose(e, EMU_DROP_MTU, p);
         return;
     }
     struct pkt *twin = NULL;

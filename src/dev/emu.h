@@ -45,6 +45,8 @@ struct emu_conf {
         uint32_t good_ppm; /* loss while good (netem's 1-k) */
     } ge;
     w_ns cut_every_ns, cut_for_ns; /* down for the last `for` of every `every`; 0: never */
+    uint32_t mtu; /* IP packets bigger than this that may not be cut are dropped; 0: no such hop */
+    bool has_too_big;   /* … and their sender is told, where emu_set_back says how */
     uint64_t ecn_bytes; /* queue at or above which ECN-capable IP packets are marked CE; 0: off */
 };
 
@@ -55,6 +57,7 @@ enum { EMU_LIMIT_PKTS = 1000, EMU_REORDER_NS = 1000000, EMU_ERR_TEXT = 160 };
     X(DELIVERED, "delivered")                                                                      \
     X(DROP_LIMIT, "dropped: queue full")                                                           \
     X(DROP_LOSS, "dropped: loss")                                                                  \
+    X(DROP_MTU, "dropped: bigger than the MTU")                                                    \
     X(DROP_CUT, "dropped: link down")                                                              \
     X(DROP_FLIGHT, "dropped: too many in flight")                                                  \
     X(DROP_FLUSH, "dropped: emulator closed")                                                      \
@@ -64,7 +67,8 @@ enum { EMU_LIMIT_PKTS = 1000, EMU_REORDER_NS = 1000000, EMU_ERR_TEXT = 160 };
     X(CORRUPT, "corrupted")                                                                        \
     X(CORRUPT_NOMEM, "not corrupted: no memory")                                                   \
     X(REORDER, "reordered")                                                                        \
-    X(ECN_MARK, "marked CE")
+    X(ECN_MARK, "marked CE")                                                                       \
+    X(TOO_BIG, "answered: too big")
 
 enum emu_counter {
 #define X(name, text) EMU_##name,
@@ -96,6 +100,7 @@ struct emu {
     uint32_t queued_max;   /* high-water mark, packets */
     bool is_bad;           /* Gilbert-Elliott's state */
     bool is_down;          /* by emu_set_down */
+    struct emu *back;      /* the other direction, for answers; NULL: none */
     struct emu_slot *slot; /* binary heap by (at, seq); the caller's memory */
     uint32_t n_flight, max_flight;
 };
@@ -106,6 +111,9 @@ void emu_init(struct emu *, const struct emu_conf *conf, struct rng rng, struct 
               uint32_t n_slots, w_ns now);
 /* New conditions for the frames that leave the queue from now on. */
 void emu_set_conf(struct emu *, const struct emu_conf *conf, w_ns now);
+/* The other direction of the link: a hop that tells senders what is too big does so through it, on
+ * time and whatever else happens there. It must live as long. */
+static inline void emu_set_back(struct emu *e, struct emu *back) { e->back = back; }
 /* Pulls the cable, or plugs it in again: frames leaving the queue while it is out are dropped. */
 void emu_set_down(struct emu *, bool is_down, w_ns now);
 /* Takes p, whatever happens to it. p is one wire frame: never a super-segment (asserted).
@@ -130,6 +138,7 @@ const char *emu_counter_text(enum emu_counter);
  *   limit PACKETS|BYTESb   loss PERCENT       loss gemodel P [R [1-H [1-K]]]
  *   reorder PERCENT [TIME] duplicate PERCENT  corrupt PERCENT
  *   cut every TIME for TIME                   ecn BYTES
+ *   mtu BYTES [icmp]                          bigger packets vanish, or their sender is told
  *
  * TIME 5ms 1.5s 200us 80ns; RATE 20mbit 1.5gbit 125kbit, or bytes: 2mbps; PERCENT 0.1%; sizes 64kb
  * 1mb 1500b (k = 1024, as tc has it). 0 and *out filled; or -EINVAL, *out untouched, and err holds

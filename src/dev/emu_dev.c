@@ -161,4 +161,6 @@ void emu_dev_start(struct emu_dev *e, struct rng rng, w_ns now)
 {
     emu_init(&e->tx, &e->tx.conf, rng_fork(&rng, 1), e->tx.slot, e->tx.max_flight, now);
     emu_init(&e->rx, &e->rx.conf, rng_fork(&rng, 2), e->rx.slot, e->rx.max_flight, now);
+    emu_set_back(&e->tx, &e->rx);
+    emu_set_back(&e->rx, &e->tx);
 }

@@ -309,6 +309,15 @@ static int key_cut(struct reader *r)
 
 static int key_ecn(struct reader *r) { return read_u64(r, &kind_size, &r->conf.ecn_bytes); }
 
+static int key_mtu(struct reader *r)
+{
+    int e = read_u32(r, &kind_size, &r->conf.mtu);
+    if (e == 0 && (r->conf.mtu < 68 || r->conf.mtu > 65535))
+        return complain(r, r->last, "a size from 68b to 65535b, such as 1400b");
+    r->conf.has_too_big = e == 0 && accept(r, "icmp");
+    return e;
+}
+
 static const struct {
     const char *name;
     int (*read)(struct reader *);
@@ -323,6 +332,7 @@ static const struct {
     {"corrupt", key_corrupt},
     {"cut", key_cut},
     {"ecn", key_ecn},
+    {"mtu", key_mtu},
 };
 
 static int read_key(struct reader *r)

@@ -42,14 +42,17 @@ static void the_usual_words(void **state)
 static void every_word(void **state)
 {
     (void)state;
-    assert_int_equal(parse("  Delay 1.5s 200us\n\treorder 25% 80ns rate 1.5gbit overhead 24b "
-                           "limit 64kb ecn 30kb cut every 10s for 0.5s loss random 0.0001% "),
-                     0);
+    assert_int_equal(
+        parse("  Delay 1.5s 200us\n\treorder 25% 80ns rate 1.5gbit overhead 24b "
+              "limit 64kb ecn 30kb mtu 1400b ICMP cut every 10s for 0.5s loss random 0.0001% "),
+        0);
     assert_int_equal(conf.delay_ns, 1500 * W_MS);
     assert_int_equal(conf.jitter_ns, 200 * W_US);
     assert_int_equal(conf.reorder_ns, 80);
     assert_int_equal(conf.rate_bps, 1500000000);
     assert_int_equal(conf.overhead_bytes, 24);
+    assert_int_equal(conf.mtu, 1400);
+    assert_true(conf.has_too_big);
     assert_int_equal(conf.limit_bytes, 65536);
     assert_int_equal(conf.limit_pkts, 0);
     assert_int_equal(conf.ecn_bytes, 30720);
@@ -96,6 +99,8 @@ static void mistakes_are_named(void **state)
     refuses("delay 1.5.5ms", "'1.5.5ms'", "a time");
     refuses("delay .5ms", "'.5ms'", "a time");
     refuses("delay 0.3ns", "'0.3ns'", "a time");
+    refuses("mtu 67b", "'mtu'", "1400b");
+    refuses("mtu 65536b icmp", "'mtu'", "1400b");
     refuses("cut 5s", "'5s' after 'cut'", "every");
     refuses("cut every 5s", "nothing after 'cut'", "'for'");
     refuses("cut every 5s for 5s", "'cut'", "shorter");

@@ -4,7 +4,10 @@
 #include "dev/emu.h"
 #include "wire/csum.h"
 #include "wire/eth.h"
+#include "wire/icmp4.h"
+#include "wire/icmp6.h"
 #include "wire/ipv4.h"
+#include "wire/ipv6.h"
 
 enum { N_PKTS = 4096, N_SLOTS = 4096 };
 
@@ -511,6 +514,83 @@ static void super_segments_are_refused(void **state)
     end();
 }
 
+/* A frame of n bytes that carries TCP in an IP packet of its own length. */
+static void push_ip(uint32_t n, bool is_ip6, bool may_cut)
+{
+    struct pkt *p = test_pkt(&pkts, n, 0);
+    uint8_t *at = pkt_data(p), *ip = at + WIRE_ETH_HLEN;
+    static const uint8_t a[6] = {2, 0, 0, 0, 0, 1}, b[6] = {2, 0, 0, 0, 0, 2};
+    struct wire_ip4 h4 = {.ttl = 9,
+                          .proto = PROTO_TCP,
+                          .total = (uint16_t)(n - WIRE_ETH_HLEN),
+                          .flags = may_cut ? 0 : IP4_DF,
+                          .src = addr_ip4(0x0a000001),
+                          .dst = addr_ip4(0x0a000002)};
+    struct wire_ip6 h6 = {.hlim = 9, .next = PROTO_TCP, .plen = (uint16_t)(n - 54)};
+    h6.src.b[15] = 1;
+    h6.dst.b[15] = 2;
+    h6.src.b[0] = h6.dst.b[0] = 0xfd;
+    wire_eth_put(at, b, a, is_ip6 ? ETYPE_IP6 : ETYPE_IP4);
+    if (is_ip6)
+        (void)wire_ip6_build(ip, &h6);
+    else
+        (void)wire_ip4_build(ip, &h4, NULL);
+    emu_push(&emu, emu.now, p);
+}
+
+/* If this fails, black holes are not simulated, or whole links are. [RFC 1191 3] */
+static void a_narrow_hop_drops_what_may_not_be_cut(void **state)
+{
+    (void)state;
+    start("mtu 1400b");
+    push(0, 1500, 7); /* no IP: ARP and others are not big */
+    push_ip(14 + 1400, false, false);
+    push_ip(14 + 1401, false, true);
+    push_ip(14 + 1401, false, false);
+    push_ip(14 + 1400, true, false);
+    push_ip(14 + 1401, true, false);
+    assert_int_equal(emu.count[EMU_DROP_MTU], 2);
+    assert_int_equal(drain(), 4);
+    end();
+}
+
+/* If this fails, a hop that says what is too big says it to nobody, or late. [RFC 1191 4, RFC 4443
+ * 3.2] */
+static void a_narrow_hop_tells_its_sender(void **state)
+{
+    static struct emu back;
+    static struct emu_slot back_slots[4];
+    struct emu_conf slow = {.delay_ns = 30 * W_MS};
+    struct rng rng = {0};
+    struct pkt *p;
+    (void)state;
+    start("mtu 1400b icmp");
+    emu_init(&back, &slow, rng, back_slots, 4, 0);
+    emu_set_back(&emu, &back);
+    push_ip(14 + 1500, false, false);
+    push_ip(14 + 1500, true, false);
+    assert_int_equal(emu.count[EMU_TOO_BIG], 2);
+    assert_int_equal(emu_pop(&back, 30 * W_MS - 1, &p, 1), 0);
+    assert_int_equal(emu_pop(&back, 30 * W_MS, &p, 1), 1);
+    const uint8_t *ip = pkt_data(p) + WIRE_ETH_HLEN;
+    assert_int_equal(pkt_data(p)[5], 1); /* to whom it came from */
+    assert_true(wire_ip4_csum_ok(ip, WIRE_IP4_HLEN));
+    assert_int_equal(w_be32(ip + 16), 0x0a000001);
+    assert_int_equal(ip[20], ICMP4T_DEST_UNREACH);
+    assert_int_equal(ip[21], ICMP4C_FRAG_NEEDED);
+    assert_int_equal(w_be16(ip + 26), 1400);
+    assert_int_equal(csum_fold(csum_partial(CSUM_SCALAR, ip + 20, wire_ip4_total(ip) - 20u, 0)), 0);
+    pkt_free(p);
+    assert_int_equal(emu_pop(&back, 30 * W_MS, &p, 1), 1);
+    ip = pkt_data(p) + WIRE_ETH_HLEN;
+    assert_int_equal(ip[40], ICMP6T_TOO_BIG);
+    assert_int_equal(w_be32(ip + 44), 1400);
+    assert_int_equal(ip[39], 1);
+    pkt_free(p);
+    emu_flush(&back);
+    end();
+}
+
 /* If this fails, a person is shown the number of one event beside the name of another. */
 static void counters_have_names(void **state)
 {
@@ -541,6 +621,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(nothing_is_lost_uncounted),
     cmocka_unit_test(no_memory_is_survived),
     cmocka_unit_test(super_segments_are_refused),
+    cmocka_unit_test(a_narrow_hop_drops_what_may_not_be_cut),
+    cmocka_unit_test(a_narrow_hop_tells_its_sender),
     cmocka_unit_test(counters_have_names),
 };
 UNIT_MAIN(tests)

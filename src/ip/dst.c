@@ -86,15 +86,24 @@ static int choose_src(const struct ip *ip, const struct addr *dst, const struct 
     return 0;
 }
 
+static uint32_t link_mtu(const struct ip *ip, const struct nif *nif, bool is_ip6)
+{
+    uint32_t advertised = is_ip6 ? ip->nif6[nif->id].mtu : 0;
+    return advertised != 0 ? w_u32_min(nif->mtu, advertised) : nif->mtu;
+}
+
+uint32_t ip_dst_link_mtu(const struct ip *ip, const struct dst *d)
+{
+    const struct nif *nif = link_nif(ip->link, d->nif);
+    return nif != NULL ? link_mtu(ip, nif, d->is_ip6) : d->mtu;
+}
+
 static void set_mtu(const struct ip *ip, const struct addr *dst, const struct nif *nif,
                     struct dst *d)
 {
-    d->mtu = nif->mtu;
-    if (d->is_ip6) {
-        const struct ip6_nif *n6 = &ip->nif6[nif->id];
-        d->hlim = n6->hlim;
-        d->mtu = n6->mtu != 0 ? w_u32_min(d->mtu, n6->mtu) : d->mtu;
-    }
+    d->mtu = link_mtu(ip, nif, d->is_ip6);
+    if (d->is_ip6)
+        d->hlim = ip->nif6[nif->id].hlim;
     d->can_frag = !d->is_ip6 && ip->env->conf.ip_no_pmtu_disc != 0;
     const struct pmtu_entry *e = d->kind == IP_REMOTE ? pmtu_find(ip, dst) : NULL;
     if (e == NULL || e->mtu >= d->mtu)

@@ -188,6 +188,9 @@ static inline bool ip_dst_is_valid(const struct ip *ip, const struct dst *d)
     return d->gen == ip->gen;
 }
 
+/* The MTU of the first link of d, whatever the path beyond it carries. O(1). */
+uint32_t ip_dst_link_mtu(const struct ip *, const struct dst *d);
+
 /* What was sent to d goes unanswered: advice for the next hop's entry [RFC 1122 3.3.1.4]. O(1). */
 void ip_dst_doubt(struct ip *, const struct dst *d);
 

@@ -178,7 +178,7 @@ static void the_source_fragments(void **state)
 }
 
 /* If this fails, a path narrower than the first link is never found, or a forged message makes
- * packets smaller than any IPv6 link takes [RFC 8201 4]. */
+ * packets smaller than any IPv6 link takes. [RFC 8201 4 MUST-1, MUST-2, MUST-3, MUST-4] */
 static void path_mtu_is_learned(void **state)
 {
     (void)state;

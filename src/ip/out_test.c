@@ -198,7 +198,8 @@ static void checksum_is_complete_before_cutting(void **state)
 }
 
 /* If this fails, a path with a small MTU is never learned, never forgotten, or shrunk by a forgery
- * until nothing gets through [RFC 1191 3, 6.3; RFC 5927 7.2]. */
+ * until nothing gets through [RFC 1191 3, 6.3; RFC 5927 7.2].
+ * [RFC 1191 3 MUST-3, MUST-5, MUST-6, MUST-7, MUST-8] */
 static void path_mtu_is_learned_bounded_and_forgotten(void **state)
 {
     (void)state;

@@ -60,6 +60,8 @@ static struct pmtu_entry *slot_for(struct ip *ip, const struct addr *dst)
     return best;
 }
 
+/* [RFC 1191 3 MUST-1, MUST-2, MUST-3, MUST-5, MUST-6, MUST-7, MUST-8; RFC 8201 4 MUST-1, MUST-2,
+ * MUST-3, MUST-4] */
 bool ip_pmtu_update(struct ip *ip, const struct addr *dst, uint32_t mtu, uint32_t sent)
 {
     struct dst d = {0};

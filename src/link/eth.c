@@ -101,7 +101,7 @@ enum drop eth_output(struct link *l, struct nif *nif, const uint8_t dst_mac[6], 
     enum drop why = DROP_NONE;
     if (WEIR_UNLIKELY((nif->flags & NIF_UP) == 0))
         why = DROP_NIF_DOWN;
-    else if (WEIR_UNLIKELY(p->len > nif->mtu && p->gso_size == 0))
+    else if (WEIR_UNLIKELY(p->len > nif->mtu) && link_wire_len(p) > nif->mtu)
         why = DROP_TOO_BIG;
     if (WEIR_LIKELY(why == DROP_NONE)) {
         if ((nif->flags & NIF_L3) == 0)

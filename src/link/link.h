@@ -118,6 +118,11 @@ static inline struct nif *link_nif(struct link *l, unsigned id)
 }
 
 /* Nothing waits, not even for its time. */
+/* The longest of the frames that p becomes, bytes from its first one on. */
+static inline uint32_t link_wire_len(const struct pkt *p)
+{
+    return p->gso_size == 0 ? p->len : (uint32_t)(p->pay - p->off) + p->gso_size;
+}
 static inline bool nif_is_empty(const struct nif *nif)
 {
     return nif->q.ready.n == 0 && nif->q.n_later == 0 && nif->gso == NULL;

@@ -194,6 +194,7 @@ static int make_memory(struct relay *r, const struct relay_conf *c, w_ns now)
         w->nif = link_nif(&r->link, (unsigned)link_nif_add(&r->link, &bare));
         struct rng rng = rng_fork(&r->env.rng, i);
         emu_init(&w->emu, &c->way[i], rng, r->slots + i * (size_t)n, n, now);
+        emu_set_back(&w->emu, &r->way[1 - i].emu);
     }
     return 0;
 }

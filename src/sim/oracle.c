@@ -133,9 +133,12 @@ static struct oracle_flow *flow_of(struct oracle *o, const struct seg *s, unsign
 static void syn_seen(struct oracle_flow *f, unsigned side, const struct seg *s)
 {
     struct oracle_dir *d = &f->dir[side];
-    if (d->has_syn && d->iss == s->tcp.seq)
+    uint32_t mss = (s->tcp.has & TCPH_MSS) != 0 ? s->tcp.mss : addr_is_ip4(&s->src) ? 536 : 1220;
+    if (d->has_syn && d->iss == s->tcp.seq) {
+        d->mss = w_u32_max(d->mss, mss);
         return;
-    *d = (struct oracle_dir){.iss = s->tcp.seq, .has_syn = true};
+    }
+    *d = (struct oracle_dir){.iss = s->tcp.seq, .has_syn = true, .mss = mss};
     d->syn_wscale = (s->tcp.has & TCPH_WSCALE) != 0 ? s->tcp.wscale : 255;
     /* A new incarnation of this end has promised nothing yet. */
     f->dir[1 - side].has_edge_out = f->dir[1 - side].has_edge_in = false;
@@ -158,6 +161,7 @@ static bool edge_of(const struct oracle_flow *f, unsigned side, const struct seg
     return true;
 }
 
+/* [RFC 9937 3 MUST-1] */
 static void check_within_window(struct oracle *o, w_ns now, const struct oracle_dir *d,
                                 const struct seg *s)
 {
@@ -169,6 +173,16 @@ static void check_within_window(struct oracle *o, w_ns now, const struct oracle_
     if (over > allowed)
         oracle_fail(o, now, "port %u sent %d bytes beyond its peer's window (seq +%u, %u bytes)",
                     s->tcp.sport, over, s->tcp.seq - d->iss, s->payload);
+}
+
+/* [RFC 9293 3.7.1 MUST-16] What the peer takes, options counted; super-segments are cut by now. */
+static void check_within_mss(struct oracle *o, w_ns now, const struct oracle_dir *peer,
+                             const struct seg *s)
+{
+    uint32_t n = s->payload + s->tcp.hlen - WIRE_TCP_HLEN;
+    if ((s->tcp.flags & TCPF_SYN) == 0 && peer->has_syn && s->payload != 0 && n > peer->mss)
+        oracle_fail(o, now, "port %u sent %u bytes of options and text to a peer that takes %u",
+                    s->tcp.sport, n, peer->mss);
 }
 
 /* What its receiver has acknowledged nobody needs again: neither recovery nor a probe nor an undone
@@ -270,6 +284,7 @@ static void seg_sent(struct oracle *o, w_ns now, unsigned host, const struct seg
     server_agrees(&f->dir[side], &f->dir[1 - side], s);
     check_ace(o, now, &f->dir[1 - side], s);
     check_within_window(o, now, &f->dir[side], s);
+    check_within_mss(o, now, &f->dir[1 - side], s);
     if (o->other_at[host] != now &&
         !o->is_paced[host]) /* an answer of ARP or ND lets out what waited for it */
         check_no_stale_repeat(o, now, &f->dir[side], s);
@@ -312,6 +327,8 @@ void oracle_watch(void *ctx, w_ns now, unsigned host, bool is_out, const uint8_t
     bool is_tcp = seg_read(frame, n, &s, &is_bad);
     if (is_out && is_bad)
         oracle_fail(o, now, "host %u sent a malformed packet of %u bytes", host, n);
+    if (is_out && o->link_mtu != 0 && n > o->link_mtu + WIRE_ETH_HLEN)
+        oracle_fail(o, now, "host %u sent a frame of %u bytes", host, n);
     if (!is_tcp) {
         if (!is_out)
             o->other_at[host] = now;

@@ -25,6 +25,7 @@ struct oracle_dir {
     uint32_t edge_in;   /* … as it reached the sender */
     uint32_t acked;     /* highest acknowledgement that reached the sender and counted */
     uint32_t ack_sent;  /* highest one its receiver has sent */
+    uint32_t mss;       /* largest MSS that a SYN of its SENDER announced, or the default */
     uint8_t wscale;     /* of the windows its SENDER announces, 0 until both SYNs had the option */
     uint8_t syn_wscale; /* option seen in its SYN, 255: none */
     /* Accurate ECN: marked packets of its sender that arrived, and as many as its receiver has told
@@ -53,6 +54,7 @@ struct oracle {
     /* Set by whoever made the host: its segments wait for their departure, so that what leaves may
      * have been acknowledged meanwhile. */
     bool is_paced[SIM_HOSTS];
+    uint32_t link_mtu;          /* no IP packet on a link is longer; 0: do not judge */
     w_ns other_at[SIM_HOSTS];   /* last frame that reached it and is not TCP's */
     w_ns arrived_at[SIM_HOSTS]; /* RSTs at another moment have another cause; 0: do not judge */
     uint8_t mac[SIM_HOSTS][6];  /* source of the last frame each host sent */

@@ -140,6 +140,8 @@ int sim_join(struct sim *s, const struct sim_join *j)
     emu_init(&l->dir[0], &j->ab, rng_fork(&s->rng, 2 * s->n_link), l->slots, SIM_SLOTS, s->now);
     emu_init(&l->dir[1], &j->ba, rng_fork(&s->rng, 2 * s->n_link + 1), l->slots + SIM_SLOTS,
              SIM_SLOTS, s->now);
+    emu_set_back(&l->dir[0], &l->dir[1]);
+    emu_set_back(&l->dir[1], &l->dir[0]);
     s->n_link++;
     return 0;
 }

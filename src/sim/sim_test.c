@@ -96,11 +96,31 @@ static void a_sender_beyond_the_window_is_seen(void **state)
 {
     (void)state;
     handshake();
+    o.flow[0].dir[1].mss = 1000;
     segment(4, 1, &(struct wire_tcp){.seq = 101, .ack = 501, .flags = TCPF_ACK, .wnd = 1000}, 1000);
     assert_false(oracle_is_violated(&o));
     segment(5, 1, &(struct wire_tcp){.seq = 1101, .ack = 501, .flags = TCPF_ACK, .wnd = 1000}, 1);
     assert_false(oracle_is_violated(&o)); /* a probe may */
     segment(6, 1, &(struct wire_tcp){.seq = 1101, .ack = 501, .flags = TCPF_ACK, .wnd = 1000}, 2);
+    assert_true(oracle_is_violated(&o));
+}
+
+/* If this failed segments that the peer or the link cannot carry would pass every simulation.
+ * [RFC 9293 3.7.1 MUST-16] */
+static void a_segment_beyond_the_mss_is_seen(void **state)
+{
+    struct wire_tcp data = {.seq = 101, .ack = 501, .flags = TCPF_ACK, .wnd = 1000};
+    (void)state;
+    handshake(); /* without the option: 536 */
+    segment(4, 1, &data, 536);
+    assert_false(oracle_is_violated(&o));
+    segment(5, 1, &data, 537);
+    assert_true(oracle_is_violated(&o));
+    handshake();
+    o.link_mtu = 575;
+    segment(6, 1, &data, 535);
+    assert_false(oracle_is_violated(&o));
+    segment(7, 1, &data, 536);
     assert_true(oracle_is_violated(&o));
 }
 
@@ -182,6 +202,7 @@ int main(void)
         cmocka_unit_test(one_seed_is_one_run),
         cmocka_unit_test(a_stale_repetition_is_seen),
         cmocka_unit_test(a_sender_beyond_the_window_is_seen),
+        cmocka_unit_test(a_segment_beyond_the_mss_is_seen),
         cmocka_unit_test(a_shrinking_window_is_seen),
         cmocka_unit_test(a_reset_for_a_reset_is_seen),
         cmocka_unit_test(a_malformed_frame_is_seen),

@@ -45,6 +45,9 @@ struct swarm {
     struct rng rng6;    /* of what IPv6 adds: worlds without it are drawn as before */
     struct rng rng_opt; /* of options and lesser settings, for the same reason */
     bool has_ip6, has_budget;
+    struct rng rngm;    /* of hops with an MTU of their own, the same */
+    uint32_t hop_mtu;   /* 0: no such hop */
+    bool hop_tells;
     unsigned faults;
     struct sim *sim;
     struct oracle oracle;
@@ -128,6 +131,10 @@ static void draw_conf(struct swarm *w, struct weir_conf *c)
     c->n_sent = 4096;
     c->n_syn = 64;
     c->n_tw = 128;
+    c->n_mtup = 128;
+    /* A hop that drops in silence is found by probes only. */
+    if (w->hop_mtu != 0)
+        c->tcp_mtu_probing = (w->hop_tells ? 0 : 1) + rng_below(&w->rngm, 2);
     if ((w->faults & F_STARVE) != 0) {
         c->n_pkt = pick(w, pkts, 3);
         c->n_blk_small = pick(w, blks, 3);
@@ -163,6 +170,19 @@ static void draw_conf(struct swarm *w, struct weir_conf *c)
     }
     draw_conf_more(w, c);
     draw_budget(w, c);
+}
+
+/* In a quarter of the worlds a hop is narrower than the links, and half of those say so. All sizes
+ * are above tcp_mtu_probe_floor, and IPv6's least. */
+static void draw_hop(struct swarm *w)
+{
+    static const uint32_t mtus[] = {600, 1000, 1280, 1400, 1492};
+    if (rng_below(&w->rngm, 4) != 0)
+        return;
+    w->hop_mtu = mtus[rng_below(&w->rngm, 5)];
+    w->hop_tells = rng_below(&w->rngm, 2) != 0;
+    if (w->has_ip6)
+        w->hop_mtu = w_u32_max(w->hop_mtu, 1280);
 }
 
 static struct emu_conf draw_faults(struct swarm *w)
@@ -201,6 +221,8 @@ static struct emu_conf draw_calm(struct swarm *w)
                              .delay_ns = pick(w, delay_us, 4) * W_US,
                              .overhead_bytes = 24,
                              .limit_pkts = pick(w, limit, 3),
+                             .mtu = w->hop_mtu,
+                             .has_too_big = w->hop_tells,
                              .ecn_bytes = pick(w, mark_bytes, 4)};
 }
 
@@ -339,6 +361,7 @@ static int swarm_world(struct swarm *w)
     j.has_ip6 = w->has_ip6;
     if (w->has_ip6)
         j.mtu = w_u32_max(j.mtu, 1280); /* [RFC 8200 5] */
+    w->oracle.link_mtu = j.mtu;
     j.ab = draw_faults(w);
     j.ba = draw_faults(w);
     j.a = sim_add_host(w->sim, &ca);
@@ -395,6 +418,9 @@ static void swarm_words(const struct swarm *w, struct swarm_result *out)
     for (unsigned i = 0; i < F_KINDS; i++)
         if ((w->faults & 1u << i) != 0 && n < (int)sizeof(out->what))
             n += snprintf(out->what + n, sizeof(out->what) - (size_t)n, " %s", fault_names[i]);
+    if (w->hop_mtu != 0 && n < (int)sizeof(out->what))
+        n += snprintf(out->what + n, sizeof(out->what) - (size_t)n, " %s of %u",
+                      w->hop_tells ? "hop" : "black hole", w->hop_mtu);
     if (w->faults == 0 && n < (int)sizeof(out->what))
         snprintf(out->what + n, sizeof(out->what) - (size_t)n, " none");
 }
@@ -456,6 +482,8 @@ int swarm_run(uint64_t seed, struct swarm_result *out, FILE *trace)
     rng_seed(&w->rng_opt, seed ^ 0x6f7074696f6e73);
     rng_seed(&w->rng_mem, seed ^ 0x6d656d6f7279);
     w->has_ip6 = rng_below(&w->rng6, 3) == 0;
+    rng_seed(&w->rngm, seed ^ 0x6d7475);
+    draw_hop(w);
     for (unsigned i = 0; i < F_KINDS; i++)
         w->faults |= rng_below(&w->rng, 3) == 0 ? 1u << i : 0;
     w->sim = sim_new(rng_u64(&w->rng));

@@ -68,6 +68,7 @@ static void free_queues(struct tcp *tcp, struct tcb *t)
 {
     tcp_sndq_free(tcp, t);
     tcp_sent_free(tcp, t);
+    tcp_mtup_free(tcp, t);
     t->snd.below = 0;
 }
 
@@ -141,17 +142,11 @@ void tcp_isn(const struct tcp *tcp, const struct flow *f, tcp_seq *iss, uint32_t
     *ts_off = tcp->env->conf.tcp_timestamps == 1 ? (uint32_t)(h >> 32) : 0;
 }
 
-static uint32_t ip_hlen(const struct flow *f)
+static uint32_t mss_to_announce(const struct tcp *tcp, const struct tcb *t, uint32_t mtu,
+                                const struct flow *f)
 {
-    return addr_is_ip4(&f->remote) ? WIRE_IP4_HLEN : 40;
-}
-
-/* [RFC 9293 3.7.1 MUST-67, RFC 6691] */
-uint32_t tcp_advmss(const struct tcp *tcp, const struct tcb *t, const struct dst *d,
-                    const struct flow *f)
-{
-    uint32_t hdr = ip_hlen(f) + WIRE_TCP_HLEN;
-    uint32_t mss = d->mtu > hdr + 48 ? d->mtu - hdr : 48;
+    uint32_t hdr = tcp_ip_hlen(f) + WIRE_TCP_HLEN;
+    uint32_t mss = mtu > hdr + 48 ? mtu - hdr : 48;
     uint32_t most = tcp->env->conf.tcp_max_mss;
     if (most != 0)
         mss = w_u32_min(mss, most);
@@ -160,12 +155,28 @@ uint32_t tcp_advmss(const struct tcp *tcp, const struct tcb *t, const struct dst
     return w_u32_min(mss, 65495);
 }
 
+/* [RFC 9293 3.7.1 MUST-67; RFC 1191 3.1 SHLD-1, RFC 6691] */
+uint32_t tcp_advmss(const struct tcp *tcp, const struct tcb *t, const struct dst *d,
+                    const struct flow *f)
+{
+    return mss_to_announce(tcp, t, d->mtu, f);
+}
+
+uint32_t tcp_link_mss(const struct tcp *tcp, const struct tcb *t, const struct dst *d,
+                      const struct flow *f)
+{
+    return mss_to_announce(tcp, t, ip_dst_link_mtu(tcp->ip, d), f);
+}
+
 /* [RFC 9293 3.7.1 MUST-16] Eff.snd.MSS: what the peer takes and what the path carries, options
  * counted. */
 void tcp_conn_mss(struct tcp *tcp, struct tcb *t)
 {
-    uint32_t hdr = ip_hlen(&t->flow) + WIRE_TCP_HLEN;
-    uint32_t mss = t->dst.mtu > hdr ? t->dst.mtu - hdr : 48;
+    uint32_t hdr = tcp_ip_hlen(&t->flow) + WIRE_TCP_HLEN;
+    uint32_t mtu = t->dst.mtu;
+    if (WEIR_UNLIKELY(t->rec.mtup != 0))
+        mtu = tcp_mtup_limit(tcp, t, mtu);
+    uint32_t mss = mtu > hdr ? mtu - hdr : 48;
     mss = w_u32_min(mss, t->snd.peer_mss);
     if (t->opt.maxseg != 0)
         mss = w_u32_min(mss, t->opt.maxseg);
@@ -176,7 +187,8 @@ void tcp_conn_mss(struct tcp *tcp, struct tcb *t)
     cc_set_mss(&t->cc, mss);
 }
 
-/* [RFC 9293 3.9.1.1 MUST-43, MUST-44] */
+/* [RFC 9293 3.9.1.1 MUST-43, MUST-44] A larger path is used for what is sent from now on [RFC 1191
+ * 6.3 MUST-9]. */
 int tcp_conn_route(struct tcp *tcp, struct tcb *t)
 {
     bool is_bound = !addr_is_any(&t->flow.local);
@@ -359,14 +371,15 @@ void tcp_conn_begin(struct tcb *t, tcp_seq iss)
     t->snd.wnd = t->snd.wnd_max = 0;
 }
 
+/* [RFC 6928 1 SHLD-1] */
 uint32_t tcp_initial_window(const struct tcp *tcp, uint32_t mss)
 {
     uint32_t segs = tcp->env->conf.tcp_init_cwnd;
     return w_u32_min(segs * mss, w_u32_max(2 * mss, segs * 1460));
 }
 
-/* [RFC 6928 2; RFC 5681 3.1 MUST-4 … MUST-6, SHLD-2] One segment when the SYN was lost more than
- * once. */
+/* [RFC 6928 2 MAY-1, SHLD-2; RFC 5681 3.1 MUST-4 … MUST-6, SHLD-2] One segment when the SYN was
+ * lost more than once. */
 static void begin_cwnd(struct tcp *tcp, struct tcb *t)
 {
     uint32_t mss = t->snd.mss;
@@ -378,6 +391,7 @@ static void begin_cwnd(struct tcp *tcp, struct tcb *t)
 void tcp_conn_data(struct tcp *tcp, struct tcb *t)
 {
     const struct weir_conf *c = &tcp->env->conf;
+    tcp_mtup_begin(tcp, t);
     begin_cwnd(tcp, t);
     t->rcv.mss = (uint16_t)w_u32_max(
         w_u32_min(w_u32_min(w_u32_min(t->rcv.advmss, t->snd.mss), t->rcv.wnd / 2), 536), 88);
@@ -425,6 +439,7 @@ void tcp_init(struct tcp *tcp, struct env *env, struct ip *ip, struct arena *a)
     pool_init(&tcp->tcbs, a, c->n_tcb, sizeof(struct tcb), WEIR_CACHELINE);
     tcp->loss = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_loss), WEIR_CACHELINE);
     tcp_metric_init(tcp, a);
+    tcp_mtup_init(tcp, a);
     pool_init(&tcp->sents, a, c->n_sent, sizeof(struct sent_rec), WEIR_CACHELINE);
     pool_init(&tcp->syns, a, c->n_syn, sizeof(struct syn_rec), WEIR_CACHELINE);
     pool_init(&tcp->tws, a, c->n_tw, sizeof(struct tw_rec), WEIR_CACHELINE);

@@ -30,7 +30,7 @@ static bool is_in_flight(const struct tcb *t, tcp_seq seq)
 /* Linux's table, but for parameter problems, which are soft [RFC 9293 3.9.2.2 MUST-56]. */
 static bool is_hard(const struct icmp_err *e) { return e->is_hard && e->error != EPROTO; }
 
-/* [RFC 7323 5.7 MUST-25] */
+/* [RFC 7323 5.7 MUST-25; RFC 1191 6.4 MUST-10] */
 static void too_big(struct tcp *tcp, struct tcb *t, const struct icmp_err *e)
 {
     if (!ip_pmtu_update(tcp->ip, &t->flow.remote, e->mtu, e->sent))
@@ -49,8 +49,11 @@ static void too_big(struct tcp *tcp, struct tcb *t, const struct icmp_err *e)
     }
     if (t->state == TCPS_SYN_SENT || t->state == TCPS_SYN_RECEIVED)
         return; /* a SYN is small: the timer repeats it */
+    bool is_probe = t->rec.mtup != 0 && tcp_mtup_too_big(tcp, t);
     if (t->snd.mss < mss)
         tcp_recover_mtu(tcp, t);
+    else if (is_probe)
+        tcp_recover_probe(tcp, t); /* [RFC 4821 7.6.2] at once, not when SACKs show it */
 }
 
 static void error_to_tcb(struct tcp *tcp, struct tcb *t, const struct icmp_err *e)

@@ -101,7 +101,8 @@ static struct fo_peer *peer_get(const struct tcp *tcp, const struct flow *f)
     return p;
 }
 
-/* [RFC 7413 4.1.3.1] Data in SYNs is lost on this path: for a minute, doubling, none is tried. */
+/* [RFC 7413 4.1.3.1 MUST-3] Data in SYNs is lost on this path: for a minute, doubling, none is
+ * tried. */
 static bool is_black_hole(const struct tcp *tcp, const struct fo_peer *p)
 {
     if (p->n_drop < DROPS_MAX)
@@ -112,6 +113,7 @@ static bool is_black_hole(const struct tcp *tcp, const struct fo_peer *p)
 
 /* ---- client ---- */
 
+/* [RFC 7413 4.1.3 MUST-2, SHLD-2] */
 bool tcp_fo_client(struct tcp *tcp, const struct tcb *t, struct fo_cookie *fo, uint32_t *room)
 {
     struct fo_peer *p = peer_find(tcp, &t->flow);
@@ -199,7 +201,7 @@ static struct hash_key key_of(const struct tcp *tcp, const struct tcb *lsn)
                              (uint64_t)c->tcp_fastopen_key3 << 32 | c->tcp_fastopen_key2};
 }
 
-/* [RFC 7413 4.1.2] */
+/* [RFC 7413 4.1.2 SHLD-1] */
 static void make_cookie(const struct tcp *tcp, const struct tcb *lsn, const struct flow *f,
                         struct fo_cookie *out)
 {
@@ -214,7 +216,7 @@ static void make_cookie(const struct tcp *tcp, const struct tcb *lsn, const stru
         out->val[i] = (uint8_t)(h >> 8 * i);
 }
 
-/* [RFC 7413 5.1] A limit of children whose handshake is not through. */
+/* [RFC 7413 4.2 MUST-5] A limit of children whose handshake is not through. */
 static bool has_place(struct tcp *tcp, struct tcb *lsn)
 {
     if (lsn->lsn.n_fo_rst != 0 && tcp_now_ms(tcp) - lsn->lsn.fo_rst_ms >= RST_MS)
@@ -235,6 +237,7 @@ static bool is_same(const uint8_t *a, const uint8_t *b, unsigned n)
     return diff == 0;
 }
 
+/* [RFC 7413 4.2 MUST-4] */
 bool tcp_fo_server(struct tcp *tcp, struct tcb *lsn, const struct seg *s, const struct flow *f,
                    struct fo_cookie *answer)
 {

@@ -258,7 +258,8 @@ static void begin_receiving(struct tcp *tcp, struct tcb *t, const struct syn_rec
     t->rcv.ts_recent = r->ts_recent;
     t->rcv.ts_recent_ms = tcp_now_ms(tcp);
     t->rcv.advmss = (uint16_t)tcp_advmss(tcp, t, &t->dst, &t->flow);
-    uint32_t mss = t->rcv.advmss - ((r->opts & SYN_TS) != 0 ? WIRE_TCP_TS_LEN : 0u);
+    uint32_t mss =
+        tcp_link_mss(tcp, t, &t->dst, &t->flow) - ((r->opts & SYN_TS) != 0 ? WIRE_TCP_TS_LEN : 0u);
     tcp_wnd_initial(tcp, t, mss, &t->rcv.wnd, &t->rcv.wscale);
     if ((r->opts & SYN_WSCALE) == 0)
         t->rcv.wscale = 0;

@@ -2,9 +2,9 @@
  *
  * What connections learn of a destination and leave to those that come after [RFC 9040 6, 7].
  *
- * Decides: what is shared: SRTT for the first RTO, the degree of reordering, and
- * ssthresh unless tcp_no_ssthresh_metrics_save forbids it, as Linux does by default: one bad moment
- * must not slow all later connections.
+ * Decides: what is shared: SRTT for the first RTO, the degree of reordering, the size of packets
+ * that got out of a black hole, and ssthresh unless tcp_no_ssthresh_metrics_save forbids it, as
+ * Linux does by default: one bad moment must not slow all later connections.
  * Owns: a table of fixed size, sets of four by a hash of the peer's address (a cheap one with a
  * secret factor: who finds collisions makes us forget, nothing else); the entry that was written
  * longest ago makes room.
@@ -23,7 +23,8 @@ struct tcp_metric {
     uint32_t ssthresh; /* bytes; 0: nothing known */
     uint32_t stamp_ms; /* last written; 0: free */
     uint16_t reordering;
-    uint16_t unused;
+    uint16_t mtu;    /* 0: no black hole known */
+    uint32_t mtu_ms; /* when that was learnt */
 };
 
 void tcp_metric_init(struct tcp *tcp, struct arena *a)
@@ -111,4 +112,28 @@ void tcp_metric_keep(struct tcp *tcp, const struct tcb *t)
         m->reordering = t->rec.reordering;
     if (c->tcp_no_ssthresh_metrics_save == 0)
         m->ssthresh = ssthresh_of(t);
+}
+
+/* [RFC 4821 5.2 SHLD-1, MUST-1] */
+uint32_t tcp_metric_mtu(const struct tcp *tcp, const struct addr *a)
+{
+    const struct weir_conf *c = &tcp->env->conf;
+    if (!tcp->has_metric_mtu || c->tcp_no_metrics_save != 0)
+        return 0;
+    const struct tcp_metric *m = metric_find(tcp, a);
+    bool is_fresh = m != NULL && tcp_now_ms(tcp) - m->mtu_ms < c->tcp_probe_interval * 1000;
+    return is_fresh ? m->mtu : 0;
+}
+
+void tcp_metric_mtu_keep(struct tcp *tcp, const struct tcb *t, uint16_t mtu)
+{
+    if (tcp->env->conf.tcp_no_metrics_save != 0)
+        return;
+    struct tcp_metric *m = metric_find(tcp, &t->flow.remote);
+    if (m == NULL)
+        m = metric_make(tcp, &t->flow.remote);
+    m->stamp_ms = tcp_stamp_ms(tcp);
+    m->mtu = mtu;
+    tcp->has_metric_mtu = true;
+    m->mtu_ms = tcp_now_ms(tcp);
 }

@@ -168,6 +168,8 @@ static enum drop resend(struct tcp *tcp, struct tcb *t, struct sent_rec *r, uint
     enum drop why = tcp_seg_data(tcp, t, r->start, mss, &len, data == 0 ? TCPF_FIN : flags);
     if (why != DROP_NONE)
         return why;
+    if (WEIR_UNLIKELY((r->flags & SENT_PROBE) != 0) && (t->rec.flags & LF_PROBE) != 0)
+        tcp_mtup_forget(tcp, t); /* what arrives now may be the repetition */
     uint32_t segs = len == 0 ? 1 : (len + t->snd.mss - 1) / t->snd.mss;
     t->st.n_rtx += segs;
     t->st.bytes_rtx += len;
@@ -242,7 +244,7 @@ void tcp_out_after_idle(struct tcp *tcp, struct tcb *t)
 
 /* How many new bytes may go in the next packet; 0: none. *cwnd_limited: cwnd was why. [RFC 9293
  * 3.8.6 MUST-34, SHLD-15; 3.9.1.2 SHLD-27, SHLD-28; RFC 5681 2 MUST-1, 3.1 MUST-3; RFC 7323 2.4
- * MUST-11, MUST-9] */
+ * MUST-11, MUST-9; RFC 9937 3 MUST-1, MUST-2] */
 static uint32_t how_much(const struct tcp *tcp, const struct tcb *t, uint32_t mss, bool is_more,
                          bool *cwnd_limited)
 {
@@ -329,11 +331,33 @@ static void validate_cwnd(struct tcb *t, bool limited)
     }
 }
 
+/* A path MTU probe, if one is due. True: new data waits for it. */
+static WEIR_APART bool probe_mtu(struct tcp *tcp, struct tcb *t)
+{
+    bool has_to_wait;
+    uint32_t n = tcp_mtup_next(tcp, t, &has_to_wait);
+    if (n == 0 || t->snd.below >= tcp->env->conf.tcp_limit_output_bytes)
+        return false;
+    if (has_to_wait || (tcp_is_paced(t) && tcp_pace_holds(tcp, t))) {
+        /* Without anything in flight nothing would wake us. */
+        bool is_idle = t->snd.una == t->snd.nxt;
+        if (!is_idle)
+            validate_cwnd(t, true);
+        return !is_idle;
+    }
+    tcp_seq start = t->snd.nxt;
+    if (send_new(tcp, t, n, n, false) == DROP_NONE)
+        tcp_mtup_sent(tcp, t, start);
+    return false;
+}
+
 static enum drop new_data(struct tcp *tcp, struct tcb *t, bool is_more)
 {
     bool cwnd_limited = false, has_sent = false;
     enum drop why = DROP_NONE;
     uint32_t limit = tcp->env->conf.tcp_limit_output_bytes;
+    if (WEIR_UNLIKELY(t->rec.mtup != 0) && probe_mtu(tcp, t))
+        return DROP_NONE;
     uint32_t mss = tcp_seg_mss(tcp, t);
     while (seq_gt(t->snd.end, t->snd.nxt)) {
         uint32_t n = how_much(tcp, t, mss, is_more, &cwnd_limited);
@@ -394,7 +418,7 @@ static enum drop repeat_or_wait(struct tcp *tcp, struct tcb *t, bool is_more)
 }
 
 /* [RFC 6675 4 MUST-3, MUST-4] What is lost before what is new. [RFC 5681 3.2 SHLD-7, SHLD-8,
- * MUST-15] */
+ * MUST-15; RFC 3042 2 SHLD-1, MUST-1, MUST-2] */
 static enum drop output_data(struct tcp *tcp, struct tcb *t, bool is_more)
 {
     enum drop why = DROP_NONE;

@@ -72,8 +72,8 @@ static void reordered(struct tcp *tcp, struct tcb *t, const struct ack_work *w)
         tcp_rack_reordered(tcp, t, w->reord_from, w->fack);
 }
 
-/* [RFC 8985 6.2 step 4] Once per round. A probe's DSACK says nothing of reordering, nor does one on
- * a path that keeps the order. */
+/* [RFC 8985 3.3.2 SHLD-3] 6.2 step 4: once per round. A probe's DSACK says nothing of reordering,
+ * nor does one on a path that keeps the order. */
 static void widen(const struct tcp *tcp, struct tcb *t, struct tcp_loss *l,
                   const struct ack_work *w)
 {
@@ -111,7 +111,7 @@ bool tcp_is_dupthresh(const struct tcb *t)
            (t->snd.dupacks >= thresh || t->snd.sacked > (uint64_t)(thresh - 1) * t->snd.mss);
 }
 
-/* [RFC 8985 6.2 step 4: RACK_update_reo_wnd] */
+/* [RFC 8985 3.3.2 SHLD-1, SHLD-2, MUST-1, SHLD-4] 6.2 step 4: RACK_update_reo_wnd. */
 static w_ns reordering_window(const struct tcp *tcp, const struct tcb *t, const struct tcp_loss *l)
 {
     if (t->rec.reord_seen == 0) {
@@ -123,6 +123,7 @@ static w_ns reordering_window(const struct tcp *tcp, const struct tcb *t, const 
     return w_u64_min(us, t->rtt.srtt8_us >> 3) * W_US;
 }
 
+/* [RFC 8985 6.2 SHLD-6] */
 bool tcp_rack_detect(struct tcp *tcp, struct tcb *t)
 {
     const struct tcp_loss *l = tcp_loss(tcp, t);

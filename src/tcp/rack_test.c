@@ -222,6 +222,26 @@ static void only_dsacks_of_this_recovery_count(void **state)
     end(&l, t);
 }
 
+/* If this failed D-SACKs would make losses wait for ever. [RFC 8985 3.3.2 MUST-1, SHLD-4] */
+static void reordering_window_is_bounded(void **state)
+{
+    struct lab l;
+    (void)state;
+    lab_open(&l, NULL);
+    struct tcb *t = client(&l, "mss 1000,sackOK");
+    lab_write(&l, t, 5000);
+    lab_skip(&l);
+    t->rec.reord_seen = 1;
+    t->rtt.min_us = 100000;
+    t->rtt.srtt8_us = 150000 << 3;
+    tcp_loss(&l.tcp, t)->reo_more = UINT8_MAX;
+    l.net.env.now += 100 * W_MS;
+    lab_in(&l, ". 1:1(0) ack 1 win 60000 <sack 1001:5001>");
+    assert_int_equal(t->rec.timer, LT_REO);
+    assert_in_range(t->at[T_RTO] - l.net.env.now, 100 * W_MS, t->rtt.srtt8_us / 8 * W_US);
+    end(&l, t);
+}
+
 static void few_records(struct weir_conf *c) { c->n_sent = 16; }
 
 /* If this failed a connection whose scoreboard is full would hang or crash at the first loss. */
@@ -290,6 +310,7 @@ int main(void)
         cmocka_unit_test(reordering_is_bounded),
         cmocka_unit_test(prr_bounds_what_is_sent),
         cmocka_unit_test(only_dsacks_of_this_recovery_count),
+        cmocka_unit_test(reordering_window_is_bounded),
         cmocka_unit_test(losses_without_records),
         cmocka_unit_test(metrics_are_bounded),
     };

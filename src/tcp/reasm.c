@@ -142,7 +142,7 @@ static void sack_trim(struct tcb *t)
     t->n_sack = (uint8_t)n;
 }
 
-/* [RFC 2883 4] The next ACK says that [start, end) came twice. */
+/* [RFC 2883 4 MUST-1, MUST-3] The next ACK says that [start, end) came twice. */
 static void dsack(struct tcp *tcp, struct tcb *t, tcp_seq start, tcp_seq end, enum env_stat counter)
 {
     if ((t->flags & TF_SACK) == 0 || tcp->env->conf.tcp_dsack == 0 || start == end)

@@ -153,16 +153,26 @@ static void undo(struct tcp *tcp, struct tcb *t, struct ack_work *w, enum env_st
     tcp_count(tcp, why);
 }
 
+/* A path MTU probe was too big and nothing else is lost: it goes again in pieces, and that is all.
+ * [RFC 4821 7.6.2 SHLD-7] */
+static bool lost_probe_only(struct tcp *tcp, struct tcb *t)
+{
+    if (WEIR_LIKELY((t->rec.flags & LF_PROBE) == 0) || !tcp_mtup_lost(tcp, t))
+        return false;
+    tcp_recover_probe(tcp, t);
+    return true;
+}
+
 /* In OPEN and DISORDER. Late DSACKs still undo the last reduction. */
 static void watch(struct tcp *tcp, struct tcb *t, struct ack_work *w)
 {
     if (w->has_dsack && tcp_undo_by_dsack(tcp, t))
         undo(tcp, t, w, STAT_TCPDSACKUndo);
     detect(tcp, t, w, false);
-    if (should_recover(tcp, t))
-        enter_recovery(tcp, t, w);
-    else
+    if (!should_recover(tcp, t))
         reopen(t);
+    else if (!lost_probe_only(tcp, t))
+        enter_recovery(tcp, t, w);
 }
 
 /* The recovery point was reached [RFC 5681 3.2 MUST-16, 4.3 MUST-20; RFC 6582 3.2 MUST-3; RFC 6675
@@ -305,6 +315,8 @@ static void alert(struct tcp *tcp, struct tcb *t, struct ack_work *w)
         tcp_rack_ack(tcp, t, w);
     if ((t->rec.flags & LF_TLP) != 0 && tcp_tlp_ack(tcp, t, w) && was <= CA_DISORDER)
         probe_repaired(tcp, t, w);
+    if ((t->rec.flags & LF_PROBE) != 0)
+        tcp_mtup_ack(tcp, t);
     switch (was) {
     case CA_RECOVERY: in_recovery(tcp, t, w); break;
     case CA_LOSS:
@@ -325,7 +337,7 @@ static void alert(struct tcp *tcp, struct tcb *t, struct ack_work *w)
 
 void tcp_recover_ack(struct tcp *tcp, struct tcb *t, struct ack_work *w)
 {
-    uint32_t odd = t->snd.sacked | t->snd.lost | t->snd.rtx | (t->rec.flags & LF_TLP);
+    uint32_t odd = t->snd.sacked | t->snd.lost | t->snd.rtx | (t->rec.flags & (LF_TLP | LF_PROBE));
     w->cc.in_recovery = t->ca_state >= CA_RECOVERY;
     if (WEIR_LIKELY(t->ca_state == CA_OPEN && odd == 0 && !w->is_odd)) {
         w->cc.inflight = t->snd.nxt - t->snd.una;
@@ -352,12 +364,14 @@ static w_ns young_since(const struct tcp *tcp, const struct tcb *t)
 }
 
 /* [RFC 9293 3.8.2 MUST-19; RFC 5681 3.1 MUST-7, MUST-9, MUST-10, 4.3 MUST-21; RFC 6298 5.4 SHLD-7;
- * RFC 6582 3.2 MUST-6; RFC 6675 5.1 MUST-12, MUST-13, SHLD-6] */
+ * RFC 6582 3.2 MUST-6; RFC 6928 2 MUST-1; RFC 6675 5.1 MUST-12, MUST-13, SHLD-6] */
 void tcp_recover_rto(struct tcp *tcp, struct tcb *t)
 {
     struct cc_ack a = {.now = tcp->env->now, .inflight_prior = tcp_pipe(t)};
     struct tcp_loss *l = tcp_loss(tcp, t);
     bool is_first = t->ca_state < CA_RECOVERY;
+    if ((t->rec.flags & LF_PROBE) != 0)
+        tcp_mtup_timeout(tcp, t);
     /* [RFC 5681 3.1] ssthresh falls once for one loss, not again when its repetition is lost too */
     if (t->ca_state != CA_LOSS || seq_geq(t->snd.una, l->point) || t->snd.n_rto == 0) {
         tcp_undo_begin(tcp, t);
@@ -394,12 +408,22 @@ void tcp_recover_reo(struct tcp *tcp, struct tcb *t)
     (void)tcp_rack_detect(tcp, t);
     if (t->rec.lost == w.lost_prior)
         return;
-    if (t->ca_state < CA_RECOVERY) {
+    if (t->ca_state < CA_RECOVERY && !lost_probe_only(tcp, t)) {
         enter_recovery(tcp, t, &w);
         if (!owns_cwnd(t))
             tcp_prr_ack(tcp, t, 0, false);
     }
     tcp_output(tcp, t, false);
+}
+
+/* What is marked lost goes again as after a timeout, but with cwnd as it is. */
+static void repeat_in_loss(struct tcp *tcp, struct tcb *t)
+{
+    clear_flags(t, LF_TLP | LF_TLP_RTX | LF_UNDO | LF_FRTO | LF_FRTO_NEW);
+    t->ca_state = CA_LOSS;
+    tcp_loss(tcp, t)->point = t->snd.nxt;
+    t->snd.dupacks = 0;
+    tcp_out_mark(tcp, t);
 }
 
 void tcp_recover_mtu(struct tcp *tcp, struct tcb *t)
@@ -409,9 +433,15 @@ void tcp_recover_mtu(struct tcp *tcp, struct tcb *t)
     if (!has_sack(t))
         t->snd.sacked = 0;
     tcp_sent_mark_all_lost(tcp, t, false, W_NEVER);
-    clear_flags(t, LF_TLP | LF_TLP_RTX | LF_UNDO | LF_FRTO | LF_FRTO_NEW);
-    t->ca_state = CA_LOSS;
-    tcp_loss(tcp, t)->point = t->snd.nxt;
-    t->snd.dupacks = 0;
-    tcp_out_mark(tcp, t);
+    if ((t->rec.flags & LF_PROBE) != 0)
+        tcp_mtup_forget(tcp, t);
+    repeat_in_loss(tcp, t);
+}
+
+void tcp_recover_probe(struct tcp *tcp, struct tcb *t)
+{
+    if (!has_sack(t))
+        t->snd.sacked = 0;
+    tcp_sent_mark_probe_lost(tcp, t);
+    repeat_in_loss(tcp, t);
 }

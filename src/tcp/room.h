@@ -135,9 +135,16 @@ static inline uint16_t tcp_default_mss(const struct flow *f)
 {
     return addr_is_ip4(&f->remote) ? 536 : 1220;
 }
+static inline uint32_t tcp_ip_hlen(const struct flow *f)
+{
+    return addr_is_ip4(&f->remote) ? WIRE_IP4_HLEN : 40;
+}
 /* The MSS option to send on this path, with t's options [RFC 6691]. */
 uint32_t tcp_advmss(const struct tcp *, const struct tcb *, const struct dst *,
                     const struct flow *);
+/* The same for the first link alone: what depends on it does not change when the path does. */
+uint32_t tcp_link_mss(const struct tcp *, const struct tcb *, const struct dst *,
+                      const struct flow *);
 /* After a change of the path's MTU or of options. */
 void tcp_conn_mss(struct tcp *, struct tcb *);
 /* Negotiated options of the peer's SYN. */
@@ -192,6 +199,12 @@ struct sent_rec *tcp_sent_next_rtx(const struct tcp *, struct tcb *);
 /* [r->start, r->start + n) was retransmitted now. */
 void tcp_sent_mark_rtx(struct tcp *, struct tcb *, struct sent_rec *, uint32_t n);
 void tcp_sent_free(struct tcp *, struct tcb *);
+/* A record for something that must have one of its own can be had. */
+bool tcp_sent_has_spare(const struct tcp *, const struct tcb *);
+/* [start, snd.nxt) was sent now, as one segment: a path MTU probe. False: no record of its own. */
+bool tcp_sent_mark_probe(struct tcp *, struct tcb *, tcp_seq start);
+/* The probe is lost, and that is no loss to congestion control. */
+WEIR_APART void tcp_sent_mark_probe_lost(struct tcp *, struct tcb *);
 static inline struct sent_rec *tcp_sent_at(const struct tcp *tcp, uint32_t idx)
 {
     return idx == 0 ? NULL : (struct sent_rec *)pool_at(&tcp->sents, idx);
@@ -548,12 +561,43 @@ bool tcp_undo_by_echo(const struct tcp *, const struct tcb *, const struct ack_w
 /* Restores cwnd and ssthresh. */
 void tcp_undo(struct tcp *, struct tcb *);
 
+/* ---- mtup.c: the path MTU, found by trying [RFC 4821] ---- */
+void tcp_mtup_init(struct tcp *, struct arena *);
+/* Before the first data, when the peer's SYN is known: whether to search from the start. */
+void tcp_mtup_begin(struct tcp *, struct tcb *);
+void tcp_mtup_free(struct tcp *, struct tcb *);
+/* All below: only where t->rec.mtup is not 0, but for tcp_mtup_blackhole; tcp_mtup_ack, _forget,
+ * _lost and _timeout only with LF_PROBE. */
+/* The part of `mtu` that is used. */
+WEIR_APART uint32_t tcp_mtup_limit(const struct tcp *, const struct tcb *, uint32_t mtu);
+/* Payload of the probe that should go next, 0: none. *has_to_wait: as soon as the windows allow,
+ * and new data waits with it. */
+WEIR_APART uint32_t tcp_mtup_next(struct tcp *, struct tcb *, bool *has_to_wait);
+/* [start, snd.nxt) was sent as one segment. */
+WEIR_APART void tcp_mtup_sent(struct tcp *, struct tcb *, tcp_seq start);
+/* snd.una moved. */
+WEIR_APART void tcp_mtup_ack(struct tcp *, struct tcb *);
+/* What became of the probe says nothing. */
+WEIR_APART void tcp_mtup_forget(struct tcp *, struct tcb *);
+/* Something is lost. True: the probe alone, for its size; its range is not marked by that. */
+WEIR_APART bool tcp_mtup_lost(struct tcp *, struct tcb *);
+/* The retransmission timer fired. */
+WEIR_APART void tcp_mtup_timeout(struct tcp *, struct tcb *);
+/* The path MTU fell to t->dst.mtu, says ICMP. True: a probe in flight is too big for it. */
+WEIR_APART bool tcp_mtup_too_big(struct tcp *, struct tcb *);
+/* tcp_retries1 timeouts or more without progress: another size of segments, if that may be why. */
+WEIR_APART void tcp_mtup_blackhole(struct tcp *, struct tcb *);
+
 /* ---- metric.c: what connections learnt of a destination [RFC 9040] ---- */
 void tcp_metric_init(struct tcp *, struct arena *);
 /* Before the first data: what is known of the peer's address. */
 void tcp_metric_use(struct tcp *, struct tcb *);
 /* At the end of a connection. */
 void tcp_metric_keep(struct tcp *, const struct tcb *);
+/* The size of packets that got out of a black hole on the way to this address within the last
+ * tcp_probe_interval; 0: none known. */
+WEIR_APART uint32_t tcp_metric_mtu(const struct tcp *, const struct addr *);
+WEIR_APART void tcp_metric_mtu_keep(struct tcp *, const struct tcb *, uint16_t mtu);
 
 /* ---- ack.c, recover.c ---- */
 /* SEG.ACK lies in (una - max window, nxt]. */
@@ -565,6 +609,8 @@ void tcp_recover_rto(struct tcp *, struct tcb *);
 void tcp_recover_reo(struct tcp *, struct tcb *);
 /* Segments in flight were too big for the path: all go again, cut anew; that is no congestion. */
 void tcp_recover_mtu(struct tcp *, struct tcb *);
+/* The same for a path MTU probe alone. */
+WEIR_APART void tcp_recover_probe(struct tcp *, struct tcb *);
 
 /* ---- listen.c ---- */
 void tcp_syn_rec_drop(struct tcp *, struct syn_rec *);

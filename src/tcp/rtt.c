@@ -33,6 +33,7 @@ static void min_sample(struct tcp *tcp, struct tcb *t, uint32_t us)
     }
 }
 
+/* [RFC 8985 6.2 SHLD-5] */
 void tcp_rtt_sample(struct tcp *tcp, struct tcb *t, uint32_t us)
 {
     const struct weir_conf *c = &tcp->env->conf;

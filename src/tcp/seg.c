@@ -38,8 +38,8 @@ uint32_t tcp_seg_mss(const struct tcp *tcp, const struct tcb *t)
     return mss > sack + 8 ? mss - sack : 8;
 }
 
-/* [RFC 2018 4 MUST-2, MUST-3, SHLD-4, SHLD-5; RFC 2883 4] A duplicate is reported first, then the
- * most recent block. */
+/* [RFC 2018 4 MUST-2, MUST-3, SHLD-4, SHLD-5; RFC 2883 4 MUST-1, MUST-2, SHLD-1, MAY-1] A duplicate
+ * is reported first, then the most recent block. */
 static void put_sack(struct tcb *t, struct wire_tcp *h)
 {
     unsigned max = (t->flags & TF_TS) != 0 ? 3 : 4, n = 0;
@@ -119,6 +119,7 @@ static enum drop send_pkt(struct tcp *tcp, struct tcb *t, struct wire_tcp *h, st
         m.tos |= before_sending(tcp, t, h, p);
     put_header(p, &t->flow, h);
     m.id = (uint16_t)t->st.segs_out;
+    /* [RFC 1191 3 MUST-4] */
     m.df = !t->dst.can_frag && tcp->env->conf.ip_no_pmtu_disc == 0 &&
            (t->opt.ip & OPT_IP_MAY_FRAG) == 0;
     enum drop why = ip_output(tcp->ip, &t->dst, &m, p);
@@ -361,9 +362,10 @@ static enum drop half_open_header(struct tcp *tcp, const struct syn_rec *r, stru
     if (ip_route(tcp->ip, &r->flow.remote, &r->flow.local, &d) != 0)
         return DROP_IP_NO_ROUTE;
     bool has_ts = (r->opts & SYN_TS) != 0;
-    uint32_t mss = tcp_advmss(tcp, l, &d, &r->flow);
+    /* The path's MTU may change before the child comes, the window must not [RFC 9293 3.8.6]. */
+    uint32_t mss = tcp_advmss(tcp, l, &d, &r->flow), full = tcp_link_mss(tcp, l, &d, &r->flow);
     *h = (struct wire_tcp){.ack = r->irs + 1, .mss = (uint16_t)mss, .ts_ecr = r->ts_recent};
-    tcp_wnd_initial(tcp, l, mss - (has_ts ? WIRE_TCP_TS_LEN : 0u), &wnd, &h->wscale);
+    tcp_wnd_initial(tcp, l, full - (has_ts ? WIRE_TCP_TS_LEN : 0u), &wnd, &h->wscale);
     tcp_isn(tcp, &r->flow, &iss, &ts_off);
     h->wnd = (uint16_t)w_u32_min(wnd, 0xffff);
     h->has = has_ts ? TCPH_TS : 0;

@@ -67,6 +67,7 @@ bool tcp_sent_has_room(const struct tcp *tcp, const struct tcb *t)
     return tail != NULL && tail->flags == 0;
 }
 
+/* [RFC 8985 4 MUST-2, MUST-3] In nanoseconds, once for a burst that left at one moment. */
 void tcp_sent_push(struct tcp *tcp, struct tcb *t, tcp_seq start, tcp_seq end)
 {
     struct sent_rec *tail = tcp_sent_at(tcp, t->sndq.rec_tail);
@@ -463,6 +464,35 @@ void tcp_sent_mark_rtx(struct tcp *tcp, struct tcb *t, struct sent_rec *r, uint3
     struct sent_rec *prev = tcp_sent_at(tcp, r->prev);
     if (prev != NULL)
         merge_next(tcp, t, prev);
+}
+
+bool tcp_sent_has_spare(const struct tcp *tcp, const struct tcb *t)
+{
+    return t->sndq.n_rec < TCP_SENT_MAX && pool_free_count(&tcp->sents) > 1;
+}
+
+bool tcp_sent_mark_probe(struct tcp *tcp, struct tcb *t, tcp_seq start)
+{
+    struct sent_rec *r = tcp_sent_at(tcp, t->sndq.rec_tail);
+    if (r->start != start) {
+        if (!split(tcp, t, r, start))
+            return false;
+        r = tcp_sent_at(tcp, r->next);
+    }
+    r->flags |= SENT_PROBE;
+    return true;
+}
+
+void tcp_sent_mark_probe_lost(struct tcp *tcp, struct tcb *t)
+{
+    for (struct sent_rec *r = tcp_sent_at(tcp, t->snd.rec_head); r != NULL;
+         r = tcp_sent_at(tcp, r->next)) {
+        if ((r->flags & SENT_PROBE) == 0)
+            continue;
+        mark_lost(tcp, t, r);
+        t->rec.lost -= rec_len(r);
+        r->flags &= (uint8_t)~SENT_PROBE; /* sent again in segments like others */
+    }
 }
 
 void tcp_sent_free(struct tcp *tcp, struct tcb *t)

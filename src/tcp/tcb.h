@@ -47,6 +47,7 @@ enum loss_flag {
     LF_FRTO = 16,     /* after a timeout that may have been spurious [RFC 5682 3.1] */
     LF_FRTO_NEW = 32, /* … new data goes before repetitions, step 2b */
     LF_DSACK = 64,    /* the reordering window grew for this round [RFC 8985 6.2 step 4] */
+    LF_PROBE = 128,   /* a path MTU probe is in flight; struct tcp_mtup says what and where */
 };
 
 enum tcb_flag {
@@ -106,9 +107,10 @@ enum opt_ip {
 /* A range [start, end) of sent sequence numbers that share one fate. */
 enum sent_flag {
     SENT_SACKED = 1,
-    SENT_LOST = 2, /* presumed lost and not SACKed */
-    SENT_RTX = 4,  /* a retransmission of it is in flight */
-    SENT_EVER = 8, /* was retransmitted: no RTT sample [RFC 6298 3] */
+    SENT_LOST = 2,   /* presumed lost and not SACKed */
+    SENT_RTX = 4,    /* a retransmission of it is in flight */
+    SENT_EVER = 8,   /* was retransmitted: no RTT sample [RFC 6298 3] */
+    SENT_PROBE = 16, /* one segment, bigger than others: a path MTU probe */
 };
 struct sent_rec {
     tcp_seq start, end;
@@ -220,8 +222,8 @@ struct tcb {
         uint16_t reordering;  /* duplicate ACKs that mean loss, segments; adapts */
         uint16_t reord_seen;  /* reordering events */
         uint8_t flags, timer; /* enum loss_flag; enum loss_timer */
-        uint16_t unused;
-        uint32_t lost; /* bytes ever marked lost; wraps */
+        uint16_t mtup;        /* of struct tcp_mtup in tcp->mtups, 0: no search for the path MTU */
+        uint32_t lost;        /* bytes ever marked lost; wraps */
     } rec;
     union {
         struct {
@@ -295,6 +297,19 @@ struct tcp_loss {
     tcp_seq tlp_end; /* snd.nxt after the probe; valid while LF_TLP */
 };
 _Static_assert(sizeof(struct tcp_loss) == 64, "a connection's losses cost one line");
+
+/* A search for the path MTU, beside the few connections that make one. Owned by mtup.c. */
+struct tcp_mtup {
+    uint16_t low, high; /* sizes of IP packets: assumed to pass; largest not known to be lost */
+    uint16_t probe;     /* size of the probe in flight */
+    uint8_t fallen;     /* timeouts blamed on the size, without progress since */
+    bool is_waiting;    /* no probe before resume_ms */
+    tcp_seq start, end; /* the probe's bytes */
+    uint32_t resume_ms;
+    uint32_t since_ms; /* the search began */
+    uint32_t unused[2];
+};
+_Static_assert(sizeof(struct tcp_mtup) == 32, "two to a line");
 
 /* What is learnt of the path, by connections that are paced or use ECN: a line beside the tcb that
  * others never touch. Owned by rate.c, pace.c, ecn.c and accecn.c. */

@@ -137,13 +137,14 @@ struct tcp_iov {
 struct tcp {
     struct env *env;
     struct ip *ip;
-    struct pool tcbs, sents, syns, tws;
+    struct pool tcbs, sents, syns, tws, mtups;
     struct pool watches;        /* struct tcp_watch */
     uint32_t *watch_of;         /* per tcb: its index there, 0: none */
     struct pkt **saved_syns;    /* per half-open record: headers of its SYN, NULL: none */
     struct tcp_loss *loss;      /* one beside each tcb */
     struct tcp_metric *metrics; /* what was learnt of destinations: metric.c */
     uint32_t metrics_mask;
+    bool has_metric_mtu;      /* some entry of them once had an MTU */
     struct tcp_path *paths;   /* one beside each tcb */
     struct tcp_acc *accs;     /* one beside each tcb */
     struct tcp_times *times;  /* one beside each tcb */

@@ -72,6 +72,13 @@ static void advise_at_r1(struct tcp *tcp, struct tcb *t)
     t->dst.gen = 0;
 }
 
+/* From there on what is repeated may be too big for a path that does not say so. */
+static void suspect_size(struct tcp *tcp, struct tcb *t)
+{
+    if (t->snd.n_rto >= tcp->env->conf.tcp_retries1 && t->snd.wnd != 0)
+        tcp_mtup_blackhole(tcp, t);
+}
+
 /* [RFC 9293 3.8.6 SHLD-17, MUST-35; 3.8.6.1 MUST-37] The peer took its window back: what we repeat
  * are probes then, and while they are answered the connection lives. Two of the longest timeouts
  * without an answer are R2. */
@@ -106,6 +113,7 @@ static bool give_up(struct tcp *tcp, struct tcb *t)
     return tcp_done(tcp, t, t->soft_err != 0 ? t->soft_err : ETIMEDOUT);
 }
 
+/* [RFC 7413 4.2.1 SHLD-3] */
 static void syn_again(struct tcp *tcp, struct tcb *t)
 {
     t->flags |= TF_SYN_RTX;
@@ -150,6 +158,7 @@ static bool rto_fired(struct tcp *tcp, struct tcb *t)
     if (is_opening) {
         syn_again(tcp, t);
     } else {
+        suspect_size(tcp, t);
         tcp_recover_rto(tcp, t);
         t->snd.below = 0; /* what left this host long ago may have been dropped without a word */
     }

@@ -25,7 +25,7 @@ static bool is_enabled(const struct tcp *tcp, const struct tcb *t)
     return (t->flags & TF_SACK) != 0 && tcp->env->conf.tcp_early_retrans >= 3;
 }
 
-/* [RFC 8985 7.2: TLP_calc_PTO] */
+/* [RFC 8985 7.2 SHLD-8] TLP_calc_PTO. */
 static w_ns probe_timeout(const struct tcp *tcp, const struct tcb *t)
 {
     if (t->rtt.srtt8_us == 0)
@@ -35,6 +35,7 @@ static w_ns probe_timeout(const struct tcp *tcp, const struct tcb *t)
     return two_rtt + (is_alone ? tcp->env->conf.tcp_rto_min_us * W_US : PTO_LEAST);
 }
 
+/* [RFC 8985 7.2 SHLD-7; 8 SHLD-10] */
 void tcp_tlp_arm(struct tcp *tcp, struct tcb *t)
 {
     w_ns wait = tcp_rto_wait(tcp, t);
@@ -61,7 +62,7 @@ static bool is_early(struct tcp *tcp, struct tcb *t)
     return true;
 }
 
-/* [RFC 8985 7.3: TLP_send_probe] */
+/* [RFC 8985 7.3 SHLD-9, MUST-4, MUST-6] TLP_send_probe. */
 void tcp_tlp_fired(struct tcp *tcp, struct tcb *t)
 {
     bool is_rtx = false;

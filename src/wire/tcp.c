@@ -42,7 +42,7 @@ static bool parse_sack(const uint8_t *d, unsigned len, struct wire_tcp *h)
     return true;
 }
 
-/* [RFC 7413 4.1.1] Cookies have 4 to 16 bytes, an even number; none is a request for one. */
+/* [RFC 7413 4.1.1 MUST-1] Cookies have 4 to 16 bytes, an even number; none is a request for one. */
 static bool parse_fastopen(const uint8_t *d, unsigned len, struct wire_tcp *h, uint16_t exp)
 {
     if (len % 2 != 0 || len > WIRE_TCP_COOKIE_MAX || (len != 0 && len < WIRE_TCP_COOKIE_MIN))

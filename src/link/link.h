@@ -193,7 +193,10 @@ static inline bool link_is_full(const struct link *l, unsigned nif)
 }
 /* The next connection (p->owner of its packet) that must slow down because its packets wait too
  * long in a queue here that must not drop them; 0: none. */
-uint32_t link_told_pop(struct link *);
+static inline uint32_t link_told_pop(struct link *l)
+{
+    return l->n_told != 0 ? l->told[--l->n_told] : 0;
+}
 
 /* Takes effect at once; packets beyond a smaller limit stay. 0..LINK_TXQ_MAX. */
 WEIR_MUST_CHECK int link_set_txqueuelen(struct link *, struct nif *, uint32_t packets);

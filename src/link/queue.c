@@ -136,8 +136,6 @@ static void tell(struct link *l, const struct pkt *p)
         l->told[l->n_told++] = p->owner;
 }
 
-uint32_t link_told_pop(struct link *l) { return l->n_told != 0 ? l->told[--l->n_told] : 0; }
-
 /* What the discipline said of p, to whom it concerns. */
 static void heed(struct link *l, struct nif *nif, struct pkt *p)
 {
@@ -249,11 +247,9 @@ struct pkt *q_pop_any(struct link *l, struct nif *nif)
     return p;
 }
 
-w_ns q_next(const struct link *l, const struct nif *nif)
+w_ns q_next_other(const struct link *l, const struct nif *nif)
 {
     const struct qdisc *q = &nif->q;
-    if (q->ready.n > 0)
-        return 0;
     w_ns at = q->n_later > 0 ? q->later[0].when : W_NEVER;
     return w_u64_min(at, aqm_next(&q->aqm, l->env->now));
 }

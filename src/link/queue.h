@@ -16,7 +16,13 @@ void q_settle(struct link *, struct nif *);
 /* Any packet, departed or not, each flow in its order; NULL: empty. For emptying a queue. */
 struct pkt *q_pop_any(struct link *, struct nif *);
 /* When q_pop will have something: 0 for at once, W_NEVER for an empty queue. */
-w_ns q_next(const struct link *, const struct nif *);
+WEIR_APART w_ns q_next_other(const struct link *, const struct nif *);
+static inline w_ns q_next(const struct link *l, const struct nif *nif)
+{
+    if (nif->q.ready.n > 0)
+        return 0;
+    return WEIR_LIKELY(nif->q.n_other == 0) ? W_NEVER : q_next_other(l, nif);
+}
 static inline uint32_t q_len(const struct qdisc *q) { return q->ready.n + q->n_other; }
 
 enum drop q_push_other(struct link *, struct nif *, struct pkt *);

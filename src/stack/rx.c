@@ -108,6 +108,7 @@ static bool loopback_pump(struct weir *w)
         p->when = w->env.now;
         p->csum = p->csum == CSUM_TODO ? CSUM_GOOD : p->csum;
     }
+    stack_told(w);
     stack_rx(w, lo, v, n);
     return n != 0;
 }
@@ -118,9 +119,6 @@ void stack_settle(struct weir *w)
         failed_neighbours(w);
         changed_addresses(w);
     }
-    uint32_t owner;
-    while (WEIR_UNLIKELY((owner = link_told_pop(&w->link)) != 0))
-        tcp_congested(&w->tcp, owner);
     for (int i = 0; i < STACK_LOOP_ROUNDS; i++) {
         if (tcp_flush_pending(&w->tcp))
             tcp_flush(&w->tcp);

@@ -332,9 +332,9 @@ WEIR_MUST_CHECK enum next tcp_input(struct tcp *, struct pkt *);
 void tcp_flush(struct tcp *);
 static inline bool tcp_flush_pending(const struct tcp *tcp)
 {
-    if (WEIR_UNLIKELY(tcp->held != 0) && (tcp->held & ~tcp->ip->link->full) != 0)
-        return true;
-    return tcp->out_head != 0;
+    if ((tcp->out_head | tcp->held) == 0)
+        return false;
+    return tcp->out_head != 0 || (tcp->held & ~tcp->ip->link->full) != 0;
 }
 /* A timer of kind TK_TCP, TK_TCP_SYN or TK_TCP_TW is due. */
 void tcp_timer(struct tcp *, struct timer *);

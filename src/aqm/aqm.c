@@ -62,14 +62,23 @@ static void forget(struct aqm *q)
         memset(q->mem.flow, 0, sizeof(struct aqm_flow) * (AQM_FLOWS + 1));
 }
 
-int aqm_set(struct aqm *q, const struct aqm_conf *conf, w_ns now)
+int aqm_check(const struct aqm *q, const struct aqm_conf *conf)
 {
     struct aqm_conf c = *conf;
     int r = conf_fill(&c);
+    if (r == 0 && table[c.kind]->has_flows && (q->mem.flow == NULL || q->mem.heap == NULL))
+        r = -EINVAL;
+    return r;
+}
+
+int aqm_set(struct aqm *q, const struct aqm_conf *conf, w_ns now)
+{
+    struct aqm_conf c = *conf;
+    int r = aqm_check(q, conf);
     if (r != 0)
         return r;
-    if (table[c.kind]->has_flows && (q->mem.flow == NULL || q->mem.heap == NULL))
-        return -EINVAL;
+    r = conf_fill(&c);
+    WEIR_ASSERT(r == 0);
     if (c.kind == q->conf.kind) {
         q->conf = c;
         return 0;

@@ -136,6 +136,8 @@ void aqm_init(struct aqm *, struct aqm_mem mem);
  * with flows without memory for them; -ERANGE: a limit above AQM_LIMIT_MAX. Then nothing
  * changed. */
 WEIR_MUST_CHECK int aqm_set(struct aqm *, const struct aqm_conf *, w_ns now);
+/* What aqm_set would answer. */
+WEIR_MUST_CHECK int aqm_check(const struct aqm *, const struct aqm_conf *);
 /* DROP_NONE: the queue has p, and `said` is valid. Otherwise p is still the caller's, counted. */
 WEIR_MUST_CHECK enum drop aqm_push(struct aqm *, w_ns now, struct pkt *p);
 /* As aqm_push, whatever the limits say; for packets that were in a queue before. */

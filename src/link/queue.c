@@ -271,15 +271,13 @@ int link_set_qdisc(struct link *l, struct nif *nif, const struct aqm_conf *conf)
 {
     struct qdisc *q = &nif->q;
     struct aqm_conf c = *conf;
-    struct aqm trial;
     struct pktq moving = {0};
     struct pkt *p;
     c.limit = c.limit != 0 ? c.limit : q->limit;
     c.frame_bytes = nif->mtu + WIRE_ETH_HLEN;
     if (c.limit > LINK_TXQ_MAX)
         return -EINVAL;
-    aqm_init(&trial, q->aqm.mem);
-    int r = aqm_set(&trial, &c, l->env->now);
+    int r = aqm_check(&q->aqm, &c);
     if (r != 0)
         return r;
     bool moves = c.kind != q->aqm.conf.kind;

@@ -41,7 +41,8 @@ static const char *const fault_names[F_KINDS] = {
 
 struct swarm {
     struct rng rng;
-    struct rng rng6; /* of what IPv6 adds: worlds without it are drawn as before */
+    struct rng rng6;  /* of what IPv6 adds: worlds without it are drawn as before */
+    struct rng rng_q; /* of queues: likewise */
     bool has_ip6;
     unsigned faults;
     struct sim *sim;
@@ -107,6 +108,34 @@ static void draw_conf(struct swarm *w, struct weir_conf *c)
     if ((w->faults & F_STARVE) != 0 && rng_below(&w->rng, 2) == 0) {
         c->tcp_mem_pressure = 1 + rng_below(&w->rng, 64);
         c->tcp_mem_max = c->tcp_mem_pressure + rng_below(&w->rng, 64);
+    }
+}
+
+/* Disciplines of both hosts and of the router between them, now and then none but the default. */
+static void draw_queues(struct swarm *w, struct weir_conf *a, struct weir_conf *b)
+{
+    static const uint32_t places[] = {2, 5, 10, 100, 1000}, aqm[] = {AQM_CODEL, AQM_FQ_CODEL};
+    if (rng_below(&w->rng_q, 3) == 0)
+        return;
+    a->qdisc = rng_below(&w->rng_q, 6);
+    b->qdisc = rng_below(&w->rng_q, 6);
+    a->txqueuelen = places[rng_below(&w->rng_q, 5)];
+    b->txqueuelen = places[rng_below(&w->rng_q, 5)];
+    if (w->calm.ecn_bytes == 0)
+        w->calm.aqm = aqm[rng_below(&w->rng_q, 2)];
+}
+
+/* Somebody changes the queue of a busy interface. */
+static void swarm_change_queues(struct swarm *w)
+{
+    for (unsigned i = 0; i < w->sim->n_host; i++) {
+        struct weir_qdisc q = {.limit = 1 + rng_below(&w->rng_q, 1000),
+                               .rate_Bps = 100000 + rng_below(&w->rng_q, 10000000)};
+        const char *name = aqm_name(rng_below(&w->rng_q, AQM_KINDS));
+        memcpy(q.kind, name, strlen(name));
+        if (weir_qdisc_set(w->sim->host[i].w, w->sim->now, w->sim->link[0].end[i].nif, &q) != 0)
+            oracle_fail(&w->oracle, w->sim->now, "host %u refuses the discipline %s", i, name);
+        sim_kick(w->sim, &w->sim->host[i]);
     }
 }
 
@@ -208,6 +237,7 @@ static int swarm_world(struct swarm *w)
     w->oracle.is_paced[0] = cc_at(ca.tcp_congestion_control)->wants_rate != 0;
     w->oracle.is_paced[1] = cc_at(cb.tcp_congestion_control)->wants_rate != 0;
     w->calm = draw_calm(w);
+    draw_queues(w, &ca, &cb);
     w->faults_end = w->sim->now + (1 + rng_below(&w->rng, 20)) * W_S;
     struct sim_join j = {.a_ip = 0x0a000001, .b_ip = 0x0a000002, .mtu = pick(w, mtus, 4)};
     j.has_ip6 = w->has_ip6;
@@ -232,6 +262,8 @@ static void swarm_play(struct swarm *w)
     bool is_done = load_run_world(&w->load, w->faults_end);
     emu_set_conf(&l->dir[0], &w->calm, w->sim->now);
     emu_set_conf(&l->dir[1], &w->calm, w->sim->now);
+    if (rng_below(&w->rng_q, 2) == 0)
+        swarm_change_queues(w);
     if (!is_done)
         is_done = load_run_world(&w->load, w->faults_end + SWARM_BOUND);
     if (!is_done)
@@ -325,6 +357,7 @@ int swarm_run(uint64_t seed, struct swarm_result *out, FILE *trace)
     rng_seed(&w->rng, seed);
     rng_seed(&w->rng6, ~seed);
     w->has_ip6 = rng_below(&w->rng6, 3) == 0;
+    rng_seed(&w->rng_q, seed ^ 0x7175657565);
     for (unsigned i = 0; i < F_KINDS; i++)
         w->faults |= rng_below(&w->rng, 3) == 0 ? 1u << i : 0;
     w->sim = sim_new(rng_u64(&w->rng));

@@ -11,12 +11,13 @@
  * Theory of operation. Input only marks a connection; tcp_flush then looks at each marked one once,
  * so that a burst of segments is answered by one ACK and one train.
  *
- * What is below pushes back. Bytes of one connection below TCP are limited (has_enough_below). Before a
- * segment is made the queue of its interface is asked (link_is_full): is it full, the connection
- * waits in a list per interface, first come first served, and goes on when there is room. So our
- * own queue drops nothing of ours, however many connections there are. A refusal that comes all the
- * same (no packet memory, a neighbour's queue) is never a loss: snd.nxt has not moved, the bytes
- * count as unsent and are tried again when something was sent (tcp_sent) or after RETRY.
+ * What is below pushes back. Bytes of one connection below TCP are limited (has_enough_below).
+ * Before a segment is made the queue of its interface is asked (link_is_full): is it full, the
+ * connection waits in a list per interface, first come first served, and goes on when there is
+ * room. So our own queue drops nothing of ours, however many connections there are. A refusal that
+ * comes all the same (no packet memory, a neighbour's queue) is never a loss: snd.nxt has not
+ * moved, the bytes count as unsent and are tried again when something was sent (tcp_sent) or after
+ * RETRY.
  *
  * Invariants: never beyond snd.una + snd.wnd but for probes; snd.nxt never goes back; T_RTO runs
  * while something is in flight; T_PERSIST, but for retries and pacing, only while nothing is.

@@ -403,12 +403,13 @@ static void validate_cwnd(struct tcb *t, bool limited)
     }
 }
 
-/* As Linux's small queues: while something of a connection lies below TCP, no more is added than
- * leaves in a millisecond at twice the present rate, or two small trains, and never above
- * tcp_limit_output_bytes. What has not left can still be changed, and a queue here is no place to
- * wait for cwnd. tcp_sent wakes it again. */
-static WEIR_APART bool has_enough_below(const struct tcp *tcp, struct tcb *t, uint32_t mss)
+/* As Linux's small queues: of one connection no more lies below TCP than leaves in a millisecond at
+ * twice the present rate, or LEAST, and never more than tcp_limit_output_bytes; but for the packet
+ * that passes it. What has not left can still be changed, and a queue here is no place to wait for
+ * cwnd. tcp_sent wakes it again. */
+static WEIR_APART bool has_enough_below(const struct tcp *tcp, struct tcb *t)
 {
+    enum { LEAST = 16384 };
     const struct weir_conf *c = &tcp->env->conf;
     uint32_t srtt = t->rtt.srtt8_us >> 3;
     uint64_t limit = c->tcp_limit_output_bytes;
@@ -416,7 +417,7 @@ static WEIR_APART bool has_enough_below(const struct tcp *tcp, struct tcb *t, ui
         limit = tcp_pace_Bps(tcp, t) >> 10;
     else if (srtt != 0)
         limit = 2 * (uint64_t)t->cc.cwnd * 1000 / srtt;
-    limit = w_u64_max(limit, 2 * (uint64_t)c->tcp_min_tso_segs * mss);
+    limit = w_u64_max(limit, LEAST);
     if (t->snd.below < w_u64_min(limit, c->tcp_limit_output_bytes))
         return false;
     t->st.path |= PF_BELOW;
@@ -430,7 +431,7 @@ static enum drop new_data(struct tcp *tcp, struct tcb *t, bool is_more)
     uint32_t mss = tcp_seg_mss(t);
     while (seq_gt(t->snd.end, t->snd.nxt)) {
         uint32_t n = how_much(tcp, t, mss, is_more, &cwnd_limited);
-        if (n == 0 || (t->snd.below != 0 && has_enough_below(tcp, t, mss)))
+        if (n == 0 || (t->snd.below != 0 && has_enough_below(tcp, t)))
             break;
         if (WEIR_UNLIKELY(tcp_is_paced(t)) && tcp_pace_holds(tcp, t))
             break;

@@ -157,60 +157,7 @@ static void our_queue_drops_nothing_of_ours(void **state)
     }
 }
 
-/* The device takes a frame in a millisecond, 12 Mbit/s; the most bytes that waited before it in the
- * second half of four seconds. */
-static uint64_t alone(const struct weir_conf *conf, uint64_t *got)
-{
-    static uint8_t buf[65536];
-    static struct weir_pair p;
-    weir_sock lsn, c, s;
-    uint64_t most = 0;
-    pair_make(&p, conf, 3);
-    pair_join(&p, &lsn, &c, &s);
-    *got = 0;
-    for (unsigned ms = 0; ms < 4000; ms++, p.now += 1000000) {
-        struct weir_qdisc_stats st;
-        struct pkt *v;
-        int64_t r;
-        (void)weir_sendto(p.w[0], p.now, c, buf, sizeof(buf), 0, NULL);
-        if (weir_tx(p.w[0], p.now, p.nif[0], &v, 1) == 1) {
-            size_t n = weir_pkt_copy(v, buf, sizeof(buf));
-            struct pkt *q = weir_pkt(p.w[1], buf, n);
-            assert_non_null(q);
-            weir_sent(p.w[0], p.now, &v, 1);
-            weir_rx(p.w[1], p.now, p.nif[1], &q, 1);
-        }
-        while ((r = weir_recvfrom(p.w[1], p.now, s, buf, sizeof(buf), 0, NULL)) > 0)
-            *got += (uint64_t)r;
-        while (pair_move(&p, 1))
-            continue;
-        weir_tick(p.w[0], p.now);
-        weir_tick(p.w[1], p.now);
-        assert_int_equal(weir_qdisc_stats(p.w[0], p.now, p.nif[0], &st), 0);
-        if (ms >= 2000 && st.bytes > most)
-            most = st.bytes;
-    }
-    pair_end(&p);
-    return most;
-}
-
-/* If this failed one upload would fill our own queue, and everything else would wait behind it. */
-static void one_transfer_leaves_the_queue_short(void **state)
-{
-    (void)state;
-    struct weir_conf conf;
-    uint64_t got;
-    pair_conf(&conf);
-    uint64_t most = alone(&conf, &got);
-    if (getenv("QDISC_VERBOSE") != NULL)
-        print_message("alone: %u bytes waited at most, %u bytes/s\n", (unsigned)most,
-                      (unsigned)(got / 4));
-    assert_in_range(most, 1, 50000); /* without the limit 170,000 */
-    assert_in_range(got / 4, 1400000, 1448000);
-}
-
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(one_transfer_leaves_the_queue_short),
     cmocka_unit_test(our_queue_drops_nothing_of_ours),
 };
 UNIT_MAIN(tests)

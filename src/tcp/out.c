@@ -11,7 +11,7 @@
  * Theory of operation. Input only marks a connection; tcp_flush then looks at each marked one once,
  * so that a burst of segments is answered by one ACK and one train.
  *
- * What is below pushes back. Bytes of one connection below TCP are limited (has_enough_below).
+ * What is below pushes back. tcp_limit_output_bytes limits what one connection has below TCP.
  * Before a segment is made the queue of its interface is asked (link_is_full): is it full, the
  * connection waits in a list per interface, first come first served, and goes on when there is
  * room. So our own queue drops nothing of ours, however many connections there are. A refusal that
@@ -403,35 +403,15 @@ static void validate_cwnd(struct tcb *t, bool limited)
     }
 }
 
-/* As Linux's small queues: of one connection no more lies below TCP than leaves in a millisecond at
- * twice the present rate, or LEAST, and never more than tcp_limit_output_bytes; but for the packet
- * that passes it. What has not left can still be changed, and a queue here is no place to wait for
- * cwnd. tcp_sent wakes it again. */
-static WEIR_APART bool has_enough_below(const struct tcp *tcp, struct tcb *t)
-{
-    enum { LEAST = 16384 };
-    const struct weir_conf *c = &tcp->env->conf;
-    uint32_t srtt = t->rtt.srtt8_us >> 3;
-    uint64_t limit = c->tcp_limit_output_bytes;
-    if (tcp_is_paced(t))
-        limit = tcp_pace_Bps(tcp, t) >> 10;
-    else if (srtt != 0)
-        limit = 2 * (uint64_t)t->cc.cwnd * 1000 / srtt;
-    limit = w_u64_max(limit, LEAST);
-    if (t->snd.below < w_u64_min(limit, c->tcp_limit_output_bytes))
-        return false;
-    t->st.path |= PF_BELOW;
-    return true;
-}
-
 static enum drop new_data(struct tcp *tcp, struct tcb *t, bool is_more)
 {
     bool cwnd_limited = false, has_sent = false;
     enum drop why = DROP_NONE;
+    uint32_t limit = tcp->env->conf.tcp_limit_output_bytes;
     uint32_t mss = tcp_seg_mss(t);
     while (seq_gt(t->snd.end, t->snd.nxt)) {
         uint32_t n = how_much(tcp, t, mss, is_more, &cwnd_limited);
-        if (n == 0 || (t->snd.below != 0 && has_enough_below(tcp, t)))
+        if (n == 0 || t->snd.below >= limit)
             break;
         if (WEIR_UNLIKELY(tcp_is_paced(t)) && tcp_pace_holds(tcp, t))
             break;

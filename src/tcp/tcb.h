@@ -337,7 +337,6 @@ enum path_flag {
     PF_HELD = 1,         /* T_PERSIST waits for a departure */
     PF_APP_LIMITED = 2,  /* what is sent now goes into a gap that the program left */
     PF_LAST_LIMITED = 4, /* tcp_path.last_Bps was measured over such a gap */
-    PF_BELOW = 16,       /* what lies below TCP is why no more was sent */
     PF_LOCAL_CUT = 8,    /* a queue here was why cwnd was reduced at cwr_point */
 };
 

@@ -275,7 +275,8 @@ void tcp_sent(struct tcp *tcp, uint32_t owner, uint32_t bytes)
     struct tcb *t = tcp_at(tcp, owner & ((1u << TCP_OWNER_SHIFT) - 1));
     if (tcb_owner(t) != owner)
         return; /* it is gone, and another may have its place */
-    bool was_full = (t->st.path & PF_BELOW) != 0;
+    uint32_t limit = tcp->env->conf.tcp_limit_output_bytes;
+    bool was_full = t->snd.below >= limit;
     t->snd.below -= w_u32_min(bytes, t->snd.below);
     if (WEIR_UNLIKELY((t->flags & TF_WATCH) != 0))
         tcp_watch_gone(tcp, t, bytes);
@@ -283,5 +284,4 @@ void tcp_sent(struct tcp *tcp, uint32_t owner, uint32_t bytes)
     /* Refused before, or stopped by the limit: on it goes. */
     if (waits && (was_full || (t->at[T_PERSIST] != W_NEVER && (t->flags & TF_PROBE0) == 0)))
         tcp_out_mark(tcp, t);
-    t->st.path &= (uint8_t)~PF_BELOW;
 }

@@ -147,6 +147,38 @@ int weir_addr_add(struct weir *, unsigned nif, const struct weir_addr *, unsigne
 int weir_route_add(struct weir *, unsigned nif, const struct weir_addr *dst, unsigned plen,
                    const struct weir_addr *gw);
 
+/* ---- the queue before an interface's device ---- */
+
+/* How an interface's queue is managed; 0 means the default everywhere but for kind. */
+struct weir_qdisc {
+    char kind[12];        /* "fifo", "prio", "mark", "fq", "codel", "fq_codel", "tbf" */
+    uint32_t limit;       /* packets, at most 4096; 0: as it is */
+    uint32_t mark_at;     /* mark: packets waiting from which ECN-capable ones are marked; 65 */
+    uint32_t flow_limit;  /* fq: packets of one flow; 100 */
+    uint32_t quantum;     /* fq, fq_codel: bytes of a flow's turn; two frames, one frame */
+    uint32_t target_us;   /* codel, fq_codel: a delay that is none; 5,000 */
+    uint32_t interval_us; /* codel, fq_codel: how long it may be longer; 100,000 */
+    uint32_t burst_bytes; /* tbf: what may leave at once; 4 ms at the rate */
+    uint64_t rate_Bps;    /* tbf: bytes a second; must be given */
+};
+struct weir_qdisc_stats {
+    struct weir_qdisc conf; /* as it is now, defaults filled in */
+    uint32_t packets;       /* waiting now */
+    uint32_t high_water;    /* most packets that ever waited at once */
+    uint64_t bytes;         /* waiting now */
+    uint64_t enqueued;      /* packets taken */
+    uint64_t drops;         /* refused or dropped, by name among weir_counter()'s drops */
+    uint64_t marked;        /* marked CE instead */
+    uint64_t told;          /* packets of our own TCP, delivered, whose sender was told instead */
+    uint64_t n_full;        /* times TCP was made to wait for room */
+    weir_ns full_ns;        /* and how long in all */
+};
+/* Changes discipline or settings while running; what waits moves over, nothing is lost, no flow is
+ * reordered. 0, -ENODEV, -ENOENT (no such kind), -EINVAL; then nothing has changed. */
+int weir_qdisc_set(struct weir *, weir_ns now, unsigned nif, const struct weir_qdisc *);
+/* 0 or -ENODEV. */
+int weir_qdisc_stats(struct weir *, weir_ns now, unsigned nif, struct weir_qdisc_stats *out);
+
 /* ---- packets ---- */
 
 /* A packet from bytes (copied). NULL: no memory, counted. */

@@ -9,8 +9,12 @@
  * moment as "now", not the time of the call. So the result depends on what was pushed when, and on
  * the seed, but not on when anybody looked. Frames in flight lie in a binary heap by arrival.
  *
+ * With a discipline (aqm/) that cannot be known in advance: then only the frame on the link is in
+ * the list, and advance() asks the discipline for the next one at the very moment the link is free.
+ *
  *   state of a frame   | where          | leaves by
  *   waiting, or on the link | list head..tail | advance(): last bit gone
+ *   waiting, with a discipline | aqm | start_next(): onto the link; or dropped by the discipline
  *   in flight          | heap slot[]    | emu_pop(): arrived
  *   gone               | -              | counted under one of the ends, EMU_DELIVERED … DROP_FLUSH
  *
@@ -28,6 +32,7 @@
 #include "pkt/pkt.h"
 #include "wire/csum.h"
 #include "wire/eth.h"
+#include "wire/flow.h"
 #include "wire/ipv4.h"
 #include "wire/ipv6.h"
 
@@ -223,17 +228,6 @@ static struct pkt *queue_take(struct emu *e)
     return p;
 }
 
-/* Everything that has happened by now, in order. */
-static void advance(struct emu *e, w_ns now)
-{
-    WEIR_ASSERT(now >= e->now);
-    e->now = now;
-    while (e->head != NULL && e->head->when <= now) {
-        struct pkt *p = queue_take(e);
-        send_off(e, p->when, p);
-    }
-}
-
 /* A frame on the idle link always fits: a limit below one frame must not close the link. */
 static bool is_full(const struct emu *e, const struct pkt *p)
 {
@@ -273,6 +267,67 @@ static void mark_ce(struct emu *e, struct pkt *p)
     }
 }
 
+static bool is_managed(const struct emu *e) { return e->conf.aqm != AQM_FIFO; }
+
+/* What the discipline dropped, after all. */
+static void bury(struct emu *e)
+{
+    struct pkt *p;
+    while ((p = aqm_dead(&e->aqm)) != NULL) {
+        e->n_queued--;
+        e->queued_bytes -= p->len;
+        lose(e, p->drop == DROP_QDISC_FULL ? EMU_DROP_LIMIT : EMU_DROP_AQM, p);
+    }
+}
+
+/* The link is free from `at` on: it takes what the discipline gives, if anything. */
+static void start_next(struct emu *e, w_ns at)
+{
+    struct pkt *p = aqm_pop(&e->aqm, at);
+    if (p != NULL && e->aqm.said == AQM_MARKED)
+        mark_ce(e, p);
+    bury(e);
+    if (p == NULL)
+        return;
+    if (e->busy < at) {
+        e->busy = at;
+        e->frac = 0;
+    }
+    e->busy = serialise(e, e->busy, p->len);
+    p->when = e->busy;
+    p->next = NULL;
+    e->head = e->tail = p;
+}
+
+/* What a discipline reads of a frame. */
+static void describe(const struct emu *e, struct pkt *p)
+{
+    struct wire_eth eth = {0};
+    struct wire_flow f = {0};
+    uint8_t *at = pkt_data(p);
+    if (wire_eth_parse(at, p->lin, &eth) == DROP_NONE &&
+        (eth.type == ETYPE_IP4 || eth.type == ETYPE_IP6))
+        (void)wire_flow_of(at + eth.hlen, p->lin - eth.hlen, &f);
+    p->hash = (uint32_t)hash_sip13(&e->flow_key, f.key, f.n);
+    p->ecn = f.tos & ECN_MASK;
+    p->tflags = 0;
+    p->when = 0;
+}
+
+/* Everything that has happened by now, in order. */
+static void advance(struct emu *e, w_ns now)
+{
+    WEIR_ASSERT(now >= e->now);
+    e->now = now;
+    while (e->head != NULL && e->head->when <= now) {
+        struct pkt *p = queue_take(e);
+        w_ns at = p->when;
+        send_off(e, at, p);
+        if (is_managed(e))
+            start_next(e, at);
+    }
+}
+
 static void check(const struct emu *e)
 {
     uint64_t ends = 0;
@@ -286,13 +341,48 @@ static void check(const struct emu *e)
 
 /* ---- the front door ----------------------------------------------------------------------- */
 
-static void adopt_conf(struct emu *e, const struct emu_conf *conf)
+static void adopt_conf(struct emu *e, const struct emu_conf *conf, w_ns now)
 {
     e->conf = *conf;
     if (e->conf.limit_pkts == 0)
         e->conf.limit_pkts = EMU_LIMIT_PKTS;
     if (e->conf.reorder_ns == 0)
         e->conf.reorder_ns = EMU_REORDER_NS;
+    struct aqm_conf c = {.kind = e->conf.aqm,
+                         .limit = w_u32_min(e->conf.limit_pkts, AQM_LIMIT_MAX),
+                         .target_us = e->conf.target_us,
+                         .interval_us = e->conf.interval_us};
+    int r = aqm_set(&e->aqm, &c, now);
+    WEIR_ASSERT(r == 0); /* emu_parse lets no other settings through */
+    if (is_managed(e) && e->flow_key.k0 == 0)
+        e->flow_key = rng_fork(&e->rng, AQM_FLOWS).key;
+}
+
+/* p waits, whatever the limits say. */
+static void wait_managed(struct emu *e, w_ns now, struct pkt *p)
+{
+    describe(e, p);
+    aqm_enter(&e->aqm, now, p);
+    e->n_queued++;
+    e->queued_bytes += p->len;
+    e->queued_max = w_u32_max(e->queued_max, e->n_queued);
+}
+
+/* p comes to a queue that a discipline manages. */
+static void push_managed(struct emu *e, w_ns now, struct pkt *p)
+{
+    describe(e, p);
+    uint32_t len = p->len;
+    if (aqm_push(&e->aqm, now, p) != DROP_NONE) {
+        lose(e, EMU_DROP_LIMIT, p);
+        return;
+    }
+    e->n_queued++;
+    e->queued_bytes += len;
+    bury(e);
+    e->queued_max = w_u32_max(e->queued_max, e->n_queued);
+    if (e->head == NULL)
+        start_next(e, now);
 }
 
 void emu_init(struct emu *e, const struct emu_conf *conf, struct rng rng, struct emu_slot *slot,
@@ -301,20 +391,51 @@ void emu_init(struct emu *e, const struct emu_conf *conf, struct rng rng, struct
     struct emu_conf own = *conf; /* may lie in *e */
     *e = (struct emu){.rng = rng, .slot = slot, .max_flight = n_slots};
     e->now = e->epoch = e->busy = e->last_at = now;
-    adopt_conf(e, &own);
+    aqm_init(&e->aqm, (struct aqm_mem){.flow = e->flow, .heap = e->flow_heap});
+    adopt_conf(e, &own, now);
+}
+
+/* Behind what is in the list already: its time is known. */
+static void schedule(struct emu *e, struct pkt *p)
+{
+    e->busy = serialise(e, e->busy, p->len);
+    p->when = e->busy;
+    queue_add(e, p);
+}
+
+/* Everything behind the frame on the link, which stays. */
+static struct pktq take_waiting(struct emu *e)
+{
+    struct pktq waiting = {0};
+    struct pkt *p = e->head != NULL ? e->head->next : NULL, *next;
+    for (; p != NULL; p = next) {
+        next = p->next;
+        pktq_push(&waiting, p);
+    }
+    if (e->head != NULL)
+        e->head->next = NULL;
+    e->tail = e->head;
+    while ((p = aqm_drain(&e->aqm)) != NULL)
+        pktq_push(&waiting, p);
+    e->n_queued -= waiting.n;
+    e->queued_bytes -= waiting.bytes;
+    return waiting;
 }
 
 /* The frame on the link leaves as it was going to; those behind it are scheduled afresh. */
 void emu_set_conf(struct emu *e, const struct emu_conf *conf, w_ns now)
 {
+    struct pkt *p;
     advance(e, now);
-    adopt_conf(e, conf);
+    struct pktq waiting = take_waiting(e);
+    adopt_conf(e, conf, now);
     e->frac = 0;
     e->busy = e->head != NULL ? e->head->when : now;
-    for (struct pkt *p = e->head; p != NULL; p = p->next) {
-        if (p != e->head)
-            e->busy = serialise(e, e->busy, p->len);
-        p->when = e->busy;
+    while ((p = pktq_pop(&waiting)) != NULL) {
+        if (is_managed(e))
+            wait_managed(e, now, p);
+        else
+            schedule(e, p);
     }
     check(e);
 }
@@ -330,6 +451,12 @@ void emu_push(struct emu *e, w_ns now, struct pkt *p)
     WEIR_ASSERT(p->gso_size == 0);
     advance(e, now);
     e->count[EMU_PUSHED]++;
+    if (is_managed(e)) {
+        push_managed(e, now, p);
+        advance(e, now);
+        check(e);
+        return;
+    }
     if (is_full(e, p)) {
         lose(e, EMU_DROP_LIMIT, p);
         return;
@@ -340,9 +467,7 @@ void emu_push(struct emu *e, w_ns now, struct pkt *p)
         e->busy = now;
         e->frac = 0;
     }
-    e->busy = serialise(e, e->busy, p->len);
-    p->when = e->busy;
-    queue_add(e, p);
+    schedule(e, p);
     advance(e, now);
     check(e);
 }
@@ -374,6 +499,10 @@ w_ns emu_next(const struct emu *e)
 
 void emu_flush(struct emu *e)
 {
+    struct pktq waiting = take_waiting(e);
+    struct pkt *p;
+    while ((p = pktq_pop(&waiting)) != NULL)
+        lose(e, EMU_DROP_FLUSH, p);
     while (e->head != NULL)
         lose(e, EMU_DROP_FLUSH, queue_take(e));
     for (uint32_t i = 0; i < e->n_flight; i++)

@@ -11,6 +11,8 @@
  *   of a nanosecond are carried from frame to frame of a busy period.
  * - The queue is what waits for the link, the frame on the link included; a full queue drops the
  *   arriving frame (counted). What is in flight is not in the queue (netem counts it there).
+ * - Instead of one queue in order a discipline of aqm/ may manage it: codel, fq_codel. It decides
+ *   when the link takes its next frame, at that moment.
  * - Loss happens on the wire: a lost frame has used its share of the rate.
  * - Jitter never reorders: it is a queue further on whose length varies. `reorder` reorders. So
  *   frames closer together than the jitter wait for the slowest before them.
@@ -21,6 +23,7 @@
 #ifndef WEIR_EMU_H
 #define WEIR_EMU_H
 
+#include "aqm/aqm.h"
 #include "base/rng.h"
 
 struct pkt;
@@ -46,8 +49,11 @@ struct emu_conf {
     } ge;
     w_ns cut_every_ns, cut_for_ns; /* down for the last `for` of every `every`; 0: never */
     uint32_t mtu; /* IP packets bigger than this that may not be cut are dropped; 0: no such hop */
-    bool has_too_big;   /* … and their sender is told, where emu_set_back says how */
-    uint64_t ecn_bytes; /* queue at or above which ECN-capable IP packets are marked CE; 0: off */
+    bool has_too_big;     /* … and their sender is told, where emu_set_back says how */
+    uint64_t ecn_bytes;   /* queue at or above which ECN-capable IP packets are marked CE; 0: off */
+    uint32_t aqm;         /* AQM_FIFO, AQM_CODEL or AQM_FQ_CODEL; not the first: needs a rate */
+    uint32_t target_us;   /* CoDel's; 0: 5,000 */
+    uint32_t interval_us; /* CoDel's; 0: 100,000 */
 };
 
 enum { EMU_LIMIT_PKTS = 1000, EMU_REORDER_NS = 1000000, EMU_ERR_TEXT = 160 };
@@ -56,6 +62,7 @@ enum { EMU_LIMIT_PKTS = 1000, EMU_REORDER_NS = 1000000, EMU_ERR_TEXT = 160 };
 #define EMU_COUNTERS(X)                                                                            \
     X(DELIVERED, "delivered")                                                                      \
     X(DROP_LIMIT, "dropped: queue full")                                                           \
+    X(DROP_AQM, "dropped: queue too slow")                                                         \
     X(DROP_LOSS, "dropped: loss")                                                                  \
     X(DROP_MTU, "dropped: bigger than the MTU")                                                    \
     X(DROP_CUT, "dropped: link down")                                                              \
@@ -95,6 +102,10 @@ struct emu {
     w_ns last_at;  /* latest arrival so far of a frame not held back */
     uint64_t seq;
     struct pkt *head, *tail; /* the queue; p->when is when the last bit leaves */
+    struct aqm aqm;          /* with a discipline all of it but the frame on the link, head */
+    struct aqm_flow flow[AQM_FLOWS + 1];
+    uint16_t flow_heap[AQM_FLOWS + 2];
+    struct hash_key flow_key; /* so that nobody can aim at a flow's queue */
     uint32_t n_queued;
     uint64_t queued_bytes;
     uint32_t queued_max;   /* high-water mark, packets */
@@ -139,6 +150,7 @@ const char *emu_counter_text(enum emu_counter);
  *   reorder PERCENT [TIME] duplicate PERCENT  corrupt PERCENT
  *   cut every TIME for TIME                   ecn BYTES
  *   mtu BYTES [icmp]                          bigger packets vanish, or their sender is told
+ *   aqm fifo|codel|fq_codel [target TIME] [interval TIME]
  *
  * TIME 5ms 1.5s 200us 80ns; RATE 20mbit 1.5gbit 125kbit, or bytes: 2mbps; PERCENT 0.1%; sizes 64kb
  * 1mb 1500b (k = 1024, as tc has it). 0 and *out filled; or -EINVAL, *out untouched, and err holds

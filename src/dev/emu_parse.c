@@ -307,6 +307,33 @@ static int key_cut(struct reader *r)
     return e;
 }
 
+static int read_us(struct reader *r, uint32_t *out)
+{
+    uint64_t ns = 0;
+    int e = read_u64(r, &kind_time, &ns);
+    *out = (uint32_t)w_u64_min(ns / W_US, UINT32_MAX);
+    return e == 0 && *out == 0 ? complain(r, r->last, "times of 1us or more") : e;
+}
+
+static int key_aqm(struct reader *r)
+{
+    struct emu_conf *c = &r->conf;
+    int e = 0;
+    if (accept(r, "codel"))
+        c->aqm = AQM_CODEL;
+    else if (accept(r, "fq_codel"))
+        c->aqm = AQM_FQ_CODEL;
+    else if (accept(r, "fifo"))
+        c->aqm = AQM_FIFO;
+    else
+        return complain(r, peek(r), "fifo, codel or fq_codel");
+    if (c->aqm != AQM_FIFO && accept(r, "target"))
+        e = read_us(r, &c->target_us);
+    if (e == 0 && c->aqm != AQM_FIFO && accept(r, "interval"))
+        e = read_us(r, &c->interval_us);
+    return e;
+}
+
 static int key_ecn(struct reader *r) { return read_u64(r, &kind_size, &r->conf.ecn_bytes); }
 
 static int key_mtu(struct reader *r)
@@ -333,6 +360,7 @@ static const struct {
     {"cut", key_cut},
     {"ecn", key_ecn},
     {"mtu", key_mtu},
+    {"aqm", key_aqm},
 };
 
 static int read_key(struct reader *r)
@@ -355,9 +383,20 @@ static int read_key(struct reader *r)
 static int judge(struct reader *r)
 {
     const struct emu_conf *c = &r->conf;
-    bool has_queue_words = c->limit_pkts != 0 || c->limit_bytes != 0 || c->ecn_bytes != 0;
+    bool has_queue_words =
+        c->limit_pkts != 0 || c->limit_bytes != 0 || c->ecn_bytes != 0 || c->aqm != AQM_FIFO;
     if (c->rate_bps == 0 && has_queue_words) {
-        say(r, "'limit' and 'ecn' are about the queue, and without 'rate' nothing queues");
+        say(r, "'limit', 'ecn' and 'aqm' are about the queue, and without 'rate' nothing queues");
+        return -EINVAL;
+    }
+    if (c->aqm != AQM_FIFO && (c->ecn_bytes != 0 || c->limit_bytes != 0)) {
+        say(r, "with 'aqm' the queue's limit is in packets, and the discipline marks: no 'ecn'");
+        return -EINVAL;
+    }
+    uint32_t target = c->target_us != 0 ? c->target_us : 5000;
+    uint32_t interval = c->interval_us != 0 ? c->interval_us : 100000;
+    if (target > interval || interval > 4000000) {
+        say(r, "'aqm': expected a target below the interval, and that below 4s");
         return -EINVAL;
     }
     return 0;

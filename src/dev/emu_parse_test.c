@@ -59,6 +59,14 @@ static void every_word(void **state)
     assert_int_equal(conf.cut_every_ns, 10 * W_S);
     assert_int_equal(conf.cut_for_ns, W_S / 2);
     assert_int_equal(conf.loss_ppm, 1);
+    assert_int_equal(parse("rate 1mbit aqm codel"), 0);
+    assert_int_equal(conf.aqm, AQM_CODEL);
+    assert_int_equal(parse("aqm fq_codel target 2ms interval 40ms rate 1mbit limit 9"), 0);
+    assert_int_equal(conf.aqm, AQM_FQ_CODEL);
+    assert_int_equal(conf.target_us, 2000);
+    assert_int_equal(conf.interval_us, 40000);
+    assert_int_equal(parse("rate 1mbit aqm fifo ecn 3kb"), 0);
+    assert_int_equal(conf.aqm, AQM_FIFO);
     assert_int_equal(parse("rate 2mbps"), 0);
     assert_int_equal(conf.rate_bps, 16000000);
     assert_int_equal(parse("loss gemodel 1%"), 0);
@@ -95,6 +103,13 @@ static void mistakes_are_named(void **state)
     refuses("rate 1mbit limit 1.5", "'1.5' after 'limit'", "packets");
     refuses("rate 1mbit limit many", "'many'", "64kb");
     refuses("limit 100", "limit", "without 'rate'");
+    refuses("aqm codel", "aqm", "without 'rate'");
+    refuses("rate 1mbit aqm red", "'red' after 'aqm'", "fq_codel");
+    refuses("rate 1mbit aqm codel ecn 3kb", "aqm", "ecn");
+    refuses("rate 1mbit aqm codel limit 3kb", "aqm", "packets");
+    refuses("rate 1mbit aqm codel target 3ms interval 2ms", "target", "interval");
+    refuses("rate 1mbit aqm codel interval 5s", "interval", "4s");
+    refuses("rate 1mbit aqm codel target 3ns", "aqm", "1us");
     refuses("delay 4000s", "'4000s'", "up to 3600s");
     refuses("delay 1.5.5ms", "'1.5.5ms'", "a time");
     refuses("delay .5ms", "'.5ms'", "a time");

@@ -410,12 +410,8 @@ static void conditions_change_while_running(void **state)
     end();
 }
 
-/* If this fails, a simulation's result depends on how often somebody looked at the link. */
-static void looking_changes_nothing(void **state)
+static void look_twice(const char *all)
 {
-    (void)state;
-    const char *all = "delay 5ms 2ms rate 15mbit limit 20 loss 3% reorder 2% duplicate 2% "
-                      "corrupt 2% cut every 100ms for 7ms loss gemodel 1% 20%";
     uint64_t count[2][EMU_N_COUNTERS];
     uint64_t sum[2] = {0, 0};
     for (unsigned pass = 0; pass < 2; pass++) {
@@ -442,6 +438,42 @@ static void looking_changes_nothing(void **state)
     assert_memory_equal(count[0], count[1], sizeof count[0]);
     assert_true(count[0][EMU_DROP_LIMIT] > 0);
     assert_true(count[0][EMU_REORDER] > 0);
+    assert_int_equal(count[0][EMU_DROP_AQM] > 0, strstr(all, "aqm") != NULL);
+}
+
+/* If this fails, a simulation's result depends on how often somebody looked at the link. */
+static void looking_changes_nothing(void **state)
+{
+    (void)state;
+    look_twice("delay 5ms 2ms rate 15mbit limit 20 loss 3% reorder 2% duplicate 2% "
+               "corrupt 2% cut every 100ms for 7ms loss gemodel 1% 20%");
+    look_twice("delay 5ms rate 15mbit limit 20 reorder 2% aqm codel target 2ms interval 5ms");
+    look_twice("delay 5ms rate 15mbit limit 20 reorder 2% aqm fq_codel target 2ms interval 5ms");
+}
+
+/* If this fails, a router's discipline changes frames' times on an idle link, or drops from it. */
+static void a_discipline_on_an_idle_link_is_not_seen(void **state)
+{
+    (void)state;
+    start("rate 8mbit delay 3ms aqm fq_codel");
+    for (uint32_t i = 0; i < 5; i++) {
+        w_ns at;
+        push(i * W_S, 1000, i);
+        struct pkt *p = arrive(&at);
+        assert_int_equal(at, i * W_S + 4 * W_MS);
+        pkt_free(p);
+    }
+    push(5 * W_S, 1000, 5);
+    push(5 * W_S, 1000, 6);
+    push(5 * W_S, 1000, 7);
+    struct emu_conf plain = {.rate_bps = 80000000};
+    emu_set_conf(&emu, &plain, 5 * W_S);
+    w_ns at;
+    for (uint32_t i = 0; i < 3; i++) {
+        pkt_free(arrive(&at));
+        assert_int_equal(at, 5 * W_S + W_MS + i * W_MS / 10);
+    }
+    end();
 }
 
 /* If this fails, a frame vanishes without a reason, or memory with it. */
@@ -461,6 +493,9 @@ static void nothing_is_lost_uncounted(void **state)
             .dup_ppm = rng_below(&r, 300000),
             .corrupt_ppm = rng_below(&r, 300000),
             .reorder_ppm = rng_below(&r, 300000),
+            .aqm = seed % 2 != 0 ? AQM_CODEL + seed / 2 % 2 : 0,
+            .target_us = 1000,
+            .interval_us = 2000,
         };
         emu_init(&emu, &c, r, slots, 1 + rng_below(&r, 50), 0);
         w_ns now = 0;
@@ -468,6 +503,10 @@ static void nothing_is_lost_uncounted(void **state)
         for (uint32_t i = 0; i < 400; i++) {
             now += rng_below(&r, 1000000);
             push(now, 1 + rng_below(&r, 4000), i);
+            if (i % 97 == 96 && seed >= 30) {
+                c.aqm = c.aqm == AQM_FIFO ? AQM_FQ_CODEL : AQM_FIFO;
+                emu_set_conf(&emu, &c, now);
+            }
             struct pkt *v[8];
             unsigned n = emu_pop(&emu, now, v, rng_below(&r, 9));
             got += n;
@@ -618,6 +657,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(ecn_marks_above_the_threshold),
     cmocka_unit_test(conditions_change_while_running),
     cmocka_unit_test(looking_changes_nothing),
+    cmocka_unit_test(a_discipline_on_an_idle_link_is_not_seen),
     cmocka_unit_test(nothing_is_lost_uncounted),
     cmocka_unit_test(no_memory_is_survived),
     cmocka_unit_test(super_segments_are_refused),

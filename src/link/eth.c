@@ -106,7 +106,7 @@ enum drop eth_output(struct link *l, struct nif *nif, const uint8_t dst_mac[6], 
     if (WEIR_LIKELY(why == DROP_NONE)) {
         if ((nif->flags & NIF_L3) == 0)
             wire_eth_put(pkt_push(p, WIRE_ETH_HLEN), dst_mac, nif->mac, ethertype);
-        why = q_push(&nif->q, l->env->now, p);
+        why = q_push(l, nif, p);
         if (WEIR_LIKELY(why == DROP_NONE))
             return DROP_NONE;
     }

@@ -15,6 +15,7 @@
 #ifndef WEIR_LINK_H
 #define WEIR_LINK_H
 
+#include "aqm/aqm.h"
 #include "pkt/env.h"
 #include "pkt/next.h"
 #include "pkt/pkt.h"
@@ -49,8 +50,10 @@ enum nif_cap {
                             NIF_CAP_TX_CSUM) */
 };
 
-/* The queue of one interface. `ready` leaves in order of arrival; `later` is a binary heap by
- * (departure time, arrival), in `slot` entries given at init. ready.n + n_later <= limit. */
+/* The queue of one interface. With the discipline `fifo` what may leave is in `ready`, in order of
+ * arrival; with any other it is in `aqm`. `later` is a binary heap by (departure time, arrival) of
+ * what may not leave yet, in slots given at init. The three together hold at most `limit`, unless
+ * that was lowered. */
 struct qdisc_later {
     w_ns when;
     struct pkt *p;
@@ -58,11 +61,28 @@ struct qdisc_later {
 };
 struct qdisc {
     struct pktq ready;
+    uint32_t fast_limit; /* of ready.n for the short way; 0: every packet takes the long one */
+    uint32_t n_other;    /* n_later + aqm.n */
+    uint32_t high_water; /* most packets ever waiting at once */
+    uint64_t enqueued;
+    uint64_t drops; /* refused at the door, or dropped inside by the discipline */
     struct qdisc_later *later;
     uint32_t n_later, cap_later, order;
-    uint32_t limit;      /* txqueuelen, packets */
-    uint32_t high_water; /* most packets ever waiting at once */
-    uint64_t enqueued, drops;
+    uint32_t limit;  /* txqueuelen, packets */
+    uint32_t soft;   /* of it what TCP may fill; the rest is for what cannot wait */
+    uint64_t n_full; /* times TCP was told to wait */
+    w_ns full_since; /* 0: TCP need not wait */
+    w_ns full_ns;    /* all such times before */
+    struct aqm aqm;
+};
+
+/* What the queue's discipline is, and what it has seen; for people. */
+struct nif_queue_info {
+    struct aqm_conf conf;
+    uint32_t packets, high_water;
+    uint64_t bytes;
+    uint64_t enqueued, drops, marked, told, n_full;
+    w_ns full_ns;
 };
 
 struct nif_counters {
@@ -90,8 +110,13 @@ struct nif {
     char name[NIF_NAME];
 };
 
+enum { LINK_TOLD = 32 };
+
 struct link {
     struct env *env;
+    uint32_t full; /* bit per id: no room in its queue for what TCP has */
+    uint32_t n_told;
+    uint32_t told[LINK_TOLD];  /* connections whose packets wait too long: link_told_pop */
     struct nif nif[LINK_NIFS]; /* id i at nif[i - 1] */
 };
 
@@ -125,7 +150,7 @@ static inline uint32_t link_wire_len(const struct pkt *p)
 }
 static inline bool nif_is_empty(const struct nif *nif)
 {
-    return nif->q.ready.n == 0 && nif->q.n_later == 0 && nif->gso == NULL;
+    return nif->q.ready.n == 0 && nif->q.n_other == 0 && nif->gso == NULL;
 }
 
 /* The frame's Ethernet header read and pulled [IEEE 802.3; 802.1Q: priority tags and VLAN 0 are
@@ -165,7 +190,24 @@ WEIR_MUST_CHECK bool link_append_part(struct pkt *to, const struct pkt *from, ui
 /* Completes a CSUM_TODO checksum in the packet itself (before it is cut into fragments). */
 void link_csum_finish(struct link *, struct pkt *);
 
+/* Whether TCP must keep what it has for this interface: its queue is full but for a reserve. A bit
+ * of one word, so that asking before each packet costs next to nothing. */
+static inline bool link_is_full(const struct link *l, unsigned nif)
+{
+    return WEIR_UNLIKELY(l->full != 0) && (l->full >> nif & 1) != 0;
+}
+/* The next connection (p->owner of its packet) that must slow down because its packets wait too
+ * long in a queue here that must not drop them; 0: none. */
+static inline uint32_t link_told_pop(struct link *l)
+{
+    return l->n_told != 0 ? l->told[--l->n_told] : 0;
+}
+
 /* Takes effect at once; packets beyond a smaller limit stay. 0..LINK_TXQ_MAX. */
-int link_set_txqueuelen(struct nif *, uint32_t packets);
+WEIR_MUST_CHECK int link_set_txqueuelen(struct link *, struct nif *, uint32_t packets);
+/* Another discipline, or other settings of it (limit 0: as it is). What waits moves over: nothing
+ * is lost, no flow is reordered. -EINVAL, -ERANGE as aqm_set; then nothing has changed. */
+WEIR_MUST_CHECK int link_set_qdisc(struct link *, struct nif *, const struct aqm_conf *);
+void link_queue_info(const struct link *, const struct nif *, struct nif_queue_info *);
 
 #endif

@@ -20,11 +20,13 @@ enum { GSO_RETRY_MS = 1, GSO_PATIENCE_MS = 100 };
 void link_init(struct link *l, struct env *env, struct arena *a)
 {
     l->env = env;
+    l->full = l->n_told = 0;
     for (unsigned i = 0; i < LINK_NIFS; i++) {
         struct qdisc_later *later =
             arena_take(a, sizeof(struct qdisc_later) * LINK_TXQ_MAX, WEIR_CACHELINE);
+        struct aqm_mem mem = aqm_mem_take(a);
         l->nif[i] = (struct nif){0};
-        q_init(&l->nif[i].q, later, LINK_TXQ_MAX);
+        q_init(&l->nif[i].q, later, mem);
     }
 }
 
@@ -47,6 +49,8 @@ int link_nif_add(struct link *l, const struct nif_conf *c)
         return -ENFILE;
     struct nif *nif = &l->nif[i];
     struct qdisc_later *later = nif->q.later;
+    struct aqm_mem mem = nif->q.aqm.mem;
+    struct aqm_conf qdisc = {.kind = l->env->conf.qdisc};
     *nif = (struct nif){
         .id = (uint8_t)(i + 1),
         .flags = c->flags,
@@ -54,8 +58,10 @@ int link_nif_add(struct link *l, const struct nif_conf *c)
         .mtu = c->mtu,
         .gso_max = c->gso_max != 0 ? w_u32_min(c->gso_max, LINK_GSO_MAX) : LINK_GSO_MAX,
     };
-    q_init(&nif->q, later, LINK_TXQ_MAX);
-    nif->q.limit = c->txqueuelen != 0 ? c->txqueuelen : l->env->conf.txqueuelen;
+    q_init(&nif->q, later, mem);
+    qdisc.limit = c->txqueuelen != 0 ? c->txqueuelen : l->env->conf.txqueuelen;
+    int r = link_set_qdisc(l, nif, &qdisc);
+    WEIR_ASSERT(r == 0); /* the limits of conf.def are in the range, and no kind there needs more */
     if (c->mac != NULL)
         memcpy(nif->mac, c->mac, sizeof nif->mac);
     if (c->name != NULL)
@@ -68,7 +74,7 @@ static void nif_empty(struct link *l, struct nif *nif, enum drop why)
 {
     struct pkt *p = nif->gso;
     nif->gso = NULL;
-    while (p != NULL || (p = q_pop_any(&nif->q)) != NULL) {
+    while (p != NULL || (p = q_pop_any(l, nif)) != NULL) {
         if (why == DROP_NONE)
             pkt_free(p);
         else
@@ -82,14 +88,6 @@ void link_nif_del(struct link *l, struct nif *nif)
     WEIR_ASSERT(nif->id != 0);
     nif_empty(l, nif, DROP_NONE);
     nif->id = 0;
-}
-
-int link_set_txqueuelen(struct nif *nif, uint32_t packets)
-{
-    if (packets > LINK_TXQ_MAX)
-        return -EINVAL;
-    nif->q.limit = packets;
-    return 0;
 }
 
 /* Whether the device cannot send this super-segment as it is. */
@@ -110,7 +108,7 @@ static struct pkt *next_frame(struct link *l, struct nif *nif)
     struct pkt *p;
     if (nif->gso != NULL)
         return gso_next(l, nif);
-    while ((p = q_pop(&nif->q, l->env->now)) != NULL) {
+    while ((p = q_pop(l, nif)) != NULL) {
         if (WEIR_LIKELY(p->gso_size == 0) || !needs_cut(nif, p))
             return p;
         if (gso_is_sound(p)) {
@@ -176,7 +174,7 @@ static w_ns nif_next(const struct link *l, const struct nif *nif)
 {
     if (nif->gso != NULL)
         return w_u64_max(nif->gso_retry, l->env->now);
-    return q_next(&nif->q);
+    return q_next(l, nif);
 }
 
 w_ns link_next(const struct link *l)

@@ -9,34 +9,44 @@
 
 enum { Q_HORIZON_S = 10 }; /* departure times further ahead are refused, as Linux's fq does */
 
-/* later: cap slots, the caller's for good. */
-void q_init(struct qdisc *, struct qdisc_later *later, uint32_t cap);
-/* Any packet, departed or not; NULL: empty. For emptying a queue. */
-struct pkt *q_pop_any(struct qdisc *);
+/* later: LINK_TXQ_MAX slots, mem: for disciplines with flows; both the caller's for good. */
+void q_init(struct qdisc *, struct qdisc_later *later, struct aqm_mem mem);
+/* Limits anew, after conf.limit or the way packets take may have changed. */
+void q_settle(struct link *, struct nif *);
+/* Any packet, departed or not, each flow in its order; NULL: empty. For emptying a queue. */
+struct pkt *q_pop_any(struct link *, struct nif *);
 /* When q_pop will have something: 0 for at once, W_NEVER for an empty queue. */
-w_ns q_next(const struct qdisc *);
-static inline uint32_t q_len(const struct qdisc *q) { return q->ready.n + q->n_later; }
-/* Moves what may leave now to `ready`. */
-void q_mature(struct qdisc *, w_ns now);
-enum drop q_push_other(struct qdisc *, w_ns now, struct pkt *);
-/* Takes p if it returns DROP_NONE; otherwise p is still the caller's, and q->drops has counted.
- * Inline: nothing waits for its time, and there is room. */
-static inline enum drop q_push(struct qdisc *q, w_ns now, struct pkt *p)
+WEIR_APART w_ns q_next_other(const struct link *, const struct nif *);
+static inline w_ns q_next(const struct link *l, const struct nif *nif)
 {
-    if (WEIR_UNLIKELY(q->n_later > 0 || p->when > now || q->ready.n >= q->limit))
-        return q_push_other(q, now, p);
+    if (nif->q.ready.n > 0)
+        return 0;
+    return WEIR_LIKELY(nif->q.n_other == 0) ? W_NEVER : q_next_other(l, nif);
+}
+static inline uint32_t q_len(const struct qdisc *q) { return q->ready.n + q->n_other; }
+
+enum drop q_push_other(struct link *, struct nif *, struct pkt *);
+struct pkt *q_pop_other(struct link *, struct nif *);
+
+/* Takes p if it returns DROP_NONE; otherwise p is still the caller's, and q->drops has counted.
+ * Inline: a fifo in which nothing waits for its time, and there is room. */
+static inline enum drop q_push(struct link *l, struct nif *nif, struct pkt *p)
+{
+    struct qdisc *q = &nif->q;
+    if (WEIR_UNLIKELY(p->when > l->env->now || q->ready.n >= q->fast_limit))
+        return q_push_other(l, nif, p);
     pktq_push(&q->ready, p);
     q->enqueued++;
     if (q->ready.n > q->high_water)
         q->high_water = q->ready.n;
     return DROP_NONE;
 }
-/* The next packet that may leave at now, NULL: none. O(log n). */
-static inline struct pkt *q_pop(struct qdisc *q, w_ns now)
+/* The next packet that may leave now, NULL: none. O(log n). */
+static inline struct pkt *q_pop(struct link *l, struct nif *nif)
 {
-    if (WEIR_UNLIKELY(q->n_later > 0))
-        q_mature(q, now);
-    return pktq_pop(&q->ready);
+    if (WEIR_UNLIKELY(nif->q.fast_limit == 0))
+        return q_pop_other(l, nif);
+    return pktq_pop(&nif->q.ready);
 }
 
 /* Whether p is a super-segment that can be cut: TCP, checksum to do, sane offsets. */

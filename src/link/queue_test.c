@@ -29,7 +29,7 @@ static void txqueuelen_bounds_the_queue_and_counts(void **state)
     struct net n;
     net_open(&n);
     assert_int_equal(n.nif->q.limit, 1000);
-    assert_int_equal(link_set_txqueuelen(n.nif, 3), 0);
+    assert_int_equal(link_set_txqueuelen(&n.link, n.nif, 3), 0);
     for (uint8_t i = 0; i < 3; i++)
         assert_int_equal(put(&n, i, 0), DROP_NONE);
     assert_int_equal(put(&n, 3, 0), DROP_QDISC_FULL);
@@ -40,7 +40,7 @@ static void txqueuelen_bounds_the_queue_and_counts(void **state)
     for (int i = 0; i < 3; i++)
         assert_int_equal(get(&n), i);
     assert_int_equal(get(&n), -1);
-    assert_int_equal(link_set_txqueuelen(n.nif, LINK_TXQ_MAX + 1), -22);
+    assert_int_equal(link_set_txqueuelen(&n.link, n.nif, LINK_TXQ_MAX + 1), -22);
     net_close(&n);
 }
 

@@ -246,8 +246,10 @@ static void server_agrees(struct oracle_dir *own, struct oracle_dir *heard, cons
 }
 
 /* [RFC 9768 3.2 MUST-28, MUST-30; 3.2.2 MUST-31] The counter in a segment never goes back, and
- * never tells of marks that were not. Its three bits are taken for as much as may be. */
-static void check_ace(struct oracle *o, w_ns now, struct oracle_dir *d, const struct seg *s)
+ * never tells of marks that were not. Its three bits are taken for as much as may be, unless the
+ * segment waited for a neighbour's address: then it is older than the marks that came since. */
+static void check_ace(struct oracle *o, w_ns now, struct oracle_dir *d, const struct seg *s,
+                      bool has_waited)
 {
     enum { CEP_INIT = 5 };
     unsigned ace = (unsigned)(s->tcp.flags & TCPF_ACE) >> TCPF_ACE_SHIFT;
@@ -261,7 +263,7 @@ static void check_ace(struct oracle *o, w_ns now, struct oracle_dir *d, const st
                     (unsigned)(d->ce_told + by), (unsigned)d->ce_in);
         return;
     }
-    d->ce_told += by + (d->ce_in - d->ce_told - by) / 8 * 8;
+    d->ce_told += by + (has_waited ? 0 : (d->ce_in - d->ce_told - by) / 8 * 8);
 }
 
 static void seg_sent(struct oracle *o, w_ns now, unsigned host, const struct seg *s)
@@ -282,7 +284,7 @@ static void seg_sent(struct oracle *o, w_ns now, unsigned host, const struct seg
     if ((s->tcp.flags & TCPF_SYN) != 0)
         syn_seen(f, side, s);
     server_agrees(&f->dir[side], &f->dir[1 - side], s);
-    check_ace(o, now, &f->dir[1 - side], s);
+    check_ace(o, now, &f->dir[1 - side], s, o->other_at[host] == now);
     check_within_window(o, now, &f->dir[side], s);
     check_within_mss(o, now, &f->dir[1 - side], s);
     if (o->other_at[host] != now &&

@@ -44,9 +44,10 @@ struct swarm {
     struct rng rng_mem; /* of memory budgets, for the same reason */
     struct rng rng6;    /* of what IPv6 adds: worlds without it are drawn as before */
     struct rng rng_opt; /* of options and lesser settings, for the same reason */
+    struct rng rng_mtu; /* of hops with an MTU of their own, the same */
+    struct rng rng_q;   /* of queues, the same */
     bool has_ip6, has_budget;
-    struct rng rngm;    /* of hops with an MTU of their own, the same */
-    uint32_t hop_mtu;   /* 0: no such hop */
+    uint32_t hop_mtu; /* 0: no such hop */
     bool hop_tells;
     unsigned faults;
     struct sim *sim;
@@ -134,7 +135,7 @@ static void draw_conf(struct swarm *w, struct weir_conf *c)
     c->n_mtup = 128;
     /* A hop that drops in silence is found by probes only. */
     if (w->hop_mtu != 0)
-        c->tcp_mtu_probing = (w->hop_tells ? 0 : 1) + rng_below(&w->rngm, 2);
+        c->tcp_mtu_probing = (w->hop_tells ? 0 : 1) + rng_below(&w->rng_mtu, 2);
     if ((w->faults & F_STARVE) != 0) {
         c->n_pkt = pick(w, pkts, 3);
         c->n_blk_small = pick(w, blks, 3);
@@ -177,12 +178,40 @@ static void draw_conf(struct swarm *w, struct weir_conf *c)
 static void draw_hop(struct swarm *w)
 {
     static const uint32_t mtus[] = {600, 1000, 1280, 1400, 1492};
-    if (rng_below(&w->rngm, 4) != 0)
+    if (rng_below(&w->rng_mtu, 4) != 0)
         return;
-    w->hop_mtu = mtus[rng_below(&w->rngm, 5)];
-    w->hop_tells = rng_below(&w->rngm, 2) != 0;
+    w->hop_mtu = mtus[rng_below(&w->rng_mtu, 5)];
+    w->hop_tells = rng_below(&w->rng_mtu, 2) != 0;
     if (w->has_ip6)
         w->hop_mtu = w_u32_max(w->hop_mtu, 1280);
+}
+
+/* Disciplines of both hosts and of the router between them, now and then none but the default. */
+static void draw_queues(struct swarm *w, struct weir_conf *a, struct weir_conf *b)
+{
+    static const uint32_t places[] = {2, 5, 10, 100, 1000}, aqm[] = {AQM_CODEL, AQM_FQ_CODEL};
+    if (rng_below(&w->rng_q, 3) == 0)
+        return;
+    a->qdisc = rng_below(&w->rng_q, 6);
+    b->qdisc = rng_below(&w->rng_q, 6);
+    a->txqueuelen = places[rng_below(&w->rng_q, 5)];
+    b->txqueuelen = places[rng_below(&w->rng_q, 5)];
+    if (w->calm.ecn_bytes == 0)
+        w->calm.aqm = aqm[rng_below(&w->rng_q, 2)];
+}
+
+/* Somebody changes the queue of a busy interface. */
+static void swarm_change_queues(struct swarm *w)
+{
+    for (unsigned i = 0; i < w->sim->n_host; i++) {
+        struct weir_qdisc q = {.limit = 1 + rng_below(&w->rng_q, 1000),
+                               .rate_Bps = 100000 + rng_below(&w->rng_q, 10000000)};
+        const char *name = aqm_name(rng_below(&w->rng_q, AQM_KINDS));
+        memcpy(q.kind, name, strlen(name));
+        if (weir_qdisc_set(w->sim->host[i].w, w->sim->now, w->sim->link[0].end[i].nif, &q) != 0)
+            oracle_fail(&w->oracle, w->sim->now, "host %u refuses the discipline %s", i, name);
+        sim_kick(w->sim, &w->sim->host[i]);
+    }
 }
 
 static struct emu_conf draw_faults(struct swarm *w)
@@ -356,6 +385,7 @@ static int swarm_world(struct swarm *w)
     draw_conf(w, &ca);
     draw_conf(w, &cb);
     w->calm = draw_calm(w);
+    draw_queues(w, &ca, &cb);
     w->faults_end = w->sim->now + (1 + rng_below(&w->rng, 20)) * W_S;
     struct sim_join j = {.a_ip = 0x0a000001, .b_ip = 0x0a000002, .mtu = pick(w, mtus, 4)};
     j.has_ip6 = w->has_ip6;
@@ -384,6 +414,8 @@ static void swarm_play(struct swarm *w)
     bool is_done = load_run_world(&w->load, w->faults_end);
     emu_set_conf(&l->dir[0], &w->calm, w->sim->now);
     emu_set_conf(&l->dir[1], &w->calm, w->sim->now);
+    if (rng_below(&w->rng_q, 2) == 0)
+        swarm_change_queues(w);
     if (!is_done)
         is_done = load_run_world(&w->load, w->faults_end + SWARM_BOUND);
     if (!is_done)
@@ -482,8 +514,9 @@ int swarm_run(uint64_t seed, struct swarm_result *out, FILE *trace)
     rng_seed(&w->rng_opt, seed ^ 0x6f7074696f6e73);
     rng_seed(&w->rng_mem, seed ^ 0x6d656d6f7279);
     w->has_ip6 = rng_below(&w->rng6, 3) == 0;
-    rng_seed(&w->rngm, seed ^ 0x6d7475);
+    rng_seed(&w->rng_mtu, seed ^ 0x6d7475);
     draw_hop(w);
+    rng_seed(&w->rng_q, seed ^ 0x7175657565);
     for (unsigned i = 0; i < F_KINDS; i++)
         w->faults |= rng_below(&w->rng, 3) == 0 ? 1u << i : 0;
     w->sim = sim_new(rng_u64(&w->rng));

@@ -63,6 +63,7 @@ void weir_sent(struct weir *w, weir_ns now, struct pkt **v, unsigned n)
             udp_sent(&w->udp, p);
         pkt_free(p);
     }
+    stack_told(w);
     stack_settle(w);
 }
 

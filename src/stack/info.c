@@ -18,6 +18,65 @@ int weir_set(struct weir *w, const char *name, const char *value)
     return r;
 }
 
+static uint32_t text_len(const char *s, uint32_t max)
+{
+    uint32_t n = 0;
+    while (n < max && s[n] != '\0')
+        n++;
+    return n;
+}
+
+int weir_qdisc_set(struct weir *w, weir_ns now, unsigned id, const struct weir_qdisc *q)
+{
+    stack_enter(w, now);
+    struct nif *nif = link_nif(&w->link, id);
+    if (nif == NULL)
+        return -ENODEV;
+    int kind = aqm_kind_named(q->kind, text_len(q->kind, sizeof(q->kind)));
+    if (kind < 0)
+        return kind;
+    struct aqm_conf c = {.kind = (uint32_t)kind,
+                         .limit = q->limit,
+                         .mark_at = q->mark_at,
+                         .flow_limit = q->flow_limit,
+                         .quantum = q->quantum,
+                         .target_us = q->target_us,
+                         .interval_us = q->interval_us,
+                         .rate_Bps = q->rate_Bps,
+                         .burst_bytes = q->burst_bytes};
+    return link_set_qdisc(&w->link, nif, &c);
+}
+
+int weir_qdisc_stats(struct weir *w, weir_ns now, unsigned id, struct weir_qdisc_stats *out)
+{
+    struct nif_queue_info i;
+    stack_enter(w, now);
+    const struct nif *nif = link_nif(&w->link, id);
+    if (nif == NULL)
+        return -ENODEV;
+    link_queue_info(&w->link, nif, &i);
+    *out = (struct weir_qdisc_stats){.conf = {.limit = i.conf.limit,
+                                              .mark_at = i.conf.mark_at,
+                                              .flow_limit = i.conf.flow_limit,
+                                              .quantum = i.conf.quantum,
+                                              .target_us = i.conf.target_us,
+                                              .interval_us = i.conf.interval_us,
+                                              .rate_Bps = i.conf.rate_Bps,
+                                              .burst_bytes = i.conf.burst_bytes},
+                                     .packets = i.packets,
+                                     .high_water = i.high_water,
+                                     .bytes = i.bytes,
+                                     .enqueued = i.enqueued,
+                                     .drops = i.drops,
+                                     .marked = i.marked,
+                                     .told = i.told,
+                                     .n_full = i.n_full,
+                                     .full_ns = i.full_ns};
+    const char *name = aqm_name(i.conf.kind);
+    memcpy(out->conf.kind, name, text_len(name, sizeof(out->conf.kind) - 1));
+    return 0;
+}
+
 bool weir_counter(const struct weir *w, unsigned i, const char **name, uint64_t *value)
 {
     if (i < STAT_N) {

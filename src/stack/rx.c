@@ -108,6 +108,7 @@ static bool loopback_pump(struct weir *w)
         p->when = w->env.now;
         p->csum = p->csum == CSUM_TODO ? CSUM_GOOD : p->csum;
     }
+    stack_told(w);
     stack_rx(w, lo, v, n);
     return n != 0;
 }

@@ -45,6 +45,13 @@ static inline uint32_t stack_payload(const struct pkt *p)
 {
     return p->owner == 0 ? 0 : p->len - (uint32_t)(p->pay - p->off);
 }
+/* Connections whose packets waited too long in a queue here, when those have left, slow down. */
+static inline void stack_told(struct weir *w)
+{
+    uint32_t owner;
+    while (WEIR_UNLIKELY((owner = link_told_pop(&w->link)) != 0))
+        tcp_congested(&w->tcp, owner);
+}
 /* The packet memory devices receive into. */
 struct pktmem *stack_mem(struct weir *);
 

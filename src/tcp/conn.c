@@ -306,18 +306,30 @@ static int prepare(struct tcp *tcp, struct tcb *t, const struct flow *f)
     return 0;
 }
 
+/* Nothing is in flight until the SYN is: that is how one sees that it waits, for room below. */
+void tcp_conn_syn(struct tcp *tcp, struct tcb *t, const struct fo_cookie *fo)
+{
+    if (t->snd.una != t->snd.nxt || (t->fo & FO_DEFERRED) != 0)
+        return;
+    /* A cookie is known only now, so a SYN with one tries its luck. */
+    if (fo == NULL && tcp_out_must_wait(tcp, t))
+        return;
+    t->snd.una = t->sndq.iss;
+    t->sndq.sent_ms = tcp_stamp_ms(tcp);
+    t->drs.at_us = tcp_now_us(tcp);          /* until then free: when the SYN went */
+    (void)tcp_seg_syn_fo(tcp, t, false, fo); /* refused below: the timer repeats it */
+    tcp_arm_rto(tcp, t);
+}
+
 /* The first SYN, with the Fast Open option and data that were decided on. */
 static void send_first_syn(struct tcp *tcp, struct tcb *t, const struct fo_cookie *fo)
 {
     if (fo != NULL && fo->len >= 0)
         t->fo |= FO_OFFER | (fo->is_exp ? FO_EXP : 0);
     t->fo &= (uint8_t)~FO_DEFERRED;
-    t->snd.una = t->sndq.iss;
-    t->sndq.sent_ms = tcp_stamp_ms(tcp);
-    t->drs.at_us = tcp_now_us(tcp); /* until then free: when the SYN went */
     tcp_count(tcp, STAT_TcpActiveOpens);
-    (void)tcp_seg_syn_fo(tcp, t, false, fo); /* refused below: the timer repeats it */
-    tcp_arm_rto(tcp, t);
+    t->snd.una = t->snd.nxt;
+    tcp_conn_syn(tcp, t, fo);
     tcb_check(tcp, t);
 }
 

@@ -9,10 +9,15 @@
  * Called at the end of a burst (tcp_flush), by the owner's calls, by timers; calls seg.c to build.
  *
  * Theory of operation. Input only marks a connection; tcp_flush then looks at each marked one once,
- * so that a burst of segments is answered by one ACK and one train. A refusal from below (queue
- * full, no packet memory) is never a loss: snd.nxt has not moved, the bytes count as unsent and are
- * tried again when something was sent (tcp_sent) or after RETRY. Bytes of one connection below TCP
- * are limited by tcp_limit_output_bytes.
+ * so that a burst of segments is answered by one ACK and one train.
+ *
+ * What is below pushes back. tcp_limit_output_bytes limits what one connection has below TCP.
+ * Before a segment is made the queue of its interface is asked (link_is_full): is it full, the
+ * connection waits in a list per interface, first come first served, and goes on when there is
+ * room. So our own queue drops nothing of ours, however many connections there are. A refusal that
+ * comes all the same (no packet memory, a neighbour's queue) is never a loss: snd.nxt has not
+ * moved, the bytes count as unsent and are tried again when something was sent (tcp_sent) or after
+ * RETRY.
  *
  * Invariants: never beyond snd.una + snd.wnd but for probes; snd.nxt never goes back; T_RTO runs
  * while something is in flight; T_PERSIST, but for retries and pacing, only while nothing is.
@@ -37,28 +42,95 @@ void tcp_out_mark(struct tcp *tcp, struct tcb *t)
     tcp->out_tail = idx;
 }
 
-void tcp_out_remove(struct tcp *tcp, struct tcb *t)
+/* Takes t off this list, if it is there. */
+static bool list_remove(struct tcp *tcp, struct tcb *t, uint32_t *head, uint32_t *tail)
 {
-    if ((t->flags & TF_OUT) == 0)
-        return;
-    uint32_t idx = tcb_index(t), prev = 0, at = tcp->out_head;
-    while (at != idx) {
-        WEIR_ASSERT(at != 0);
+    uint32_t idx = tcb_index(t), prev = 0, at = *head;
+    while (at != idx && at != 0) {
         prev = at;
         at = tcp_at(tcp, at)->out_next;
     }
+    if (at == 0)
+        return false;
     if (prev == 0)
-        tcp->out_head = t->out_next;
+        *head = t->out_next;
     else
         tcp_at(tcp, prev)->out_next = t->out_next;
-    if (tcp->out_tail == idx)
-        tcp->out_tail = prev;
+    if (*tail == idx)
+        *tail = prev;
     t->flags &= ~(uint32_t)TF_OUT;
+    return true;
+}
+
+void tcp_out_remove(struct tcp *tcp, struct tcb *t)
+{
+    if ((t->flags & TF_OUT) == 0 || list_remove(tcp, t, &tcp->out_head, &tcp->out_tail))
+        return;
+    for (unsigned id = 1; id <= LINK_NIFS; id++) {
+        if (!list_remove(tcp, t, &tcp->held_head[id], &tcp->held_tail[id]))
+            continue;
+        if (tcp->held_head[id] == 0)
+            tcp->held &= ~(1u << id);
+        return;
+    }
+    WEIR_NEVER_HERE("a connection marked for output is on no list");
+}
+
+/* ---- waiting for room below ---- */
+
+/* t goes on when its interface's queue has room, in its turn. On the output list it will come here
+ * again. */
+static WEIR_APART void hold(struct tcp *tcp, struct tcb *t)
+{
+    unsigned id = t->dst.nif;
+    uint32_t idx = tcb_index(t);
+    if ((t->flags & TF_OUT) != 0)
+        return;
+    t->flags |= TF_OUT;
+    t->out_next = 0;
+    if (tcp->held_head[id] == 0)
+        tcp->held_head[id] = idx;
+    else
+        tcp_at(tcp, tcp->held_tail[id])->out_next = idx;
+    tcp->held_tail[id] = idx;
+    tcp->held |= 1u << id;
+    tcp_count(tcp, STAT_TCPHeldBelow);
+}
+
+bool tcp_out_must_wait(struct tcp *tcp, struct tcb *t)
+{
+    if (WEIR_LIKELY(!link_is_full(tcp->ip->link, t->dst.nif)))
+        return false;
+    hold(tcp, t);
+    return true;
+}
+
+/* Those that waited longest go first, as long as there is room: one that fills the queue again is
+ * the last to come back. */
+static WEIR_APART void release(struct tcp *tcp)
+{
+    for (unsigned id = 1; id <= LINK_NIFS; id++) {
+        uint32_t last = tcp->held_tail[id];
+        while (tcp->held_head[id] != 0 && !link_is_full(tcp->ip->link, id)) {
+            uint32_t idx = tcp->held_head[id];
+            struct tcb *t = tcp_at(tcp, idx);
+            tcp->held_head[id] = t->out_next;
+            if (tcp->held_head[id] == 0)
+                tcp->held &= ~(1u << id);
+            t->flags &= ~(uint32_t)TF_OUT;
+            tcp_output(tcp, t, false);
+            tcb_check(tcp, t);
+            if (idx == last)
+                break;
+        }
+    }
 }
 
 /* [RFC 9293 3.10.7.4 MUST-58, MUST-59] The end of a burst. */
 void tcp_flush(struct tcp *tcp)
 {
+    if (WEIR_UNLIKELY(tcp->held != 0))
+        release(tcp);
     /* What is marked while we go (by a retry) waits for the next time. */
     uint32_t last = tcp->out_tail;
     while (tcp->out_head != 0) {
@@ -211,6 +283,8 @@ static enum drop repeat_lost(struct tcp *tcp, struct tcb *t)
             n = tcp_watch_cut(tcp, t, r->start, n);
         if (n == 0 || (WEIR_UNLIKELY(tcp_is_paced(t)) && tcp_pace_holds(tcp, t)))
             break;
+        if (tcp_out_must_wait(tcp, t))
+            return DROP_QDISC_FULL;
         bool is_first = r->start == t->snd.una;
         enum drop why = resend(tcp, t, r, mss, n);
         if (why != DROP_NONE)
@@ -365,6 +439,8 @@ static enum drop new_data(struct tcp *tcp, struct tcb *t, bool is_more)
             break;
         if (WEIR_UNLIKELY(tcp_is_paced(t)) && tcp_pace_holds(tcp, t))
             break;
+        if (tcp_out_must_wait(tcp, t))
+            return DROP_QDISC_FULL;
         why = tcp_sent_has_room(tcp, t) ? send_new(tcp, t, mss, n, false) : DROP_NOMEM;
         if (why != DROP_NONE)
             break;
@@ -372,6 +448,8 @@ static enum drop new_data(struct tcp *tcp, struct tcb *t, bool is_more)
     }
     if (why == DROP_NONE && fin_unsent(t) && t->snd.nxt == t->snd.end &&
         seq_lt(t->snd.nxt, t->snd.una + t->snd.wnd) && tcp_sent_has_room(tcp, t)) {
+        if (tcp_out_must_wait(tcp, t))
+            return DROP_QDISC_FULL;
         /* A FIN alone does not wait for cwnd. */
         why = send_new(tcp, t, mss, 0, false);
         has_sent = why == DROP_NONE || has_sent;
@@ -390,7 +468,8 @@ static void arm_persist(struct tcp *tcp, struct tcb *t, enum drop why)
     if (!waits)
         return;
     if (why != DROP_NONE) {
-        if (t->at[T_PERSIST] == W_NEVER)
+        bool is_held = (t->flags & TF_OUT) != 0; /* called when there is room */
+        if (!is_held && t->at[T_PERSIST] == W_NEVER)
             tcp_arm(tcp, t, T_PERSIST, tcp->env->now + RETRY);
         return;
     }
@@ -436,7 +515,7 @@ static enum drop output_data(struct tcp *tcp, struct tcb *t, bool is_more)
 
 void tcp_out_ack(struct tcp *tcp, struct tcb *t)
 {
-    if ((t->flags & TF_ACK_NOW) == 0 || t->state == TCPS_CLOSED)
+    if ((t->flags & TF_ACK_NOW) == 0 || t->state == TCPS_CLOSED || tcp_out_must_wait(tcp, t))
         return;
     if (!ip_dst_is_valid(tcp->ip, &t->dst))
         (void)tcp_conn_route(tcp, t);
@@ -450,8 +529,10 @@ void tcp_out_ack(struct tcp *tcp, struct tcb *t)
 
 void tcp_output(struct tcp *tcp, struct tcb *t, bool is_more)
 {
-    if (can_send(t))
+    if (WEIR_LIKELY(can_send(t)))
         (void)output_data(tcp, t, is_more);
+    else if (t->state == TCPS_SYN_SENT)
+        tcp_conn_syn(tcp, t, NULL);
     tcp_out_ack(tcp, t);
 }
 
@@ -462,6 +543,8 @@ static enum drop send_forced(struct tcp *tcp, struct tcb *t)
     uint32_t wnd = seq_ahead(t->snd.una + t->snd.wnd, t->snd.nxt);
     uint32_t left = seq_ahead(t->snd.end, t->snd.nxt);
     uint32_t mss = tcp_seg_mss(tcp, t), n = w_u32_min(w_u32_min(wnd, left), mss);
+    if (tcp_out_must_wait(tcp, t))
+        return DROP_NONE; /* it goes when there is room */
     if (n == 0 || !tcp_sent_has_room(tcp, t))
         return DROP_NOMEM;
     return send_new(tcp, t, mss, n, true);
@@ -472,6 +555,8 @@ bool tcp_out_probe(struct tcp *tcp, struct tcb *t, bool *is_rtx)
     *is_rtx = false;
     if (!can_send(t) || (!ip_dst_is_valid(tcp->ip, &t->dst) && tcp_conn_route(tcp, t) != 0))
         return false;
+    if (tcp_out_must_wait(tcp, t))
+        return false; /* what is in flight may not even have left this host */
     uint32_t mss = tcp_seg_mss(tcp, t);
     uint32_t fresh = seq_ahead(seq_min(t->snd.end, t->snd.una + t->snd.wnd), t->snd.nxt);
     if (fresh != 0)

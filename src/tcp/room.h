@@ -451,6 +451,10 @@ bool tcp_out_persist(struct tcp *, struct tcb *);
  * nothing was sent. */
 bool tcp_out_probe(struct tcp *, struct tcb *, bool *is_rtx);
 void tcp_out_remove(struct tcp *, struct tcb *);
+/* True: the queue below has no room for what t would send; it is called again when there is. */
+bool tcp_out_must_wait(struct tcp *, struct tcb *);
+/* The first SYN of a connection, if it has not gone yet. */
+void tcp_conn_syn(struct tcp *, struct tcb *, const struct fo_cookie *fo);
 
 /* ---- wnd.c: the window we announce, and when ACKs go ---- */
 /* Window and scale of a SYN or SYN-ACK of a connection with t's options [RFC 7323 2.2]. */

@@ -412,6 +412,7 @@ enum path_flag {
     PF_HELD = 1,         /* T_PERSIST waits for a departure */
     PF_APP_LIMITED = 2,  /* what is sent now goes into a gap that the program left */
     PF_LAST_LIMITED = 4, /* tcp_path.last_Bps was measured over such a gap */
+    PF_LOCAL_CUT = 8,    /* a queue here was why cwnd was reduced at cwr_point */
 };
 
 /* t->st.ecn: 0 is a connection without ECN [RFC 3168]. */

@@ -159,7 +159,9 @@ struct tcp {
     struct timer syn_timer[8], tw_timer;
     uint32_t ready_head, ready_tail; /* tcbs with changed event bits */
     uint32_t out_head, out_tail;     /* tcbs that tcp_flush will look at */
-    w_ns challenge_at;               /* RFC 5961: the second being counted */
+    uint32_t held; /* bit per interface: tcbs wait for room in its queue, in held_head/tail[id] */
+    uint32_t held_head[LINK_NIFS + 1], held_tail[LINK_NIFS + 1];
+    w_ns challenge_at; /* RFC 5961: the second being counted */
     uint32_t challenge_left;
     uint32_t n_orphans;
     struct fo_peer *fo_peers; /* servers that are known for Fast Open: sets of FO_WAYS */
@@ -341,12 +343,19 @@ bool tcp_row_next(const struct tcp *, uint64_t *cursor, struct tcp_row *);
 WEIR_MUST_CHECK enum next tcp_input(struct tcp *, struct pkt *);
 /* Sends what the segments since the last call made due: ACKs, data. Bounded by windows. */
 void tcp_flush(struct tcp *);
-static inline bool tcp_flush_pending(const struct tcp *tcp) { return tcp->out_head != 0; }
+static inline bool tcp_flush_pending(const struct tcp *tcp)
+{
+    if ((tcp->out_head | tcp->held) == 0)
+        return false;
+    return tcp->out_head != 0 || (tcp->held & ~tcp->ip->link->full) != 0;
+}
 /* A timer of kind TK_TCP, TK_TCP_SYN or TK_TCP_TW is due. */
 void tcp_timer(struct tcp *, struct timer *);
 /* `bytes` of payload of packets with p->owner == owner left the host: credit. Stale owners are
  * noticed. tcp_flush afterwards. */
 void tcp_sent(struct tcp *, uint32_t owner, uint32_t bytes);
+/* Packets of this owner wait too long in a queue of this host: slow down, as a mark would say. */
+void tcp_congested(struct tcp *, uint32_t owner);
 /* An ICMP error about a segment of ours [RFC 1122 4.2.3.9, RFC 5927, RFC 5461]. */
 struct icmp_err;
 void tcp_error(struct tcp *, const struct icmp_err *);

@@ -262,6 +262,26 @@ void tcp_timer(struct tcp *tcp, struct timer *timer)
     }
 }
 
+/* [RFC 3168 6.1.2] As at an echoed mark: once per window, and not while losses are repaired. */
+void tcp_congested(struct tcp *tcp, uint32_t owner)
+{
+    struct tcb *t = tcp_at(tcp, owner & ((1u << TCP_OWNER_SHIFT) - 1));
+    struct tcp_path *q = tcp_path_of(tcp, t);
+    if (tcb_owner(t) != owner || t->ca_state >= CA_RECOVERY || t->snd.una == t->snd.nxt)
+        return;
+    bool has_reduced = (t->st.path & PF_LOCAL_CUT) != 0 || (t->st.ecn & ECNF_REDUCED) != 0;
+    if (has_reduced && seq_leq(t->snd.una, q->cwr_point))
+        return;
+    struct cc_ack a = {.now = tcp->env->now, .inflight_prior = tcp_pipe(t)};
+    t->st.path |= PF_LOCAL_CUT;
+    q->cwr_point = t->snd.nxt;
+    tcp_count(tcp, STAT_TCPLocalCongested);
+    cc_on_loss(&t->cc, CC_LOSS_ECN, &a);
+    if (!cc_at(t->cc.kind)->every_ack)
+        t->cc.cwnd = t->cc.ssthresh;
+    cc_on_recovered(&t->cc, &a);
+}
+
 void tcp_sent(struct tcp *tcp, uint32_t owner, uint32_t bytes)
 {
     struct tcb *t = tcp_at(tcp, owner & ((1u << TCP_OWNER_SHIFT) - 1));

@@ -18,7 +18,8 @@
 
 /* ---- registers: programmed I/O by the host ---- */
 
-/* ctx is the device's. Both act at `now`; a read of a register that does not exist is all ones, a
+/* ctx is the device's. Both act at `now`, or, where the device has been given a later time already,
+ * then; a read of a register that does not exist is all ones, a
  * write to one is ignored, as on a real bus. */
 struct bus_pio {
     uint32_t (*read)(void *ctx, w_ns now, uint32_t reg);

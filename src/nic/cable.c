@@ -25,6 +25,9 @@ static void damage(struct cable_way *w, uint8_t *bytes, struct nic_slot *s)
 static void carry(void *ctx, w_ns at, const uint8_t *bytes, uint32_t n)
 {
     struct cable_way *w = ctx;
+    const struct cable_watch *watch = &w->cable->watch;
+    if (watch->frame != NULL)
+        watch->frame(watch->ctx, at, w == &w->cable->way[1], bytes, n - MAC_CRC);
     struct nic_slot *s = nic_fifo_take(&w->flight, at, n);
     if (s == NULL) {
         w->lost++;
@@ -74,6 +77,7 @@ void cable_init(struct cable *c, struct nic *a, struct nic *b, const struct cabl
     *c = (struct cable){.end = {a, b}};
     for (unsigned i = 0; i < 2; i++) {
         struct cable_way *w = &c->way[i];
+        w->cable = c;
         w->to = c->end[1 - i];
         w->conf = *conf;
         rng_seed(&w->rng, conf->seed + i);

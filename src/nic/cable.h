@@ -16,8 +16,15 @@ struct cable_conf {
     uint64_t seed;        /* of the faults */
 };
 
+/* Who is shown what crosses: a frame without its CRC, as its last bit leaves end `from`. */
+struct cable_watch {
+    void (*frame)(void *ctx, w_ns at, unsigned from, const uint8_t *bytes, uint32_t n);
+    void *ctx;
+};
+
 /* One direction: what has left one end and not come to the other. */
 struct cable_way {
+    struct cable *cable;
     struct nic *to;
     struct nic_fifo flight;
     w_ns at[NIC_SLOTS]; /* when the slot of the same number arrives */
@@ -29,6 +36,7 @@ struct cable_way {
 
 struct cable {
     struct nic *end[2];
+    struct cable_watch watch;
     struct cable_way way[2]; /* way[i] carries what end[i] sends */
 };
 

@@ -212,7 +212,7 @@ static void pio_write(void *ctx, w_ns now, uint32_t reg, uint32_t value)
 {
     struct nic *n = ctx;
     uint32_t q = (reg - NIC_QUEUE_0) / NIC_QUEUE_STRIDE;
-    nic_step(n, now);
+    nic_step(n, w_u64_max(now, n->now));
     if (reg % 4 != 0)
         return;
     if (reg < NIC_QUEUE_0)
@@ -270,7 +270,7 @@ static uint32_t pio_read(void *ctx, w_ns now, uint32_t reg)
 {
     struct nic *n = ctx;
     uint32_t q = (reg - NIC_QUEUE_0) / NIC_QUEUE_STRIDE;
-    nic_step(n, now);
+    nic_step(n, w_u64_max(now, n->now));
     if (reg % 4 != 0)
         return UINT32_MAX;
     if (reg < NIC_QUEUE_0)

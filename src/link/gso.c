@@ -2,19 +2,18 @@
  *
  * Cutting a TCP super-segment into the segments it stands for, where the device cannot.
  *
- * Decides how each piece's headers differ from the whole's: sequence number, IP total length and
- * identification, and the flags: CWR only on the first, FIN and PSH only on the last. Owns
- * nif->gso, the whole being cut; pieces share its payload blocks.
+ * How a piece's headers differ from the whole's is wire/piece's to know. Owns nif->gso, the whole
+ * being cut; pieces share its payload blocks.
  *
  * Called by link_tx, one piece at a time, so that an empty packet pool only pauses the cut: a local
  * shortage must never become a loss the connection has to repair.
  *
  * Invariants: the pieces' payloads in order are the whole's payload; each piece but the last
- * carries gso_size bytes; each carries the whole's owner. IPv6 differs in the length field only.
+ * carries gso_size bytes; each carries the whole's owner.
  */
 #include "link/queue.h"
-#include "wire/csum.h"
-#include "wire/ipv6.h"
+#include "wire/ipv4.h"
+#include "wire/piece.h"
 #include "wire/tcp.h"
 
 bool gso_is_sound(const struct pkt *p)
@@ -58,35 +57,19 @@ bool link_append_part(struct pkt *to, const struct pkt *from, uint32_t at, uint3
     return true;
 }
 
-/* The pseudo-header's sum in the field covers the TCP length: exchange the whole's for the piece's
- * (one's complement: adding ~x takes x off). */
-static void piece_csum(uint8_t *tcp, uint32_t whole_len, uint32_t len)
-{
-    uint32_t s = wire_tcp_csum(tcp) + (uint32_t)(uint16_t)~whole_len + len;
-    s = (s & 0xffff) + (s >> 16);
-    s = (s & 0xffff) + (s >> 16);
-    wire_tcp_set_csum(tcp, (uint16_t)s);
-}
-
 static void piece_headers(struct pkt *piece, const struct pkt *whole, uint32_t done, bool is_last,
                           uint16_t number)
 {
-    uint8_t *ip = pkt_at(piece, piece->l3), *tcp = pkt_at(piece, piece->l4);
-    uint32_t l3_len = piece->len - (uint32_t)(piece->l3 - piece->off);
-    uint32_t l4_len = piece->len - (uint32_t)(piece->l4 - piece->off);
-    if (WEIR_UNLIKELY(ip[0] >> 4 == 6))
-        wire_ip6_set_plen(ip, (uint16_t)(l3_len - WIRE_IP6_HLEN));
-    else
-        wire_ip4_set_total_id(ip, (uint16_t)l3_len, (uint16_t)(w_be16(ip + 4) + number));
-    wire_tcp_set_seq(tcp, wire_tcp_seq(tcp) + done);
-    uint16_t flags = wire_tcp_flags(tcp);
-    /* [RFC 3168 6.1.2] One CWR answers one reduction; but a counter stays [RFC 9768 3.3.4]. */
-    if (number > 0 && (whole->tflags & PKT_ACE) == 0)
-        flags = (uint16_t)(flags & ~(unsigned)TCPF_CWR);
-    if (!is_last)
-        flags = (uint16_t)(flags & ~(unsigned)(TCPF_FIN | TCPF_PSH));
-    wire_tcp_set_flags(tcp, flags);
-    piece_csum(tcp, whole->len - (uint32_t)(whole->l4 - whole->off), l4_len);
+    struct wire_piece w = {
+        .done = done,
+        .number = number,
+        .is_last = is_last,
+        .keeps_cwr = (whole->tflags & PKT_ACE) != 0,
+        .l3_len = piece->len - (uint32_t)(piece->l3 - piece->off),
+        .l4_len = piece->len - (uint32_t)(piece->l4 - piece->off),
+        .whole_len = whole->len - (uint32_t)(whole->l4 - whole->off),
+    };
+    wire_piece_headers(pkt_at(piece, piece->l3), pkt_at(piece, piece->l4), &w);
 }
 
 /* An empty piece with the whole's headers and what describes them. */

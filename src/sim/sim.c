@@ -62,14 +62,22 @@ struct sim *sim_new(uint64_t seed)
     return s;
 }
 
+static void wire_free(struct sim_link *l)
+{
+    if (l->nics != NULL) {
+        sim_nics_free(l->nics);
+        return;
+    }
+    emu_flush(&l->dir[0]);
+    emu_flush(&l->dir[1]);
+    free(l->slots);
+}
+
 unsigned sim_free(struct sim *s)
 {
     unsigned leaked = 0;
-    for (unsigned i = 0; i < s->n_link; i++) {
-        emu_flush(&s->link[i].dir[0]);
-        emu_flush(&s->link[i].dir[1]);
-        free(s->link[i].slots);
-    }
+    for (unsigned i = 0; i < s->n_link; i++)
+        wire_free(&s->link[i]);
     leaked += s->mem.pkts.in_use + s->mem.small_blks.in_use + s->mem.big_blks.in_use;
     for (unsigned i = 0; i < s->n_host; i++) {
         leaked += weir_fini(s->host[i].w);
@@ -104,14 +112,32 @@ struct weir_addr sim_addr6(uint32_t ip, uint16_t port)
     return a;
 }
 
+static void end_mac(const struct sim *s, const struct sim_host *h, uint8_t *mac)
+{
+    memset(mac, 0, WIRE_MAC);
+    mac[0] = 2;
+    mac[4] = (uint8_t)s->n_link;
+    mac[5] = (uint8_t)(h->id + 1);
+}
+
+/* What the stack may leave to the device: nothing on an emulated link. */
+static void end_offloads(struct weir_nif_conf *nc, const struct netdev_caps *c)
+{
+    const uint32_t tso = NETDEV_TSO4 | NETDEV_TSO6;
+    nc->gso_max = c->gso_max;
+    nc->flags |= (c->flags & NETDEV_TX_CSUM) != 0 ? (uint32_t)WEIR_NIF_TX_CSUM : 0;
+    nc->flags |= (c->flags & tso) == tso ? (uint32_t)WEIR_NIF_TSO : 0;
+}
+
 static int end_init(struct sim *s, struct sim_end *e, struct sim_host *h, uint32_t ip,
                     const struct sim_join *j)
 {
+    struct sim_link *l = &s->link[s->n_link];
     struct weir_nif_conf nc = {.name = "eth", .mtu = j->mtu};
     struct weir_addr a = {.ip = {[10] = 0xff, [11] = 0xff}, .family = 4};
-    nc.mac[0] = 2;
-    nc.mac[4] = (uint8_t)s->n_link;
-    nc.mac[5] = (uint8_t)(h->id + 1);
+    end_mac(s, h, nc.mac);
+    if (l->nics != NULL)
+        end_offloads(&nc, &l->nics->end[e == &l->end[1]].driver.dev.caps);
     w_put32(a.ip + 12, ip);
     int nif = weir_nif_add(h->w, &nc);
     if (nif < 0)
@@ -122,30 +148,6 @@ static int end_init(struct sim *s, struct sim_end *e, struct sim_host *h, uint32
     return r < 0 || !j->has_ip6 ? r : weir_addr_add(h->w, (unsigned)nif, &a6, 64);
 }
 
-int sim_join(struct sim *s, const struct sim_join *j)
-{
-    if (s->n_link == SIM_LINKS)
-        return -ENOSPC;
-    struct sim_link *l = &s->link[s->n_link];
-    l->slots = calloc((size_t)2 * SIM_SLOTS, sizeof(struct emu_slot));
-    if (l->slots == NULL)
-        return -ENOMEM;
-    int r = end_init(s, &l->end[0], j->a, j->a_ip, j);
-    if (r == 0)
-        r = end_init(s, &l->end[1], j->b, j->b_ip, j);
-    if (r < 0) {
-        free(l->slots);
-        return r;
-    }
-    emu_init(&l->dir[0], &j->ab, rng_fork(&s->rng, 2 * s->n_link), l->slots, SIM_SLOTS, s->now);
-    emu_init(&l->dir[1], &j->ba, rng_fork(&s->rng, 2 * s->n_link + 1), l->slots + SIM_SLOTS,
-             SIM_SLOTS, s->now);
-    emu_set_back(&l->dir[0], &l->dir[1]);
-    emu_set_back(&l->dir[1], &l->dir[0]);
-    s->n_link++;
-    return 0;
-}
-
 /* As FNV-1a, eight bytes at a time, and the high half counts for the low one. */
 static void hash_word(struct sim *s, uint64_t word)
 {
@@ -153,22 +155,89 @@ static void hash_word(struct sim *s, uint64_t word)
     s->hash ^= s->hash >> 32;
 }
 
-static void sim_show(struct sim *s, unsigned host, bool is_out, const struct pkt *p)
+static void show_bytes(struct sim *s, unsigned host, bool is_out, const uint8_t *bytes, uint32_t n)
 {
-    uint8_t bytes[WIRE_ETH_HLEN + 65536 + 8];
-    uint32_t n = pkt_copy_out(p, 0, bytes, sizeof(bytes) - 8);
     if (is_out) {
         s->n_frames++;
         hash_word(s, s->now ^ host);
-        memset(bytes + n, 0, 8);
         for (uint32_t i = 0; i < n; i += 8) {
-            uint64_t word;
-            memcpy(&word, bytes + i, 8);
+            uint64_t word = 0;
+            memcpy(&word, bytes + i, w_u32_min(n - i, 8));
             hash_word(s, word);
         }
     }
     if (s->watch != NULL)
         s->watch(s->watch_ctx, s->now, host, is_out, bytes, n);
+}
+
+static void sim_show(struct sim *s, unsigned host, bool is_out, const struct pkt *p)
+{
+    uint8_t bytes[WIRE_ETH_HLEN + 65536];
+    show_bytes(s, host, is_out, bytes, pkt_copy_out(p, 0, bytes, sizeof(bytes)));
+}
+
+/* With NICs a frame leaves its host when it is on the cable. */
+static void cable_frame(void *ctx, w_ns at, unsigned from, const uint8_t *bytes, uint32_t n)
+{
+    struct sim_link *l = ctx;
+    (void)at;
+    show_bytes(l->sim, l->end[from].host->id, true, bytes, n);
+}
+
+static int nics_open(struct sim_link *l)
+{
+    l->nics->cable.watch = (struct cable_watch){cable_frame, l};
+    for (unsigned i = 0; i < 2; i++) {
+        int r = netdev_open(&l->nics->end[i].driver.dev, stack_mem(l->end[i].host->w));
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+/* What a frame's time is spent in: NICs and a cable, or two emulators. */
+static int wire_make(struct sim *s, struct sim_link *l, const struct sim_join *j)
+{
+    uint8_t mac[2][WIRE_MAC];
+    int error = 0;
+    *l = (struct sim_link){.sim = s};
+    end_mac(s, j->a, mac[0]);
+    end_mac(s, j->b, mac[1]);
+    if (j->nics != NULL) {
+        l->nics = sim_nics_new(j->nics, mac, j->mtu, s->now, &error);
+        return error;
+    }
+    l->slots = calloc((size_t)2 * SIM_SLOTS, sizeof(struct emu_slot));
+    return l->slots == NULL ? -ENOMEM : 0;
+}
+
+int sim_join(struct sim *s, const struct sim_join *j)
+{
+    if (s->n_link == SIM_LINKS)
+        return -ENOSPC;
+    struct sim_link *l = &s->link[s->n_link];
+    int r = wire_make(s, l, j);
+    if (r != 0)
+        return r;
+    r = end_init(s, &l->end[0], j->a, j->a_ip, j);
+    if (r == 0)
+        r = end_init(s, &l->end[1], j->b, j->b_ip, j);
+    if (r == 0 && l->nics != NULL)
+        r = nics_open(l);
+    if (r < 0) {
+        wire_free(l);
+        return r;
+    }
+    s->n_link++;
+    if (l->nics != NULL)
+        return 0;
+    unsigned n = s->n_link - 1;
+    emu_init(&l->dir[0], &j->ab, rng_fork(&s->rng, 2 * n), l->slots, SIM_SLOTS, s->now);
+    emu_init(&l->dir[1], &j->ba, rng_fork(&s->rng, 2 * n + 1), l->slots + SIM_SLOTS, SIM_SLOTS,
+             s->now);
+    emu_set_back(&l->dir[0], &l->dir[1]);
+    emu_set_back(&l->dir[1], &l->dir[0]);
+    return 0;
 }
 
 /* What one end has to send goes onto its direction of the link. */
@@ -191,13 +260,42 @@ static void end_drain(struct sim *s, struct sim_link *l, unsigned side)
     WEIR_NEVER_HERE("a host sends without end at one moment");
 }
 
+/* The same through driver and NIC. What the ring refuses waits here, as it would in run/loop.c. */
+static void nic_drain(struct sim *s, struct sim_link *l, unsigned side)
+{
+    struct sim_nic_end *e = &l->nics->end[side];
+    struct sim_end *host = &l->end[side];
+    struct netdev *d = &e->driver.dev;
+    for (int round = 0; round < SIM_DRAIN_ROUNDS; round++) {
+        struct pkt *done[SIM_NIC_BURST];
+        unsigned n = netdev_reap(d, 0, s->now, done, SIM_NIC_BURST);
+        weir_sent(host->host->w, s->now, done, n);
+        if (e->n_wait == 0)
+            e->n_wait = weir_tx(host->host->w, s->now, host->nif, e->wait, SIM_NIC_BURST);
+        unsigned k = netdev_tx(d, 0, s->now, e->wait, e->n_wait);
+        memmove(e->wait, e->wait + k, (e->n_wait - k) * sizeof(e->wait[0]));
+        e->n_wait -= k;
+        if (k == 0 && n == 0)
+            return;
+    }
+    WEIR_NEVER_HERE("a host sends without end at one moment");
+}
+
+static void wire_drain(struct sim *s, struct sim_link *l, unsigned side)
+{
+    if (l->nics != NULL)
+        nic_drain(s, l, side);
+    else
+        end_drain(s, l, side);
+}
+
 void sim_kick(struct sim *s, struct sim_host *h)
 {
     weir_tick(h->w, s->now);
     for (unsigned i = 0; i < s->n_link; i++)
         for (unsigned side = 0; side < 2; side++)
             if (s->link[i].end[side].host == h)
-                end_drain(s, &s->link[i], side);
+                wire_drain(s, &s->link[i], side);
 }
 
 /* One frame at a time, its answer on the wire before the next: oracles see cause and effect. */
@@ -219,14 +317,65 @@ static void dir_arrive(struct sim *s, struct sim_link *l, unsigned side)
     }
 }
 
+/* What the NIC has brought to one host, in the driver's bursts. */
+static void nic_arrive(struct sim *s, struct sim_link *l, unsigned side)
+{
+    struct pkt *v[SIM_NIC_BURST];
+    struct sim_end *to = &l->end[side];
+    struct netdev *d = &l->nics->end[side].driver.dev;
+    if (netdev_next(d, 0) > s->now)
+        return;
+    unsigned n = netdev_rx(d, 0, s->now, v, SIM_NIC_BURST);
+    for (unsigned i = 0; i < n; i++) {
+        sim_show(s, to->host->id, false, v[i]);
+        weir_rx(to->host->w, s->now, to->nif, &v[i], 1);
+    }
+    sim_kick(s, to->host);
+}
+
+static w_ns wire_next(const struct sim_link *l)
+{
+    return l->nics != NULL ? sim_nics_next(l->nics)
+                           : w_u64_min(emu_next(&l->dir[0]), emu_next(&l->dir[1]));
+}
+
+static void wire_arrive(struct sim *s, struct sim_link *l)
+{
+    if (l->nics == NULL) {
+        dir_arrive(s, l, 0);
+        dir_arrive(s, l, 1);
+        return;
+    }
+    cable_step(&l->nics->cable, s->now);
+    nic_arrive(s, l, 0);
+    nic_arrive(s, l, 1);
+}
+
+/* Whether packets of this host wait for a ring: then the NIC, not the stack, says when to go on. */
+static bool is_held(const struct sim *s, const struct sim_host *h)
+{
+    for (unsigned i = 0; i < s->n_link; i++) {
+        const struct sim_link *l = &s->link[i];
+        for (unsigned side = 0; side < 2; side++)
+            if (l->nics != NULL && l->end[side].host == h && l->nics->end[side].n_wait != 0)
+                return true;
+    }
+    return false;
+}
+
+static w_ns host_next(const struct sim *s, const struct sim_host *h)
+{
+    w_ns next = weir_next(h->w);
+    return next <= s->now && is_held(s, h) ? W_NEVER : next;
+}
+
 static w_ns sim_next(const struct sim *s)
 {
     w_ns next = W_NEVER;
     for (unsigned i = 0; i < s->n_link; i++)
-        next =
-            w_u64_min(next, w_u64_min(emu_next(&s->link[i].dir[0]), emu_next(&s->link[i].dir[1])));
+        next = w_u64_min(next, wire_next(&s->link[i]));
     for (unsigned i = 0; i < s->n_host; i++)
-        next = w_u64_min(next, weir_next(s->host[i].w));
+        next = w_u64_min(next, host_next(s, &s->host[i]));
     return next;
 }
 
@@ -238,15 +387,13 @@ bool sim_step(struct sim *s, w_ns until)
         return false;
     }
     s->now = w_u64_max(s->now, next);
-    for (unsigned i = 0; i < s->n_link; i++) {
-        dir_arrive(s, &s->link[i], 0);
-        dir_arrive(s, &s->link[i], 1);
-    }
+    for (unsigned i = 0; i < s->n_link; i++)
+        wire_arrive(s, &s->link[i]);
     for (unsigned i = 0; i < s->n_host; i++) {
-        if (weir_next(s->host[i].w) > s->now)
+        if (host_next(s, &s->host[i]) > s->now)
             continue;
         sim_kick(s, &s->host[i]);
-        WEIR_ASSERT(weir_next(s->host[i].w) > s->now);
+        WEIR_ASSERT(host_next(s, &s->host[i]) > s->now);
     }
     return true;
 }

@@ -12,6 +12,7 @@
 
 #include "dev/emu.h"
 #include "pkt/pkt.h"
+#include "sim/nics.h"
 
 #include <weir/weir.h>
 
@@ -30,9 +31,11 @@ struct sim_end {
     unsigned nif;
 };
 
-/* end[0] sends through dir[0] to end[1], and the other way round. */
+/* end[0] sends through dir[0] to end[1], and the other way round; or both through their NICs. */
 struct sim_link {
     struct sim_end end[2];
+    struct sim_nics *nics; /* NULL: emulated by dir */
+    struct sim *sim;
     struct emu dir[2];
     struct emu_slot *slots;
 };
@@ -73,6 +76,7 @@ struct sim_join {
     uint32_t mtu;
     bool has_ip6;
     struct emu_conf ab, ba;
+    const struct sim_nic_conf *nics; /* not NULL: a cable between NICs instead of ab and ba */
 };
 /* fd00:: with ip in its last four bytes. */
 struct weir_addr sim_addr6(uint32_t ip, uint16_t port);

@@ -36,8 +36,8 @@ enum {
 };
 
 /* What SYNs say, rounded down, so that nobody is sent more than he takes [RFC 9293 3.7.1 MUST-16].
- * Those of most paths are exact; 536 is what a SYN without the option says [RFC 9293 3.7.1 MUST-15];
- * the first is the least that is believed. */
+ * Those of most paths are exact; 536 is what a SYN without the option says
+ * [RFC 9293 3.7.1 MUST-15]; the first is the least that is believed. */
 static const uint16_t mss_of[] = {48, 88, 216, 536, 1220, 1300, 1440, 1460, 4312, 8960};
 
 static uint32_t hash_1(const struct tcp *tcp, const struct flow *f)

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Receive: from frames in the RX FIFO to buffers in host memory, and the return ring that says what
+ * lies where.
+ *
+ * Theory of operation. The driver gives empty buffers through the receive ring; they are fetched a
+ * cache full ahead. The FIFO's frames go to the host in order. For each, as many entries are taken
+ * as it needs, and as many places of the return ring, and one DMA write is started, which fills the
+ * buffers first and the return entries after them, the flag DONE last. So a driver that sees DONE
+ * sees the frame.
+ *
+ * When the queue of the first frame has no buffer (or no place in the return ring) the frame waits,
+ * and all behind it: the FIFO fills, and the MAC sends PAUSE or drops. With NIC_CTRL_RX_DROP it is
+ * dropped instead and counted, and the other queues go on.
+ *
+ *   index           | means entries before it are
+ *   next            | used, or promised to a frame on its way
+ *   head, asked     | fetched; fetched or being fetched
+ *   tail            | the NIC's
+ *   ret_head        | written (return ring)
+ *   ret_next        | … or promised
+ *   ret_tail        | taken by the driver
+ *
+ * Keeps: next ≤ head ≤ asked ≤ tail, asked − next ≤ NIC_CACHE − what is on its way;
+ * ret_tail ≤ ret_head ≤ ret_next ≤ ret_tail + ret_size (modulo 2^32).
+ */
+#include "nic/parts.h"
+
+/* ---- fetching descriptors ---- */
+
+/* Entries that frames on their way to the host still read from the cache. */
+static uint32_t fetch_room(const struct nic_rxq *r) { return NIC_CACHE - (r->asked - r->done); }
+
+static void fetch_rxds(struct nic *n, unsigned q)
+{
+    struct nic_rxq *r = &n->rxq[q];
+    uint32_t place = r->size != 0 ? r->asked % r->size : 0;
+    uint32_t k = w_u32_min(r->tail - r->asked, fetch_room(r));
+    k = w_u32_min(k, r->size - place);
+    if (k == 0 || r->is_dead || !nic_dma_has_room(&n->rd))
+        return;
+    struct nic_op op = {.kind = NIC_OP_RXD, .queue = (uint8_t)q, .idx = r->asked, .n = (uint16_t)k};
+    nic_dma_start(n, &n->rd, op, k * (uint32_t)sizeof(struct nic_rxd));
+    r->asked += k;
+}
+
+void nic_rx_fetched(struct nic *n, const struct nic_op *op)
+{
+    struct nic_rxq *r = &n->rxq[op->queue];
+    uint32_t bytes = op->n * (uint32_t)sizeof(struct nic_rxd);
+    const uint8_t *at =
+        bus_dma_at(n->dma, r->base + (op->idx % r->size) * sizeof(struct nic_rxd), bytes);
+    if (at == NULL) {
+        n->stat[NIC_S_RX_DMA_ERRORS]++;
+        r->is_dead = true;
+        return;
+    }
+    for (uint32_t i = 0; i < op->n; i++)
+        memcpy(&r->cache[(op->idx + i) % NIC_CACHE], at + i * sizeof(struct nic_rxd),
+               sizeof(struct nic_rxd));
+    r->head = op->idx + op->n;
+}
+
+/* ---- the next frame ---- */
+
+static uint32_t entries_for(const struct nic_rxq *r, uint32_t len)
+{
+    uint32_t rest = len > r->hdr_len ? len - r->hdr_len : 0;
+    return rest <= r->buf_len ? 1 : (rest + r->buf_len - 1) / r->buf_len;
+}
+
+static unsigned queue_of(const struct nic *n, const uint8_t *frame, uint32_t len)
+{
+    uint32_t hash;
+    if ((n->ctrl & NIC_CTRL_RSS) == 0 || !nic_rss_hash(n, frame, len, &hash))
+        return 0;
+    return n->rss_table[hash % NIC_RSS_ENTRIES] % n->conf.n_queues;
+}
+
+/* What cannot be given to the host: a frame that keeps its place and is not stored. */
+static bool start_void(struct nic *n, struct nic_slot *s, unsigned q)
+{
+    if (!nic_dma_has_room(&n->wr))
+        return false;
+    s->state = NIC_SLOT_VOID;
+    struct nic_op op = {
+        .kind = NIC_OP_STORE, .queue = (uint8_t)q, .slot = n->rx.first + n->rx_sent};
+    nic_dma_start(n, &n->wr, op, 0);
+    n->rx_sent++;
+    return true;
+}
+
+static bool start_store(struct nic *n, struct nic_slot *s, unsigned q)
+{
+    struct nic_rxq *r = &n->rxq[q];
+    uint32_t k = entries_for(r, s->len);
+    bool has_entries = r->size != 0 && !r->is_dead && r->head - r->next >= k;
+    if (!has_entries || r->ret_size - (r->ret_next - r->ret_tail) < k) {
+        if ((n->ctrl & NIC_CTRL_RX_DROP) == 0)
+            return false;
+        bool is_dropped = start_void(n, s, q);
+        n->stat[NIC_S_RX_NO_BUFFER] += is_dropped;
+        return is_dropped;
+    }
+    if (!nic_dma_has_room(&n->wr))
+        return false;
+    struct nic_op op = {.kind = NIC_OP_STORE,
+                        .queue = (uint8_t)q,
+                        .idx = r->next,
+                        .n = (uint16_t)k,
+                        .slot = n->rx.first + n->rx_sent,
+                        .ret = r->ret_next};
+    nic_dma_start(n, &n->wr, op, s->len + k * (uint32_t)sizeof(struct nic_ret));
+    r->next += k;
+    r->ret_next += k;
+    n->rx_sent++;
+    return true;
+}
+
+void nic_rx_pump(struct nic *n)
+{
+    for (unsigned q = 0; q < n->conf.n_queues; q++)
+        fetch_rxds(n, q);
+    while (n->rx_sent < n->rx.n) {
+        struct nic_slot *s = nic_fifo_slot(&n->rx, n->rx.first + n->rx_sent);
+        s->queue = (uint8_t)queue_of(n, n->rx.mem + s->at, s->len);
+        if (!start_store(n, s, s->queue))
+            return;
+        fetch_rxds(n, s->queue);
+    }
+}
+
+/* ---- into host memory ---- */
+
+static bool put(struct nic *n, bus_addr to, const uint8_t *from, uint32_t len)
+{
+    if (len == 0)
+        return true;
+    uint8_t *at = bus_dma_at(n->dma, to, len);
+    if (at == NULL) {
+        n->stat[NIC_S_RX_DMA_ERRORS]++;
+        return false;
+    }
+    memcpy(at, from, len);
+    return true;
+}
+
+static struct nic_ret describe(const struct nic *n, const uint8_t *frame, uint32_t len)
+{
+    struct nic_ret e = {.flags = NIC_RET_DONE};
+    if ((n->ctrl & NIC_CTRL_RX_CSUM) != 0)
+        e.flags |= nic_csum_check(n, frame, len);
+    if ((n->ctrl & NIC_CTRL_RSS) != 0 && nic_rss_hash(n, frame, len, &e.hash))
+        e.flags |= NIC_RET_HASH;
+    return e;
+}
+
+/* One return entry. Its flags are the last of it to appear. */
+static bool put_ret(struct nic *n, struct nic_rxq *r, uint32_t i, const struct nic_ret *e)
+{
+    bus_addr at = r->ret_base + (i % r->ret_size) * sizeof(*e);
+    bool is_put = put(n, at, (const uint8_t *)e, sizeof(*e));
+    r->is_dead |= !is_put;
+    return is_put;
+}
+
+static void store(struct nic *n, const struct nic_op *op, const struct nic_slot *s)
+{
+    struct nic_rxq *r = &n->rxq[op->queue];
+    const uint8_t *frame = n->rx.mem + s->at;
+    struct nic_ret e = describe(n, frame, s->len);
+    uint32_t done = w_u32_min(s->len, r->hdr_len);
+    e.hdr_len = (uint16_t)done;
+    bool is_good = put(n, r->cache[op->idx % NIC_CACHE].hdr, frame, done);
+    uint16_t flags = e.flags;
+    for (uint32_t i = 0; i < op->n; i++) {
+        uint32_t k = w_u32_min(s->len - done, r->buf_len);
+        is_good &= put(n, r->cache[(op->idx + i) % NIC_CACHE].buf, frame + done, k);
+        done += k;
+        e.rx = op->idx + i;
+        e.buf_len = (uint16_t)k;
+        e.flags = (uint16_t)(flags | (i + 1 < op->n ? NIC_RET_MORE : 0));
+        if (!is_good)
+            e.flags |= NIC_RET_ERROR;
+        if (!put_ret(n, r, op->ret + i, &e))
+            return;
+        e.hdr_len = 0;
+    }
+    n->stat[NIC_S_RX_CSUM_ERRORS] += (flags & NIC_RET_CSUM_BAD) != 0;
+}
+
+void nic_rx_stored(struct nic *n, const struct nic_op *op)
+{
+    struct nic_rxq *r = &n->rxq[op->queue];
+    struct nic_slot *s = nic_fifo_slot(&n->rx, op->slot);
+    WEIR_ASSERT(op->slot == n->rx.first);
+    if (s->state != NIC_SLOT_VOID && !r->is_dead) {
+        store(n, op, s);
+        r->ret_head = op->ret + op->n;
+        r->done = op->idx + op->n;
+        nic_irq_event(n, op->queue, true);
+    }
+    nic_fifo_drop_first(&n->rx, n->now);
+    n->rx_sent--;
+    nic_mac_watch_fifo(n);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A link between two hosts that has everything: at each end driver, rings, NIC; between them a
+ * cable. Instead of an emulated link (dev/emu), where a frame simply takes its time.
+ */
+#ifndef WEIR_SIM_NICS_H
+#define WEIR_SIM_NICS_H
+
+#include "dev/vnic.h"
+#include "nic/cable.h"
+
+enum { SIM_NIC_BURST = 64 };
+
+/* Both ends alike; what is 0 gets the default. */
+struct sim_nic_conf {
+    struct nic_conf nic;     /* rate 0: 1 Gbit/s; features as given */
+    struct vnic_conf driver; /* ring sizes 0: 256; offloads as given; n_queues 0: 1 */
+    struct cable_conf cable; /* room 0: 256 KiB */
+};
+
+/* One host's side. */
+struct sim_nic_end {
+    struct nic nic;
+    struct vnic driver;
+    struct bus_dma dma;
+    struct bus_irq irqs;
+    struct pkt *wait[SIM_NIC_BURST]; /* left the stack's queue, refused by the ring */
+    unsigned n_wait;
+};
+
+struct sim_nics {
+    struct sim_nic_end end[2];
+    struct cable cable;
+    void *mem;
+    size_t n_mem;
+};
+
+/* Makes both ends, not open yet. NULL and *error (-ENOMEM, -EINVAL): what conf asks for is
+ * impossible. */
+struct sim_nics *sim_nics_new(const struct sim_nic_conf *, const uint8_t mac[2][6], uint32_t mtu,
+                              w_ns now, int *error);
+/* Closes what is open; frames on rings are freed to the hosts' memories, which still exist. */
+void sim_nics_free(struct sim_nics *);
+/* When anything on the link happens next. */
+w_ns sim_nics_next(struct sim_nics *);
+
+#endif

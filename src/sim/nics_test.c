@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Whole stacks over whole NICs: driver, rings, DMA, interrupts, line. What TCP has promised holds
+ * whatever the hardware does, and nothing is dropped on this side of the wire.
+ */
+#include "unit.h"
+
+#include "sim/load.h"
+#include "stack/stack.h"
+
+enum { MB = 1000000, TEST_IP = 0x0a000002 };
+
+struct rig {
+    struct sim *s;
+    struct oracle o;
+    struct load l;
+    struct xfer *x;
+    struct sim_nics *nics;
+};
+
+static struct rig *r;
+
+static void watch(void *ctx, w_ns now, unsigned host, bool is_out, const uint8_t *frame, uint32_t n)
+{
+    oracle_watch(ctx, now, host, is_out, frame, n);
+}
+
+/* Two hosts and a connection over it that is about to carry `bytes`. */
+static void start(const struct sim_nic_conf *nc, uint64_t bytes)
+{
+    static struct rig rig;
+    struct weir_conf c;
+    r = &rig;
+    memset(r, 0, sizeof(*r));
+    r->s = sim_new(7);
+    assert_non_null(r->s);
+    weir_conf_default(&c);
+    struct sim_join j = {.a_ip = 0x0a000001, .b_ip = TEST_IP, .mtu = 1500, .nics = nc};
+    j.a = sim_add_host(r->s, &c);
+    j.b = sim_add_host(r->s, &c);
+    assert_int_equal(sim_join(r->s, &j), 0);
+    r->nics = r->s->link[0].nics;
+    oracle_init(&r->o);
+    r->s->watch = watch;
+    r->s->watch_ctx = &r->o;
+    load_init(&r->l, r->s, &r->o);
+    assert_int_equal(load_listen(&r->l, j.b), 0);
+    r->x = load_add(&r->l, j.a, j.b, TEST_IP, r->s->now);
+    r->x->end[0].conf.bytes = bytes;
+}
+
+static void finish(void)
+{
+    if (oracle_is_violated(&r->o))
+        fail_msg("%s", r->o.violation);
+    load_end_all(&r->l);
+    assert_int_equal(sim_free(r->s), 0);
+}
+
+static uint64_t stat(unsigned side, enum nic_stat s) { return r->nics->end[side].nic.stat[s]; }
+static uint64_t count(unsigned side, enum vnic_counter c)
+{
+    return r->nics->end[side].driver.count[c];
+}
+
+/* The NIC of `side` and its driver lost nothing, of neither direction. */
+static void assert_nothing_dropped(unsigned side)
+{
+    const struct netdev_stats *s = &r->nics->end[side].driver.dev.stats;
+    assert_int_equal(s->tx_dropped, 0);
+    assert_int_equal(s->rx_dropped, 0);
+    assert_int_equal(stat(side, NIC_S_RX_MISSED), 0);
+    assert_int_equal(stat(side, NIC_S_RX_NO_BUFFER), 0);
+    assert_int_equal(stat(side, NIC_S_RX_CSUM_ERRORS), 0);
+}
+
+static void run_until_got(uint64_t bytes, w_ns patience)
+{
+    w_ns until = r->s->now + patience;
+    while (r->x->end[1].got < bytes && r->s->now < until)
+        (void)load_run_world(&r->l, r->s->now + 10 * W_MS);
+    assert_int_equal(r->x->end[1].got, bytes);
+}
+
+static const uint32_t all_features = NIC_F_TX_CSUM | NIC_F_RX_CSUM | NIC_F_TSO | NIC_F_PAUSE;
+
+/* If this failed an offload would damage or slow what it is to speed up. */
+static void every_set_of_offloads_carries_the_line(void **state)
+{
+    (void)state;
+    static const uint32_t set[] = {0, NETDEV_RX_CSUM, NETDEV_TX_CSUM,
+                                   NETDEV_TX_CSUM | NETDEV_RX_CSUM | NETDEV_TSO4 | NETDEV_TSO6};
+    for (unsigned i = 0; i < WEIR_COUNT(set); i++) {
+        start(&(struct sim_nic_conf){.nic.features = all_features,
+                                     .nic.dma_latency_ns = 800,
+                                     .driver.offloads = set[i],
+                                     .driver.rx_ns = 20000,
+                                     .driver.rx_frames = 16,
+                                     .cable.delay_ns = 500},
+              20 * MB);
+        w_ns from = r->s->now;
+        run_until_got(20 * MB, 2 * W_S);
+        /* 20 MB in segments of 1448, 1538 byte times each: 169.9 ms, and slow start. */
+        assert_in_range(r->s->now - from, 169 * W_MS, 200 * W_MS);
+        assert_nothing_dropped(0);
+        assert_nothing_dropped(1);
+        assert_int_equal(stat(0, NIC_S_TX_TSO) != 0, (set[i] & NETDEV_TSO4) != 0);
+        finish();
+    }
+}
+
+/* If this failed an interrupt would come for each frame, or the stack would wait for one. */
+static void interrupts_are_few_under_load(void **state)
+{
+    (void)state;
+    start(&(struct sim_nic_conf){.driver.rx_ns = 100000,
+                                 .driver.rx_frames = 32,
+                                 .driver.tx_ns = 100000,
+                                 .driver.tx_frames = 32},
+          10 * MB);
+    run_until_got(10 * MB, W_S);
+    assert_true(stat(1, NIC_S_RX_PACKETS) > 6900);
+    assert_true(count(1, VNIC_IRQS) < stat(1, NIC_S_RX_PACKETS) / 6);
+    assert_int_equal(count(1, VNIC_LOST_IRQS), 0);
+    finish();
+}
+
+/* The smallest rings there are: everything waits for everything, and nothing is lost. */
+static void tiny_rings_slow_but_lose_nothing(void **state)
+{
+    (void)state;
+    start(&(struct sim_nic_conf){.nic.features = all_features,
+                                 .nic.dma_latency_ns = 2000,
+                                 .driver.tx_ring = NIC_RING_MIN,
+                                 .driver.rx_ring = NIC_RING_MIN,
+                                 .driver.has_pause_rx = true,
+                                 .driver.has_pause_tx = true},
+          5 * MB);
+    run_until_got(5 * MB, 5 * W_S);
+    assert_nothing_dropped(0);
+    assert_nothing_dropped(1);
+    assert_true(r->nics->end[0].driver.dev.stats.tx_busy > 0);
+    finish();
+}
+
+/* If this failed a bad cable would reach a program. */
+static void a_bad_cable_costs_time_only(void **state)
+{
+    (void)state;
+    start(&(struct sim_nic_conf){.nic.features = all_features,
+                                 .driver.offloads = NETDEV_TX_CSUM | NETDEV_RX_CSUM,
+                                 .cable = {.corrupt_ppm = 5000, .cut_ppm = 5000, .seed = 3}},
+          5 * MB);
+    run_until_got(5 * MB, 20 * W_S);
+    assert_true(stat(1, NIC_S_RX_CRC_ERRORS) > 10);
+    assert_int_equal(stat(1, NIC_S_RX_CSUM_ERRORS), 0);
+    finish();
+}
+
+static void reset_nic(unsigned side)
+{
+    struct bus_pio pio = nic_pio(&r->nics->end[side].nic);
+    bus_write(&pio, r->s->now, NIC_CTRL, NIC_CTRL_RESET);
+}
+
+/* The card loses its mind in the middle: rings, addresses, everything. The watchdog sees it. */
+static void a_nic_that_resets_itself_is_brought_back(void **state)
+{
+    (void)state;
+    start(&(struct sim_nic_conf){.nic.features = all_features, .nic.rate_bps = 100000000}, 40 * MB);
+    for (unsigned i = 0; i < 6; i++) {
+        (void)load_run_world(&r->l, r->s->now + 40 * W_MS + i * 1234567);
+        reset_nic(i % 2);
+        (void)load_run_world(&r->l, r->s->now + 500 * W_MS);
+    }
+    run_until_got(40 * MB, 20 * W_S);
+    assert_true(count(0, VNIC_RESETS) == 3 && count(1, VNIC_RESETS) == 3);
+    finish();
+}
+
+/* A handler that is never run: the NIC waits for an answer that does not come. */
+static void lost_interrupts_are_found(void **state)
+{
+    (void)state;
+    start(&(struct sim_nic_conf){0}, 5 * MB);
+    for (unsigned i = 0; i < 20; i++) {
+        (void)load_run_world(&r->l, r->s->now + W_MS);
+        for (unsigned side = 0; side < 2; side++) {
+            struct sim_nic_end *e = &r->nics->end[side];
+            struct bus_pio pio = nic_pio(&e->nic);
+            bus_write(&pio, r->s->now, NIC_QUEUE(0) + NIC_IRQ_ARM, 0);
+        }
+    }
+    run_until_got(5 * MB, 20 * W_S);
+    assert_true(count(0, VNIC_LOST_IRQS) + count(1, VNIC_LOST_IRQS) > 0);
+    finish();
+}
+
+/* Return entries as a broken card writes them: the wrong buffer, one that is not its own, lengths
+ * beyond the buffer. Believing one would hand a program somebody else's memory. */
+static void return_entries_that_cannot_be_true(void **state)
+{
+    (void)state;
+    static const struct nic_ret bad[] = {
+        {.rx = 0x80000000, .hdr_len = 60, .flags = NIC_RET_DONE},
+        {.rx = 5000, .hdr_len = 60, .flags = NIC_RET_DONE},
+        {.rx = 0, .hdr_len = 0xffff, .flags = NIC_RET_DONE},
+        {.rx = 0, .hdr_len = 256, .buf_len = 0xffff, .flags = NIC_RET_DONE | NIC_RET_MORE},
+    };
+    start(&(struct sim_nic_conf){.nic.rate_bps = 100000000}, 20 * MB);
+    for (unsigned i = 0; i < WEIR_COUNT(bad); i++) {
+        (void)load_run_world(&r->l, r->s->now + 100 * W_MS);
+        struct vnic_queue *q = &r->nics->end[1].driver.q[0];
+        struct nic_ret *e = &q->ret[q->ret_next % r->nics->end[1].driver.conf.rx_ring];
+        *e = bad[i];
+        if (bad[i].rx == 0)
+            e->rx = q->rx_tail - 1;
+        q->is_polling = true; /* the driver looks before the NIC writes over it */
+    }
+    run_until_got(20 * MB, 20 * W_S);
+    assert_int_equal(count(1, VNIC_BAD_RET), WEIR_COUNT(bad));
+    assert_int_equal(count(1, VNIC_RESETS), WEIR_COUNT(bad));
+    finish();
+}
+
+/* If this failed tuning a running interface would lose what is on its rings for ever. */
+static void settings_change_while_it_runs(void **state)
+{
+    (void)state;
+    start(&(struct sim_nic_conf){.nic.features = all_features}, 20 * MB);
+    struct vnic_conf c = r->nics->end[0].driver.conf;
+    static const uint32_t ring[] = {8, 1024, 16, 64};
+    for (unsigned i = 0; i < WEIR_COUNT(ring); i++) {
+        (void)load_run_world(&r->l, r->s->now + 20 * W_MS);
+        c.tx_ring = c.rx_ring = ring[i];
+        c.offloads = i % 2 != 0 ? NETDEV_TX_CSUM | NETDEV_RX_CSUM : 0;
+        c.rx_frames = 1 + i * 10;
+        c.rx_ns = 50000;
+        for (unsigned side = 0; side < 2; side++)
+            assert_int_equal(vnic_set(&r->nics->end[side].driver, r->s->now, &c), 0);
+        assert_true(vnic_rx_given(&r->nics->end[1].driver, 0) <= ring[i]);
+        assert_true(vnic_tx_used(&r->nics->end[0].driver, 0) <= ring[i]);
+    }
+    c.rx_ring = 100;
+    assert_int_equal(vnic_set(&r->nics->end[0].driver, r->s->now, &c), -22);
+    run_until_got(20 * MB, 10 * W_S);
+    assert_int_equal(vnic_stat(&r->nics->end[1].driver, NIC_S_RX_PACKETS),
+                     stat(1, NIC_S_RX_PACKETS));
+    finish();
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(every_set_of_offloads_carries_the_line),
+    cmocka_unit_test(interrupts_are_few_under_load),
+    cmocka_unit_test(tiny_rings_slow_but_lose_nothing),
+    cmocka_unit_test(a_bad_cable_costs_time_only),
+    cmocka_unit_test(a_nic_that_resets_itself_is_brought_back),
+    cmocka_unit_test(lost_interrupts_are_found),
+    cmocka_unit_test(return_entries_that_cannot_be_true),
+    cmocka_unit_test(settings_change_while_it_runs),
+};
+UNIT_MAIN(tests)

@@ -30,11 +30,18 @@ static void lab_open(struct lab *l, struct aqm_conf c)
     assert_int_equal(aqm_set(&l->q, &c, l->now), 0);
 }
 
+/* Its length was only said. */
+static void give_back(struct pkt *p)
+{
+    p->len = 0;
+    pkt_free(p);
+}
+
 static void lab_close(struct lab *l)
 {
     struct pkt *p;
     while ((p = aqm_drain(&l->q)) != NULL || (p = aqm_dead(&l->q)) != NULL)
-        pkt_free(p);
+        give_back(p);
     assert_int_equal(l->q.bytes, 0);
     assert_int_equal(l->mem.pkts.in_use, 0);
     free(l->room);
@@ -49,12 +56,6 @@ static struct pkt *make(struct lab *l, uint32_t flow, uint32_t n, uint8_t ecn)
     p->hash = flow;
     p->ecn = ecn;
     return p;
-}
-
-static void give_back(struct pkt *p)
-{
-    p->len = 0;
-    pkt_free(p);
 }
 
 static enum drop put(struct lab *l, uint32_t flow, uint32_t n, uint8_t ecn)

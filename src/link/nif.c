@@ -12,6 +12,7 @@
  * not said it does; pieces of a super-segment leave before anything that was queued after it.
  */
 #include "link/queue.h"
+#include "wire/tcp.h"
 
 #include <errno.h>
 

@@ -86,7 +86,7 @@ static void westwood_keeps_more_than_reno_under_noise(void **state)
 /* The same abstract, (ii): the throughput of Westwood+ is proportional to 1 / sqrt(RTT), Reno's to
  * 1 / RTT, so that flows with different RTTs share more fairly. With 40 and 120 ms, and a queue of
  * 20 ms mean, the ratio of RTTs is 2.33, its root 1.53. Tolerance: a factor of 1.5 for Westwood+;
- * Reno's is at least nine tenths of the ratio. */
+ * Reno's is at least nine tenths of the ratio; sums of three draws. */
 static void westwood_is_fairer_to_long_paths_than_reno(void **state)
 {
     uint64_t ratio[2];
@@ -97,8 +97,13 @@ static void westwood_is_fairer_to_long_paths_than_reno(void **state)
         beside(&l, cc[i], 300 * W_MS)->rtt = 120 * W_MS;
         l.warm = 20 * W_S;
         l.took = 70 * W_S;
-        struct lab_seen s = see(&l);
-        ratio[i] = s.flow[0].goodput_bps * 100 / s.flow[1].goodput_bps;
+        uint64_t near_bps = 0, far_bps = 0;
+        for (l.seed = 1; l.seed <= 3; l.seed++) {
+            struct lab_seen s = see(&l);
+            near_bps += s.flow[0].goodput_bps;
+            far_bps += s.flow[1].goodput_bps;
+        }
+        ratio[i] = near_bps * 100 / far_bps;
     }
     assert_in_range(ratio[1], 153 * 10 / 15, 153 * 15 / 10);
     assert_true(ratio[0] >= 233 * 9 / 10);

@@ -81,7 +81,8 @@ static void ledbat_yields(void **state)
 
 /* ---- all ---- */
 
-/* Four of a kind share: Jain's index at least 0.9. Vegas at least 0.5: who comes later takes the
+/* Four of a kind share: Jain's index at least 0.9, the mean of three draws, since one draw of one
+ * run may be anything. Vegas at least 0.5: who comes later takes the
  * queue that is there for a part of the path, and keeps more there ("fairness problems even if all
  * competing connections operate with the same round trip time": Hengartner, Bolliger, Gross, "TCP
  * Vegas Revisited", INFOCOM 2000, abstract). DCTCP has its marks. */
@@ -93,9 +94,13 @@ static void four_of_a_kind_share(void **state)
         l.mark_percent = cc == DCTCP ? 30 : 0;
         for (unsigned i = 1; i < 4; i++)
             (void)beside(&l, cc, i * 300 * W_MS);
-        struct lab_seen s = see(&l);
-        assert_in_range(s.jain_pm, cc == VEGAS ? 500 : 900, 1000);
-        assert_true(s.share_pm >= 930);
+        uint32_t jain_pm = 0;
+        for (l.seed = 1; l.seed <= 3; l.seed++) {
+            struct lab_seen s = see(&l);
+            jain_pm += s.jain_pm / 3;
+            assert_true(s.share_pm >= 930);
+        }
+        assert_in_range(jain_pm, cc == VEGAS ? 500 : 900, 1000);
     }
 }
 

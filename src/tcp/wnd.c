@@ -434,7 +434,8 @@ void tcp_wnd_after_read(struct tcp *tcp, struct tcb *t, uint32_t n)
              * MTU 65520) its steps can miss that, and a sender that avoids small windows would
              * wait for its persist timer: half the buffer is always worth telling. */
             uint32_t wnd = select_window(tcp, t);
-            is_due = wnd >= 2 * cur || free_window(tcp, t) >= cur + clamp / 2;
+            uint32_t free = w_u32_min(free_window(tcp, t), t->rcv.ssthresh);
+            is_due = wnd >= 2 * cur || free >= cur + clamp / 2;
             is_due = is_due && wnd > round_up(cur, t->rcv.wscale);
         }
     }

@@ -21,7 +21,7 @@
 #include <sys/socket.h>
 
 enum { OPT_MOST = 1024, TIMEO_NEW_RCV = 66, TIMEO_NEW_SND = 67 };
-enum { STAMP_NEW = 63, STAMPNS_NEW = 64, STAMPING_NEW = 65 };
+enum { STAMP_NEW = 63, STAMPNS_NEW = 64, STAMPING_NEW = 65, INQ = 36 };
 
 static bool is_timeout(int level, int name)
 {
@@ -91,7 +91,8 @@ int64_t opt_get(struct door *d, struct hand *h)
 }
 
 /* What the pair cannot tell: that the error queue of a connection has news (POLLERR), when a write
- * of its own left, when what it reads had arrived. Stamps of datagrams that come are told. */
+ * of its own left, when what it reads had arrived, and how much is left (TCP_INQ). Stamps of
+ * datagrams that come are told. */
 static bool is_untellable(const struct plug *p, int level, int name, const uint8_t *val, int32_t n)
 {
     enum { TX_ANY = 0x40303 }; /* SOF_TIMESTAMPING_TX_… */
@@ -99,9 +100,11 @@ static bool is_untellable(const struct plug *p, int level, int name, const uint8
     bool is_stamping = name == SO_TIMESTAMPING || name == STAMPING_NEW;
     bool is_stamp = is_stamping || name == SO_TIMESTAMP || name == SO_TIMESTAMPNS ||
                     name == STAMP_NEW || name == STAMPNS_NEW;
+    memcpy(&v, val, w_u32_min((uint32_t)n, sizeof(v)));
+    if (level == IPPROTO_TCP && name == INQ)
+        return v != 0;
     if (level != SOL_SOCKET || (!is_stamp && name != SO_ZEROCOPY))
         return false;
-    memcpy(&v, val, w_u32_min((uint32_t)n, sizeof(v)));
     return v != 0 && (p->type == WEIR_STREAM || (is_stamping && (v & TX_ANY) != 0));
 }
 

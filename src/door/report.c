@@ -23,6 +23,7 @@ static const struct {
     {1, 25, "SO_BINDTODEVICE"}, {1, 29, "SO_TIMESTAMP"}, {1, 35, "SO_TIMESTAMPNS"},
     {1, 37, "SO_TIMESTAMPING"}, {1, 60, "SO_ZEROCOPY"},  {6, 14, "TCP_MD5SIG"},
     {6, 19, "TCP_REPAIR"},      {6, 31, "TCP_ULP"},      {6, 35, "TCP_ZEROCOPY_RECEIVE"},
+    {6, 36, "TCP_INQ"},
     {17, 103, "UDP_SEGMENT"},   {17, 104, "UDP_GRO"},
 };
 

@@ -224,6 +224,8 @@ static int64_t recv_stream(struct socks *ss, struct sock *s, struct weir_msghdr 
         return r;
     if (r > 0 && when != 0)
         put_stamp(ss, s, &c, when, false);
+    if ((s->want & WANT_INQ) != 0)
+        put_int(&c, L_TCP, SOPT_TCP_INQ, (int32_t)tcp_inq_or_end(ss->tcp, t));
     m->has_name = false;
     m->control_len = c.used;
     m->flags = ((flags & WEIR_MSG_OOB) != 0 ? WEIR_MSG_OOB : 0u) | (c.is_cut ? MSG_CTRUNC_ : 0u);

@@ -126,6 +126,7 @@ static const struct opt opts[] = {
     {L_TCP, 26, OPT_CC_INFO, 0},
     {L_TCP, TOPT_FASTOPEN_CONNECT, OPT_TCP, TOPT_FASTOPEN_CONNECT},
     {L_TCP, 33, OPT_FASTOPEN_KEY, 0},
+    {L_TCP, SOPT_TCP_INQ, OPT_WANT, WANT_INQ},
     {L_TCP, TOPT_FASTOPEN_NO_COOKIE, OPT_TCP, TOPT_FASTOPEN_NO_COOKIE},
 };
 
@@ -342,7 +343,11 @@ static int int_set(struct socks *ss, struct sock *s, const struct opt *o, int v)
     switch (o->kind) {
     case OPT_FLAG: return flag_set(ss, s, o->arg, v != 0);
     case OPT_RECVERR: return recverr_set(ss, s, o->arg == 0, v != 0);
-    case OPT_WANT: flag_put(&s->want, (unsigned)o->arg, v != 0); return 0;
+    case OPT_WANT:
+        if (o->arg == WANT_INQ && (unsigned)v > 1) /* as Linux */
+            return -EINVAL;
+        flag_put(&s->want, (unsigned)o->arg, v != 0);
+        return 0;
     case OPT_STAMP: stamp_set(s, (unsigned)o->arg, v != 0); return 0;
     case OPT_STAMPING: return stamping_set(ss, s, (unsigned)o->arg, (uint32_t)v);
     case OPT_ZEROCOPY: return zerocopy_set(ss, s, v);

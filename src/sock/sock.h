@@ -49,11 +49,13 @@ enum sock_want {
     WANT_ERR_PRI = 2048,      /* SO_SELECT_ERR_QUEUE: the error queue is POLLPRI, too */
     WANT_ZEROCOPY = 4096,
     WANT_RECVERR6 = 8192, /* IPV6_RECVERR; IP_RECVERR is SOCK_RECVERR */
+    WANT_INQ = 16384,     /* TCP_INQ: what is left to be read */
 };
 /* Levels of options and control messages. */
 enum { L_IP = 0, L_SOCKET = 1, L_TCP = 6, L_IPV6 = 41 };
 /* Linux's names that have no other home. */
 enum {
+    SOPT_TCP_INQ = 36, /* of the option and of its control message */
     SO_TIMESTAMP = 29,
     SO_TIMESTAMPNS = 35,
     SO_TIMESTAMPING = 37,

@@ -189,5 +189,11 @@ uint32_t tcp_inq(const struct tcp *tcp, const struct tcb *t)
     return to_mark < bytes ? to_mark : bytes;
 }
 
+uint32_t tcp_inq_or_end(const struct tcp *tcp, const struct tcb *t)
+{
+    uint32_t n = tcp_inq(tcp, t);
+    return n == 0 && (t->flags & TF_FIN_RCVD) != 0 ? 1 : n;
+}
+
 /* [RFC 9293 3.8.5 MUST-33] */
 bool tcp_at_mark(const struct tcb *t) { return has_mark(t) && t->rcv_up == t->rcv.copied; }

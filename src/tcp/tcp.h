@@ -252,6 +252,8 @@ void tcp_recv_consume(struct tcp *, struct tcb *, size_t n);
 
 /* SIOCINQ, SIOCOUTQ, SIOCOUTQNSD, SIOCATMARK. */
 uint32_t tcp_inq(const struct tcp *, const struct tcb *);
+/* The same for TCP_INQ: 1 if nothing is left but the end, so that 0 means "wait". */
+uint32_t tcp_inq_or_end(const struct tcp *, const struct tcb *);
 uint32_t tcp_outq(const struct tcb *);
 uint32_t tcp_outq_nsd(const struct tcb *);
 bool tcp_at_mark(const struct tcb *);

@@ -367,6 +367,17 @@ static enum drop fast_child(struct tcp *tcp, struct tcb *lsn, const struct syn_r
     return DROP_NONE;
 }
 
+/* The child's first segment. What is refused, out of the child's window for one, does not complete
+ * the handshake: then the SYN-ACK is in flight as in any other SYN-RECEIVED. */
+static enum drop child_in(struct tcp *tcp, struct tcb *t, struct seg *s)
+{
+    s->wnd = (uint32_t)s->h.wnd << t->snd.wscale;
+    enum drop why = tcp_in_sync(tcp, t, s);
+    if (WEIR_UNLIKELY(t->state == TCPS_SYN_RECEIVED))
+        tcp_arm_rto(tcp, t);
+    return why;
+}
+
 /* [RFC 4987 3.6] */
 enum drop tcp_in_cookie(struct tcp *tcp, struct tcb *lsn, struct seg *s, const struct flow *f,
                         uint64_t hash)
@@ -393,8 +404,7 @@ enum drop tcp_in_cookie(struct tcp *tcp, struct tcb *lsn, struct seg *s, const s
     t->flags |= TF_TABLED;
     tcp_count(tcp, STAT_TcpPassiveOpens);
     accept_push(tcp, lsn, t);
-    s->wnd = (uint32_t)s->h.wnd << t->snd.wscale;
-    return tcp_in_sync(tcp, t, s);
+    return child_in(tcp, t, s);
 }
 
 /* The handshake's third segment. */
@@ -428,9 +438,7 @@ static enum drop complete(struct tcp *tcp, struct syn_rec *r, struct seg *s, uin
     rec_free(tcp, idx, false);
     tcp_count(tcp, STAT_TcpPassiveOpens);
     accept_push(tcp, lsn, t);
-    s->wnd = (uint32_t)s->h.wnd << t->snd.wscale;
-    enum drop why = tcp_in_sync(tcp, t, s);
-    return why;
+    return child_in(tcp, t, s);
 }
 
 /* [RFC 9293 3.5 MUST-11; RFC 5961 3.2 MUST-1 … MUST-3, 4.2 MUST-5] SYN-RECEIVED after a passive

@@ -106,6 +106,8 @@ enum drop eth_output(struct link *l, struct nif *nif, const uint8_t dst_mac[6], 
     if (WEIR_LIKELY(why == DROP_NONE)) {
         if ((nif->flags & NIF_L3) == 0)
             wire_eth_put(pkt_push(p, WIRE_ETH_HLEN), dst_mac, nif->mac, ethertype);
+        if (env_traces(l->env))
+            link_seen(l, nif, WEIR_T_QUEUE, p);
         why = q_push(l, nif, p);
         if (WEIR_LIKELY(why == DROP_NONE))
             return DROP_NONE;

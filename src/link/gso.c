@@ -110,6 +110,12 @@ struct pkt *gso_next(struct link *l, struct nif *nif)
         return NULL;
     }
     piece_headers(p, whole, nif->gso_done, is_last, nif->gso_piece);
+    if (env_traces(l->env)) {
+        struct weir_trace *r = env_trace(l->env, WEIR_T_CUT, p);
+        r->nif = nif->id;
+        r->used = whole->idx;
+        r->max = nif->gso_piece;
+    }
     nif->gso_done += n;
     nif->gso_piece++;
     if (is_last) {

@@ -162,10 +162,11 @@ unsigned link_tx_waiting(struct link *l, struct nif *nif, struct pkt **v, unsign
             nif->n.csum_sw++;
         }
         /* The last stage before the wire: nothing is bigger than the link, merged or not. */
-        WEIR_CHECK(link_wire_len(p) <=
-                   nif->mtu + ((nif->flags & NIF_L3) != 0 ? 0 : 14u));
+        WEIR_CHECK(link_wire_len(p) <= nif->mtu + ((nif->flags & NIF_L3) != 0 ? 0 : 14u));
         nif->n.tx_packets++;
         nif->n.tx_bytes += p->len;
+        if (env_traces(l->env))
+            link_seen(l, nif, WEIR_T_LEAVE, p);
         v[n++] = p;
     }
     return n;

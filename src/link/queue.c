@@ -254,6 +254,15 @@ w_ns q_next_other(const struct link *l, const struct nif *nif)
     return w_u64_min(at, aqm_next(&q->aqm, l->env->now));
 }
 
+void link_seen(struct link *l, const struct nif *nif, enum weir_trace_kind kind,
+               const struct pkt *p)
+{
+    struct weir_trace *r = env_trace(l->env, kind, p);
+    r->nif = nif->id;
+    r->used = q_len(&nif->q);
+    r->max = nif->q.limit;
+}
+
 /* ---- settings ---- */
 
 static void take_again(struct link *l, struct nif *nif, struct pkt *p)

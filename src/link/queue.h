@@ -23,6 +23,9 @@ static inline w_ns q_next(const struct link *l, const struct nif *nif)
         return 0;
     return WEIR_LIKELY(nif->q.n_other == 0) ? W_NEVER : q_next_other(l, nif);
 }
+/* A record of the trace about p and the queue, which p is about to enter or has left. */
+WEIR_APART void link_seen(struct link *, const struct nif *, enum weir_trace_kind,
+                          const struct pkt *p);
 static inline uint32_t q_len(const struct qdisc *q) { return q->ready.n + q->n_other; }
 
 enum drop q_push_other(struct link *, struct nif *, struct pkt *);

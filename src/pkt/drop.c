@@ -49,6 +49,8 @@ enum drop env_drop(struct env *e, struct pkt *p, enum drop reason)
 {
     WEIR_ASSERT((unsigned)reason < DROP_N);
     e->drops[reason]++;
+    if (env_traces(e) && reason != DROP_NONE)
+        env_trace(e, WEIR_T_DROP, p)->drop = (uint16_t)reason;
     if (p != NULL)
         pkt_free(p);
     return reason;

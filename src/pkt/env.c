@@ -38,4 +38,16 @@ void env_init(struct env *e, struct arena *a, uint64_t seed, w_ns now)
         .n_blk_big = e->conf.n_blk_big,
     };
     pktmem_init(&e->mem, a, &sizes);
+    trace_init(&e->trace, a, e->conf.n_trace);
+}
+
+struct weir_trace *env_trace(struct env *e, enum weir_trace_kind kind, const struct pkt *p)
+{
+    struct weir_trace *r = trace_add(&e->trace, e->now, kind);
+    if (p == NULL)
+        return r;
+    r->pkt = p->idx;
+    r->nif = p->nif;
+    r->len = p->len;
+    return r;
 }

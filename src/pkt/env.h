@@ -12,6 +12,7 @@
 #include "base/wheel.h"
 #include "pkt/drop.h"
 #include "pkt/pkt.h"
+#include "pkt/trace.h"
 
 #include <weir/conf.h>
 
@@ -43,12 +44,18 @@ struct env {
     struct wheel wheel;
     struct weir_conf conf;
     uint32_t csum_isa; /* enum csum_isa of wire/csum.h */
+    struct trace trace;
     uint64_t drops[DROP_N];
     uint64_t stats[STAT_N];
 };
 
 /* Keys and random stream from the seed, pools from the arena by env->conf, which the caller set. */
 void env_init(struct env *, struct arena *, uint64_t seed, w_ns now);
+
+/* Whether somebody wants to see. */
+static inline bool env_traces(const struct env *e) { return WEIR_UNLIKELY(e->trace.cap != 0); }
+/* A record about p (NULL: none), which the caller completes; only while env_traces. */
+struct weir_trace *env_trace(struct env *, enum weir_trace_kind, const struct pkt *p);
 
 static inline void env_count(struct env *e, enum env_stat s) { e->stats[s]++; }
 static inline void env_count_n(struct env *e, enum env_stat s, uint64_t n) { e->stats[s] += n; }

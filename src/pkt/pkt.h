@@ -22,8 +22,8 @@
 
 enum {
     PKT_FRAGS = 6,
-    PKT_LINEAR = 320,   /* bytes of the linear part */
-    PKT_HEADROOM = 128, /* of it kept free before a packet that is built here: Ethernet + VLAN +
+    PKT_LINEAR = 320,    /* bytes of the linear part */
+    PKT_HEADROOM = 128,  /* of it kept free before a packet that is built here: Ethernet + VLAN +
                            IPv6 + TCP with all options fit */
     PKT_RX_LINEAR = 256, /* of a received packet, at most so much lies in the linear part */
     BLK_SMALL = 2048,
@@ -64,9 +64,9 @@ enum pkt_tflag {
 
 struct pkt {
     /* line 0: what every layer touches */
-    struct pkt *next;   /* the owner's list */
+    struct pkt *next; /* the owner's list */
     uint8_t *head;
-    uint32_t len;       /* whole packet, linear and fragments */
+    uint32_t len; /* whole packet, linear and fragments */
     uint16_t off, lin;
     uint16_t cap, l3, l4, pay;
     uint8_t nfrag, origin, csum, ecn; /* csum: enum pkt_csum; ecn: the IP header's two bits */
@@ -80,14 +80,14 @@ struct pkt {
     WEIR_ALIGNED_LINE struct frag frag[PKT_FRAGS];
     struct pktmem *home;
     uint32_t idx;
-    uint32_t truesize;      /* received: memory it pins. Handed out to be sent: payload bytes, for
+    uint32_t truesize;     /* received: memory it pins. Handed out to be sent: payload bytes, for
                                which its owner gets credit even if the payload has moved on */
-    uint32_t seq, end_seq;  /* the transport's, while it queues the packet */
+    uint32_t seq, end_seq; /* the transport's, while it queues the packet */
     uint64_t user;
     /* line 3: who talks to whom, and what ICMP should say about it */
     WEIR_ALIGNED_LINE struct flow flow; /* as this host sees it */
     uint8_t icmp_type, icmp_code, ttl, tos;
-    uint32_t icmp_arg; /* MTU, pointer: the error's second word */
+    uint32_t icmp_arg;     /* MTU, pointer: the error's second word */
     uint32_t tflags, tack; /* the transport's: enum pkt_tflag */
     w_ns sent_at;
 };
@@ -96,7 +96,7 @@ _Static_assert(sizeof(struct pkt) == 256, "pkt is four lines");
 
 /* The packet memory of one stack. */
 struct pktmem {
-    struct pool pkts; /* struct pkt + PKT_LINEAR */
+    struct pool pkts;                 /* struct pkt + PKT_LINEAR */
     struct pool small_blks, big_blks; /* struct blk */
     uint8_t *small_mem, *big_mem;
     uint64_t no_pkt, no_blk; /* refusals */

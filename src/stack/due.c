@@ -57,6 +57,8 @@ void weir_sent(struct weir *w, weir_ns now, struct pkt **v, unsigned n)
     stack_enter(w, now);
     for (unsigned i = 0; i < n; i++) {
         struct pkt *p = v[i];
+        if (env_traces(&w->env))
+            env_trace(&w->env, WEIR_T_SENT, p);
         if (p->owner != 0)
             tcp_sent(&w->tcp, p->owner, p->truesize);
         else if (WEIR_UNLIKELY(p->user != 0))

@@ -193,3 +193,10 @@ bool weir_sock_next(struct weir *w, weir_ns now, uint64_t *cursor, struct weir_s
     }
     return next_udp(w, cursor, out);
 }
+
+size_t weir_trace_read(struct weir *w, struct weir_trace *v, size_t max)
+{
+    return trace_read(&w->env.trace, v, max);
+}
+
+uint64_t weir_trace_lost(const struct weir *w) { return w->env.trace.n_lost; }

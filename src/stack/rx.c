@@ -50,6 +50,8 @@ static void rx_one(struct weir *w, struct nif *nif, struct pkt *p)
 {
     p->nif = nif->id;
     p->drop = DROP_NONE;
+    if (env_traces(&w->env))
+        env_trace(&w->env, WEIR_T_COME, p);
     enum next next = eth_input(&w->link, nif, p);
     for (int i = 0; i < STEPS && next != NEXT_DONE && next != NEXT_DROP; i++)
         next = rx_step(w, nif, p, next);

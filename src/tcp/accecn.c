@@ -347,7 +347,7 @@ void tcp_acc_in(struct tcp *tcp, struct tcb *t, const struct seg *s)
     /* What came before its time is answered by itself, when it has become a SACK block. */
     bool owes = s->len != 0 || t->rcv.nxt != t->rcv.wup, is_ahead = seq_gt(s->seq, t->rcv.nxt);
     if (!is_ahead && (a->pending >= (owes ? 2 : 3) || (s->len != 0 && !was_marked)))
-        tcp_ack_now(tcp, t);
+        tcp_ack_now(tcp, t, WEIR_WHY_ACK_ECN);
 }
 
 /* ---- what comes: the sender ---- */

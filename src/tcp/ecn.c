@@ -181,7 +181,7 @@ void tcp_ecn_ack_syn_ack(struct tcp *tcp, struct tcb *t)
     if (tcp_seg_ack(tcp, t) == DROP_NONE)
         return;
     a->flags &= (uint16_t)~ACC_REFLECT;
-    tcp_ack_now(tcp, t);
+    tcp_ack_now(tcp, t, WEIR_WHY_ACK_ECN);
 }
 
 /* ---- what leaves ---- */
@@ -272,7 +272,7 @@ static void echo_exactly(struct tcp *tcp, struct tcb *t, bool is_marked)
     if (t->rcv.nxt != t->rcv.wup)
         (void)tcp_seg_ack(tcp, t);
     t->st.ecn ^= ECNF_ECHO;
-    tcp_ack_now(tcp, t);
+    tcp_ack_now(tcp, t, WEIR_WHY_ACK_HANDSHAKE);
 }
 
 /* [RFC 3168 6.1.3 MUST-11, MUST-12] The first mark is told at once and so is a little of what
@@ -281,7 +281,7 @@ static void echo_until_cwr(struct tcp *tcp, struct tcb *t, bool is_marked, bool 
 {
     if (has_cwr) {
         t->st.ecn &= (uint8_t)~ECNF_ECHO;
-        tcp_ack_now(tcp, t);
+        tcp_ack_now(tcp, t, WEIR_WHY_ACK_ECN);
     }
     if (is_marked && (t->st.ecn & ECNF_ECHO) == 0) {
         t->st.ecn |= ECNF_ECHO;

@@ -65,7 +65,7 @@ void tcp_challenge(struct tcp *tcp, struct tcb *t)
     if (!oow_allowed(tcp, t, STAT_TCPACKSkippedChallenge) || !tcp_challenge_allowed(tcp))
         return;
     tcp_count(tcp, STAT_TCPChallengeACK);
-    tcp_ack_now(tcp, t);
+    tcp_ack_now(tcp, t, WEIR_WHY_ACK_CHALLENGE);
 }
 
 /* A SYN or SYN-ACK where none belongs; perhaps the one that opened the connection, again. */
@@ -88,7 +88,7 @@ void tcp_oow_ack(struct tcp *tcp, struct tcb *t, const struct seg *s, enum env_s
     /* Text is never part of a loop of ACKs: answered always. */
     bool is_text = s->len != 0 && (s->h.flags & TCPF_SYN) == 0;
     if (is_text || oow_allowed(tcp, t, skipped))
-        tcp_ack_now(tcp, t);
+        tcp_ack_now(tcp, t, WEIR_WHY_ACK_BEYOND);
 }
 
 /* ---- first: sequence number ---- */
@@ -288,7 +288,7 @@ static enum drop take_text(struct tcp *tcp, struct tcb *t, struct seg *s)
     default:
         /* [RFC 9293 3.10.7.4 seventh] after a FIN nothing follows; repeated FINs are answered */
         if (seq_leq(s->end, t->rcv.nxt))
-            tcp_ack_now(tcp, t);
+            tcp_ack_now(tcp, t, WEIR_WHY_ACK_OLD);
         return DROP_TCP_CLOSED;
     }
     if (is_unwanted(t, s)) {
@@ -344,7 +344,7 @@ static enum drop sync_syn(struct tcp *tcp, struct tcb *t, const struct seg *s)
         return DROP_NONE;
     }
     tcp_data_repeated(tcp, t, s);
-    tcp_ack_now(tcp, t);
+    tcp_ack_now(tcp, t, WEIR_WHY_ACK_HANDSHAKE);
     return DROP_NONE;
 }
 
@@ -446,7 +446,10 @@ static enum drop dispatch(struct tcp *tcp, struct pkt *p, struct seg *s)
         return to_listener(tcp, s, &f, hash);
     uint32_t idx = tcp_ref_idx(ref);
     switch (tcp_ref_kind(ref)) {
-    case REF_TCB: return to_tcb(tcp, tcp_at(tcp, idx), s);
+    case REF_TCB:
+        if (env_traces(tcp->env))
+            tcp_seen_segment(tcp, tcp_at(tcp, idx), s);
+        return to_tcb(tcp, tcp_at(tcp, idx), s);
     case REF_SYN: return tcp_in_half_open(tcp, pool_at(&tcp->syns, idx), s, hash);
     default: return tcp_in_time_wait(tcp, idx, s, &f, hash);
     }

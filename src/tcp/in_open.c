@@ -85,7 +85,7 @@ static enum drop active_done(struct tcp *tcp, struct tcb *t, struct seg *s)
         tcp_ack_quick(tcp, t, 16);
         tcp_arm(tcp, t, T_DELACK, tcp->env->now + tcp->env->conf.tcp_delack_max_us * W_US);
     } else {
-        tcp_ack_now(tcp, t);
+        tcp_ack_now(tcp, t, WEIR_WHY_ACK_HANDSHAKE);
     }
     if (s->len == 0 && (s->h.flags & TCPF_FIN) == 0)
         return DROP_NONE;

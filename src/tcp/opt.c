@@ -96,6 +96,8 @@ static void set_quickack(struct tcp *tcp, struct tcb *t, int64_t v)
     }
     t->rcv.pingpong = 0;
     if ((t->flags & TF_ACK_SCHED) != 0 && is_running(t)) {
+        if (env_traces(tcp->env))
+            tcp_seen_ack_why(tcp, t, WEIR_WHY_ACK_QUICK);
         t->flags |= TF_ACK_NOW;
         tcp_output(tcp, t, false);
         if ((v & 1) == 0)

@@ -420,8 +420,10 @@ static WEIR_APART bool probe_mtu(struct tcp *tcp, struct tcb *t)
         return !is_idle;
     }
     tcp_seq start = t->snd.nxt;
+    tcp->why = WEIR_WHY_MTU_PROBE;
     if (send_new(tcp, t, n, n, false) == DROP_NONE)
         tcp_mtup_sent(tcp, t, start);
+    tcp->why = WEIR_WHY_NONE;
     return false;
 }
 
@@ -547,18 +549,18 @@ static enum drop send_forced(struct tcp *tcp, struct tcb *t)
         return DROP_NONE; /* it goes when there is room */
     if (n == 0 || !tcp_sent_has_room(tcp, t))
         return DROP_NOMEM;
-    return send_new(tcp, t, mss, n, true);
+    tcp->why = WEIR_WHY_FORCED;
+    enum drop why = send_new(tcp, t, mss, n, true);
+    tcp->why = WEIR_WHY_NONE;
+    return why;
 }
 
-bool tcp_out_probe(struct tcp *tcp, struct tcb *t, bool *is_rtx)
+/* The probe itself: new data where there is some, else what was sent last. */
+static bool send_probe(struct tcp *tcp, struct tcb *t, bool *is_rtx)
 {
-    *is_rtx = false;
-    if (!can_send(t) || (!ip_dst_is_valid(tcp->ip, &t->dst) && tcp_conn_route(tcp, t) != 0))
-        return false;
-    if (tcp_out_must_wait(tcp, t))
-        return false; /* what is in flight may not even have left this host */
     uint32_t mss = tcp_seg_mss(tcp, t);
     uint32_t fresh = seq_ahead(seq_min(t->snd.end, t->snd.una + t->snd.wnd), t->snd.nxt);
+    tcp->why = fresh != 0 ? WEIR_WHY_TLP_NEW : WEIR_WHY_TLP;
     if (fresh != 0)
         return tcp_sent_has_room(tcp, t) &&
                send_new(tcp, t, mss, w_u32_min(fresh, mss), false) == DROP_NONE;
@@ -569,6 +571,18 @@ bool tcp_out_probe(struct tcp *tcp, struct tcb *t, bool *is_rtx)
         return false;
     *is_rtx = true;
     return resend(tcp, t, r, mss, r->end - r->start) == DROP_NONE;
+}
+
+bool tcp_out_probe(struct tcp *tcp, struct tcb *t, bool *is_rtx)
+{
+    *is_rtx = false;
+    if (!can_send(t) || (!ip_dst_is_valid(tcp->ip, &t->dst) && tcp_conn_route(tcp, t) != 0))
+        return false;
+    if (tcp_out_must_wait(tcp, t))
+        return false; /* what is in flight may not even have left this host */
+    bool is_sent = send_probe(tcp, t, is_rtx);
+    tcp->why = WEIR_WHY_NONE;
+    return is_sent;
 }
 
 static bool probes_exhausted(struct tcp *tcp, const struct tcb *t)
@@ -614,7 +628,7 @@ bool tcp_out_persist(struct tcp *tcp, struct tcb *t)
         return tcp_done(tcp, t, t->soft_err != 0 ? t->soft_err : ETIMEDOUT);
     if (t->rtt.first_rto_ms == 0)
         t->rtt.first_rto_ms = tcp_stamp_ms(tcp);
-    if (tcp_seg_probe(tcp, t) == DROP_NONE) {
+    if (tcp_seg_probe(tcp, t, WEIR_WHY_WIN_PROBE) == DROP_NONE) {
         tcp_count(tcp, STAT_TCPWinProbe);
         if (t->n_probe < UINT8_MAX)
             t->n_probe++;

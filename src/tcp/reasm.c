@@ -68,7 +68,7 @@ static bool glue(struct tcp *tcp, struct pkt *tail, struct pkt *p)
     return true;
 }
 
-void tcp_rcvq_append(struct tcp *tcp, struct tcb *t, struct pkt *p)
+static void append(struct tcp *tcp, struct tcb *t, struct pkt *p)
 {
     p->next = NULL;
     if (t->rcv.q == NULL) {
@@ -80,6 +80,15 @@ void tcp_rcvq_append(struct tcp *tcp, struct tcb *t, struct pkt *p)
     }
     pin(tcp, p);
     t->rcv.qtail = p;
+}
+
+void tcp_rcvq_append(struct tcp *tcp, struct tcb *t, struct pkt *p)
+{
+    tcp_seq seq = p->seq;
+    uint32_t len = p->len;
+    append(tcp, t, p);
+    if (env_traces(tcp->env))
+        tcp_seen_bytes(tcp, t, WEIR_T_KEEP, seq, len);
 }
 
 static void free_queue(struct tcp *tcp, struct pkt *first)
@@ -297,7 +306,7 @@ static void take_fin(struct tcp *tcp, struct tcb *t)
     t->rcv.nxt++;
     t->flags |= TF_FIN_RCVD;
     t->rcv.pingpong = 0;
-    tcp_ack_now(tcp, t);
+    tcp_ack_now(tcp, t, WEIR_WHY_ACK_FIN);
     switch (t->state) {
     case TCPS_ESTABLISHED: t->state = TCPS_CLOSE_WAIT; break;
     case TCPS_FIN_WAIT_1: t->state = TCPS_CLOSING; break;
@@ -347,10 +356,10 @@ static void drain(struct tcp *tcp, struct tcb *t)
 static void ack_ahead(struct tcp *tcp, struct tcb *t, unsigned n_segs)
 {
     for (unsigned i = 1; i < n_segs && (t->flags & TF_SACK) == 0; i++) {
-        tcp_ack_now(tcp, t);
+        tcp_ack_now(tcp, t, WEIR_WHY_ACK_HOLE);
         tcp_out_ack(tcp, t);
     }
-    tcp_ack_now(tcp, t);
+    tcp_ack_now(tcp, t, WEIR_WHY_ACK_HOLE);
 }
 
 /* Text ahead of its time will be sent again; kept, it could take the room of what fills the hole.
@@ -378,7 +387,7 @@ static enum drop data_ahead(struct tcp *tcp, struct tcb *t, struct seg *s)
             ooo_free(tcp, t);
             tcp_count(tcp, STAT_OfoPruned);
         }
-        tcp_ack_now(tcp, t);
+        tcp_ack_now(tcp, t, WEIR_WHY_ACK_HOLE);
         return DROP_TCP_OFO_FULL;
     }
     tcp_out_ack(tcp, t); /* one each: its sender counts them [RFC 5681 3.2] */
@@ -388,6 +397,8 @@ static enum drop data_ahead(struct tcp *tcp, struct tcb *t, struct seg *s)
     enum drop why = ooo_insert(tcp, t, p);
     if (why == DROP_NONE)
         s->p = NULL;
+    if (env_traces(tcp->env) && why == DROP_NONE)
+        tcp_seen_bytes(tcp, t, WEIR_T_AHEAD, start, end - start);
     if ((t->flags & TF_SACK) != 0)
         sack_note(t, start, end);
     ack_ahead(tcp, t, n_segs);
@@ -403,7 +414,7 @@ static enum drop trim(struct tcp *tcp, struct tcb *t, struct pkt *p)
         tcp_count(tcp, STAT_DelayedACKLost);
         dsack(tcp, t, p->seq, p->end_seq, STAT_TCPDSACKOldSent);
         tcp_ack_quick(tcp, t, 16);
-        tcp_ack_now(tcp, t);
+        tcp_ack_now(tcp, t, WEIR_WHY_ACK_OLD);
         return DROP_TCP_OLD_DATA;
     }
     /* A bare FIN needs no buffer: taken even into a closed window, or its sender would repeat it
@@ -413,7 +424,7 @@ static enum drop trim(struct tcp *tcp, struct tcb *t, struct pkt *p)
     tcp_seq edge = t->rcv.nxt + tcp_rcv_wnd(t);
     if (seq_geq(p->seq, edge)) {
         tcp_ack_quick(tcp, t, 16);
-        tcp_ack_now(tcp, t);
+        tcp_ack_now(tcp, t, WEIR_WHY_ACK_BEYOND);
         return DROP_TCP_RCVBUF;
     }
     if (seq_lt(p->seq, t->rcv.nxt)) {
@@ -443,7 +454,7 @@ enum drop tcp_data_in(struct tcp *tcp, struct tcb *t, struct seg *s)
     deliver(tcp, t, p);
     if (had_hole) {
         drain(tcp, t);
-        tcp_ack_now(tcp, t);
+        tcp_ack_now(tcp, t, WEIR_WHY_ACK_FILLED);
     }
     tcp_drs_segment(tcp, t, s);
     tcp_ack_check(tcp, t, had_hole);

@@ -121,6 +121,8 @@ int64_t tcp_recv(struct tcp *tcp, struct tcb *t, void *dst, size_t n, unsigned f
     if ((flags & TCP_MSG_PEEK) != 0)
         return take;
     consume(tcp, t, take);
+    if (env_traces(tcp->env))
+        tcp_seen_bytes(tcp, t, WEIR_T_READ, t->rcv.copied - take, take);
     if (t->state != TCPS_CLOSED)
         tcp_wnd_after_read(tcp, t, take);
     tcb_check(tcp, t);
@@ -172,6 +174,8 @@ void tcp_recv_consume(struct tcp *tcp, struct tcb *t, size_t n)
 {
     WEIR_ASSERT(n <= tcp_rcvq_bytes(t));
     consume(tcp, t, (uint32_t)n);
+    if (env_traces(tcp->env) && n > 0)
+        tcp_seen_bytes(tcp, t, WEIR_T_READ, t->rcv.copied - (uint32_t)n, (uint32_t)n);
     if (t->state != TCPS_CLOSED && n > 0)
         tcp_wnd_after_read(tcp, t, (uint32_t)n);
     tcb_check(tcp, t);

@@ -415,7 +415,7 @@ enum drop tcp_seg_data(struct tcp *, struct tcb *, tcp_seq seq, uint32_t mss, ui
                        uint16_t flags);
 enum drop tcp_seg_ack(struct tcp *, struct tcb *);
 /* One byte before what is acknowledged: makes the peer answer. */
-enum drop tcp_seg_probe(struct tcp *, struct tcb *);
+enum drop tcp_seg_probe(struct tcp *, struct tcb *, enum weir_why);
 /* fo: the Fast Open option of a first SYN or SYN-ACK, and with a first SYN the data that was
  * queued for it; NULL: neither. */
 enum drop tcp_seg_syn_fo(struct tcp *, struct tcb *, bool with_ack, const struct fo_cookie *fo);
@@ -484,7 +484,7 @@ void tcp_ack_data_event(struct tcp *, struct tcb *, const struct seg *);
 void tcp_ack_check(struct tcp *, struct tcb *, bool had_hole);
 /* out.c: the ACK that is owed, if one is, now and not at the end of the burst. */
 void tcp_out_ack(struct tcp *, struct tcb *);
-void tcp_ack_now(struct tcp *, struct tcb *);
+void tcp_ack_now(struct tcp *, struct tcb *, enum weir_why);
 void tcp_ack_quick(struct tcp *, struct tcb *, uint32_t max);
 void tcp_ack_sent(struct tcp *, struct tcb *);
 void tcp_ack_delay_over(struct tcp *, struct tcb *);
@@ -723,5 +723,18 @@ static inline void tcb_check(const struct tcp *tcp, const struct tcb *t)
     (void)t;
 }
 #endif
+
+/* ---- seen.c: the trace; each only while env_traces */
+
+void tcp_seen_ack_why(struct tcp *, const struct tcb *, enum weir_why);
+/* Before the header is pushed: p is the payload. */
+void tcp_seen_send(struct tcp *, const struct tcb *, const struct wire_tcp *, const struct pkt *p);
+void tcp_seen_stateless(struct tcp *, const struct wire_tcp *, const struct pkt *p);
+/* Before it is processed. */
+void tcp_seen_segment(struct tcp *, const struct tcb *, const struct seg *);
+/* WEIR_T_WRITE, KEEP, AHEAD, READ: the buffer after it. */
+void tcp_seen_bytes(struct tcp *, const struct tcb *, enum weir_trace_kind, tcp_seq seq,
+                    uint32_t len);
+void tcp_seen_timer(struct tcp *, const struct tcb *, unsigned which);
 
 #endif

@@ -117,6 +117,8 @@ static enum drop send_pkt(struct tcp *tcp, struct tcb *t, struct wire_tcp *h, st
     uint32_t payload = p->len;
     if (WEIR_UNLIKELY(tcp_is_watched(t)))
         m.tos |= before_sending(tcp, t, h, p);
+    if (env_traces(tcp->env))
+        tcp_seen_send(tcp, t, h, p);
     put_header(p, &t->flow, h);
     m.id = (uint16_t)t->st.segs_out;
     /* [RFC 1191 3 MUST-4] */
@@ -239,9 +241,12 @@ enum drop tcp_seg_ack(struct tcp *tcp, struct tcb *t) { return send_bare(tcp, t,
 /* [RFC 9293 3.8.4 SHLD-12] No data in a keep-alive. [RFC 9293 3.8.6.1 DEVIATES: no byte beyond the
  * window but an old sequence number and no text, as Linux and BSD: it draws the same answer and
  * cannot be taken for data] */
-enum drop tcp_seg_probe(struct tcp *tcp, struct tcb *t)
+enum drop tcp_seg_probe(struct tcp *tcp, struct tcb *t, enum weir_why what)
 {
-    return send_bare(tcp, t, t->snd.una - 1, 0);
+    tcp->why = (uint8_t)what;
+    enum drop why = send_bare(tcp, t, t->snd.una - 1, 0);
+    tcp->why = WEIR_WHY_NONE;
+    return why;
 }
 
 /* [RFC 9293 3.10.7.4, 3.5.1] [RFC 7323 5.2 SHLD-11] */
@@ -328,6 +333,8 @@ static enum drop send_stateless(struct tcp *tcp, const struct flow *f, struct wi
         return DROP_NOMEM;
     h->sport = f->lport;
     h->dport = f->rport;
+    if (env_traces(tcp->env))
+        tcp_seen_stateless(tcp, h, p);
     put_header(p, f, h);
     meta_of(f, &m);
     tcp_count(tcp, STAT_TcpOutSegs);

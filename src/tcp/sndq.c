@@ -56,6 +56,8 @@ uint32_t tcp_sndq_append(struct tcp *tcp, struct tcb *t, const uint8_t *bytes, u
         done += k;
     }
     t->snd.end += done;
+    if (env_traces(tcp->env) && done > 0)
+        tcp_seen_bytes(tcp, t, WEIR_T_WRITE, t->snd.end - done, done);
     return done;
 }
 
@@ -107,6 +109,8 @@ void tcp_sndq_commit(struct tcp *tcp, struct tcb *t, uint32_t n)
         b = b->next;
     }
     t->snd.end += n;
+    if (env_traces(tcp->env) && n > 0)
+        tcp_seen_bytes(tcp, t, WEIR_T_WRITE, t->snd.end - n, n);
     if (t->sndq.tail != NULL) {
         free_chain(tcp, t->sndq.tail->next);
         t->sndq.tail->next = NULL;

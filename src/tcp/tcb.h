@@ -407,6 +407,12 @@ struct tcp_times {
 };
 _Static_assert(sizeof(struct tcp_times) == 16, "four to a line");
 
+/* What a trace remembers of a connection. Owned by seen.c. */
+struct tcp_seen {
+    uint32_t owner;  /* tcb_owner of who was told of last */
+    uint8_t ack_why; /* enum weir_why of the ACK that is owed */
+};
+
 /* t->st.path */
 enum path_flag {
     PF_HELD = 1,         /* T_PERSIST waits for a departure */

@@ -148,6 +148,8 @@ struct tcp {
     struct tcp_path *paths;   /* one beside each tcb */
     struct tcp_acc *accs;     /* one beside each tcb */
     struct tcp_times *times;  /* one beside each tcb */
+    struct tcp_seen *seen;    /* one beside each tcb of a stack that traces, else NULL */
+    uint8_t why;              /* enum weir_why of what is being sent, 0: what it is says it */
     struct tcp_bucket *table; /* all connections, half-open and TIME-WAIT ones included */
     uint32_t table_mask;
     uint32_t *lsn_hash; /* listeners by port: head tcb of each chain */

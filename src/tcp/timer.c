@@ -212,7 +212,7 @@ static bool keep_fired(struct tcp *tcp, struct tcb *t)
             tcp_count(tcp, STAT_TCPAbortOnTimeout);
             return tcp_reset_out(tcp, t, ETIMEDOUT);
         }
-        if (tcp_seg_probe(tcp, t) == DROP_NONE) {
+        if (tcp_seg_probe(tcp, t, WEIR_WHY_KEEPALIVE) == DROP_NONE) {
             tcp_count(tcp, STAT_TCPKeepAlive);
             t->keep_probes++;
         }
@@ -229,6 +229,8 @@ static bool keep_fired(struct tcp *tcp, struct tcb *t)
 static bool one_fired(struct tcp *tcp, struct tcb *t, unsigned which)
 {
     t->at[which] = W_NEVER;
+    if (env_traces(tcp->env))
+        tcp_seen_timer(tcp, t, which);
     switch (which) {
     case T_RTO: return rto_fired(tcp, t);
     case T_PERSIST: return tcp_out_persist(tcp, t);

@@ -288,8 +288,10 @@ void tcp_ack_data_event(struct tcp *tcp, struct tcb *t, const struct seg *s)
 }
 
 /* [RFC 5681 4.2 MUST-18] A flag: however many ask for it, one goes. */
-void tcp_ack_now(struct tcp *tcp, struct tcb *t)
+void tcp_ack_now(struct tcp *tcp, struct tcb *t, enum weir_why why)
 {
+    if (env_traces(tcp->env))
+        tcp_seen_ack_why(tcp, t, why);
     t->flags |= TF_ACK_NOW;
     tcp_out_mark(tcp, t);
 }
@@ -314,7 +316,7 @@ static void delay_ack(struct tcp *tcp, struct tcb *t)
     w_ns now = tcp->env->now, at = now + ato * W_US;
     if (t->at[T_DELACK] != W_NEVER) {
         if (t->at[T_DELACK] <= now + ato / 4 * W_US) {
-            tcp_ack_now(tcp, t);
+            tcp_ack_now(tcp, t, WEIR_WHY_ACK_DELAYED);
             return;
         }
         at = w_u64_min(at, t->at[T_DELACK]);
@@ -333,7 +335,10 @@ void tcp_ack_check(struct tcp *tcp, struct tcb *t, bool had_hole)
     /* [RFC 9293 3.8.6.3 SHLD-18, SHLD-19; RFC 5681 4.2 SHLD-10, SHLD-11, 3.2 SHLD-5] every second
      * full segment; at once while there is a hole and when one is filled */
     if (is_second || had_hole || (t->rcv.quick > 0 && !in_pingpong(t)))
-        tcp_ack_now(tcp, t);
+        tcp_ack_now(tcp, t,
+                    had_hole    ? WEIR_WHY_ACK_FILLED
+                    : is_second ? WEIR_WHY_ACK_SECOND
+                                : WEIR_WHY_ACK_QUICK);
     else
         delay_ack(tcp, t);
 }
@@ -361,7 +366,7 @@ void tcp_ack_delay_over(struct tcp *tcp, struct tcb *t)
         t->rcv.ato_us = tcp->env->conf.tcp_delack_min_us;
     }
     tcp_count(tcp, STAT_DelayedACKs);
-    tcp_ack_now(tcp, t);
+    tcp_ack_now(tcp, t, WEIR_WHY_ACK_DELAYED);
 }
 
 /* ---- dynamic right-sizing ---- */
@@ -440,6 +445,8 @@ void tcp_wnd_after_read(struct tcp *tcp, struct tcb *t, uint32_t n)
         }
     }
     if (is_due) {
+        if (env_traces(tcp->env))
+            tcp_seen_ack_why(tcp, t, WEIR_WHY_ACK_WINDOW);
         t->flags |= TF_ACK_NOW;
         tcp_output(tcp, t, false);
     }

@@ -166,7 +166,7 @@ static void check_startup(struct cc *c, struct bbr *b, const struct bbr_ack *k)
     if (b->state == BBR_STARTUP && !b->full_bw_reached && k->a->in_recovery) {
         bool is_round = k->loss_round_start && b->loss_events >= STARTUP_LOSSES;
         if ((is_round || !k->a->has_sack) &&
-            bbr_is_too_high(k->a->lost_since, k->a->tx_inflight, k->a->has_sack))
+            bbr_is_too_high(c, k->a->lost_since, k->a->tx_inflight, k->a->has_sack))
             leave_startup_by_loss(c, b);
     }
     if (k->loss_round_start)
@@ -219,7 +219,7 @@ static bool adapt_longterm(struct cc *c, struct bbr *b, const struct bbr_ack *k)
         }
     }
     if (b->inflight_longterm == BBR_INF ||
-        bbr_is_too_high(k->a->lost_since, k->a->tx_inflight, k->a->has_sack))
+        bbr_is_too_high(c, k->a->lost_since, k->a->tx_inflight, k->a->has_sack))
         return false;
     if (k->a->tx_inflight > b->inflight_longterm)
         b->inflight_longterm = w_u32_min(k->a->tx_inflight, CC_CWND_MAX);
@@ -449,13 +449,12 @@ static void bbr_on_ack(struct cc *c, const struct cc_ack *ack)
 }
 
 /* [5.5.10.2 InflightAtLoss] At what part of this range did losses exceed the threshold? */
-static uint32_t inflight_at_loss(const struct cc_lost *l)
+static uint32_t inflight_at_loss(const struct cc *c, const struct cc_lost *l)
 {
     uint64_t before = l->tx_inflight > l->bytes ? l->tx_inflight - l->bytes : 0;
     uint64_t lost = l->lost_since > l->bytes ? l->lost_since - l->bytes : 0;
-    uint64_t allowed = before * BBR_LOSS_THRESH_PERCENT; /* per cent of bytes */
-    uint64_t prefix =
-        allowed > lost * 100 ? (allowed - lost * 100) / (100 - BBR_LOSS_THRESH_PERCENT) : 0;
+    uint64_t allowed = before * c->noise_percent; /* per cent of bytes */
+    uint64_t prefix = allowed > lost * 100 ? (allowed - lost * 100) / (100u - c->noise_percent) : 0;
     return (uint32_t)w_u64_min(before + prefix, CC_CWND_MAX);
 }
 
@@ -465,8 +464,8 @@ static void bbr_on_lost(struct cc *c, const struct cc_lost *l)
     bbr_note_loss(c, l->delivered);
     if (b->loss_events < UINT8_MAX)
         b->loss_events++;
-    if (b->is_probe_sample && bbr_is_too_high(l->lost_since, l->tx_inflight, l->has_sack))
-        handle_too_high(c, inflight_at_loss(l), l->app_limited, l->now, l->delivered);
+    if (b->is_probe_sample && bbr_is_too_high(c, l->lost_since, l->tx_inflight, l->has_sack))
+        handle_too_high(c, inflight_at_loss(c, l), l->app_limited, l->now, l->delivered);
 }
 
 static void on_mark(struct cc *c, struct bbr *b, const struct cc_ack *ack)

@@ -16,7 +16,7 @@
 
 #include "cc/ops.h"
 
-enum { BBR_BW_SHIFT = 4, BBR_BETA_PERCENT = 70, BBR_LOSS_THRESH_PERCENT = 2 };
+enum { BBR_BW_SHIFT = 4, BBR_BETA_PERCENT = 70 };
 #define BBR_INF UINT32_MAX
 
 /* In this order: the states that probe for bandwidth in cycles are BBR_DOWN to BBR_UP. */
@@ -63,10 +63,11 @@ struct bbr_ack {
 };
 
 static inline struct bbr *bbr_of(struct cc *c) { return (struct bbr *)(void *)c->priv; }
-/* More lost of what was in flight than the path may lose by itself. */
-static inline bool bbr_is_too_high(uint64_t lost, uint64_t tx_inflight, bool has_sack)
+/* More lost of what was in flight than the path may lose by itself [BBR.LossThresh]. */
+static inline bool bbr_is_too_high(const struct cc *c, uint64_t lost, uint64_t tx_inflight,
+                                   bool has_sack)
 {
-    return lost * 100 > tx_inflight * BBR_LOSS_THRESH_PERCENT || (lost > 0 && !has_sack);
+    return lost * 100 > tx_inflight * c->noise_percent || (lost > 0 && !has_sack);
 }
 static inline bool bbr_is_probe_bw(const struct bbr *b)
 {

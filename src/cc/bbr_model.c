@@ -108,7 +108,7 @@ static void lower_bounds(struct cc *c, struct bbr *b, const struct cc_ack *a)
 {
     bool is_probing = b->state == BBR_STARTUP || b->state == BBR_REFILL || b->state == BBR_UP;
     bool is_noise =
-        !b->is_mark_in_round && !bbr_is_too_high(a->lost_since, a->tx_inflight, a->has_sack);
+        !b->is_mark_in_round && !bbr_is_too_high(c, a->lost_since, a->tx_inflight, a->has_sack);
     if (is_probing || !b->is_loss_in_round || is_noise)
         return;
     if (b->bw_shortterm == BBR_INF)

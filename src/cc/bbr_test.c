@@ -179,6 +179,26 @@ static void noise_lowers_nothing(void **state)
     assert_true(bbr_of(&r.c)->bw_shortterm < BBR_INF);
 }
 
+/* If this failed a path that loses more by itself would be given up bit by bit, although its owner
+ * has said so. */
+static void what_counts_as_noise_is_a_setting(void **state)
+{
+    static const unsigned percent[] = {2, 10};
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct rig r;
+        start_cruising(&r);
+        r.c.noise_percent = (uint16_t)percent[i];
+        r.lost_since = BDP / 20; /* 5 % */
+        r.rate_Bps = RATE * 95 / 100;
+        for (unsigned k = 0; k < 5; k++) {
+            lost(&r, MSS, BDP / 20, BDP);
+            rig_round(&r);
+        }
+        assert_int_equal(bbr_of(&r.c)->bw_shortterm == BBR_INF, percent[i] == 10);
+    }
+}
+
 /* [5.5.10.2] If this failed probing would repeat a size that overflowed. Lost 3 of 60 segments sent
  * in UP: 5 % is more than 2 %; the prefix of the last segment where the threshold was crossed is 0,
  * as 2 are more than 2 % of 59, so 59 fit. */
@@ -285,6 +305,7 @@ int main(void)
         cmocka_unit_test(probes_the_rtt_every_five_seconds),
         cmocka_unit_test(loss_lowers_the_short_term),
         cmocka_unit_test(noise_lowers_nothing),
+        cmocka_unit_test(what_counts_as_noise_is_a_setting),
         cmocka_unit_test(probing_remembers_what_was_too_much),
         cmocka_unit_test(undo_restores_the_model),
         cmocka_unit_test(recovery_restores_cwnd),

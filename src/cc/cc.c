@@ -50,7 +50,8 @@ void cc_init(struct cc *c, unsigned kind, uint32_t mss, uint32_t cwnd, w_ns now)
     WEIR_ASSERT(kind < WEIR_COUNT(table));
     WEIR_ASSERT(mss != 0);
     memset(c, 0, sizeof *c);
-    c->kind = kind;
+    c->kind = (uint16_t)kind;
+    c->noise_percent = CC_NOISE_PERCENT;
     c->mss = mss;
     c->cwnd = cwnd;
     c->ssthresh = CC_SSTHRESH_INF;
@@ -61,7 +62,7 @@ void cc_init(struct cc *c, unsigned kind, uint32_t mss, uint32_t cwnd, w_ns now)
 void cc_change(struct cc *c, unsigned kind, w_ns now)
 {
     WEIR_ASSERT(kind < WEIR_COUNT(table));
-    c->kind = kind;
+    c->kind = (uint16_t)kind;
     memset(c->priv, 0, sizeof c->priv);
     c->pacing_Bps = 0;
     c->flags = c->gso_burst = 0;

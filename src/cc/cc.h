@@ -87,9 +87,12 @@ enum cc_flag {
                            app_limited */
 };
 
+enum { CC_NOISE_PERCENT = 2 }; /* BBR.LossThresh, where tcp/ does not say otherwise */
+
 /* All that an algorithm may write. */
 struct cc {
-    uint32_t kind;           /* index of its ops: no code pointers in the arena */
+    uint16_t kind;           /* index of its ops: no code pointers in the arena */
+    uint16_t noise_percent;  /* what the path may lose by itself (BBR) */
     uint32_t flags;          /* enum cc_flag */
     uint32_t cwnd, ssthresh; /* bytes */
     uint32_t mss;            /* payload of a full segment now, kept by tcp/ with cc_set_mss */

@@ -9,6 +9,8 @@
 #include "cli/cmd.h"
 #include "door/door.h"
 
+#include <weir/conf.h>
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -32,6 +34,9 @@ static const char help[] =
     "                        'delay 40ms loss 1% rate 20mbit'\n"
     "  --pcap FILE           write every packet to FILE (pcapng)\n"
     "  --mtu BYTES           largest IP packet on the user network (65520; with --link 1500)\n"
+    "  --set NAME=VALUE      a setting of the stack, such as tcp_congestion_control=6; can be\n"
+    "                        repeated\n"
+    "  --settings            list all settings, with their defaults\n"
     "  --report              say at the end what was refused, and the counters\n"
     "  -h, --help            this text\n"
     "\n"
@@ -52,6 +57,8 @@ enum run_opt {
     OPT_LINK,
     OPT_PCAP,
     OPT_MTU,
+    OPT_SET,
+    OPT_SETTINGS,
     OPT_REPORT
 };
 
@@ -65,6 +72,8 @@ static const struct option options[] = {
     {"link", required_argument, NULL, OPT_LINK},
     {"pcap", required_argument, NULL, OPT_PCAP},
     {"mtu", required_argument, NULL, OPT_MTU},
+    {"set", required_argument, NULL, OPT_SET},
+    {"settings", no_argument, NULL, OPT_SETTINGS},
     {"report", no_argument, NULL, OPT_REPORT},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -143,6 +152,45 @@ static int parse_gw(struct door_conf *c, const char *text)
 }
 
 /* One option. 0, or -EINVAL after a sentence. */
+static void list_settings(void)
+{
+    const struct weir_setting *s;
+    for (unsigned i = 0; (s = weir_conf_setting(i)) != NULL; i++)
+        printf("%-28s %10u  %s\n", s->name, s->def, s->doc);
+}
+
+/* What is wrong with a setting, for a person. */
+static int bad_setting(const char *text, const char *name, int err)
+{
+    const struct weir_setting *s = NULL;
+    if (err == -ENOENT)
+        return bad("--set", text, "no such setting; weir run --settings lists them");
+    for (unsigned i = 0; (s = weir_conf_setting(i)) != NULL && strcmp(s->name, name) != 0; i++)
+        continue;
+    fprintf(stderr, "weir run: --set %s: wants a number from %u to %u: %s\n", text,
+            s != NULL ? s->min : 0, s != NULL ? s->max : 0, s != NULL ? s->doc : "");
+    return -EINVAL;
+}
+
+static int parse_set(struct door_conf *c, const char *text)
+{
+    char name[DOOR_SETTING_NAME];
+    struct weir_conf scratch;
+    const char *eq = strchr(text, '=');
+    if (eq == NULL || eq == text || (size_t)(eq - text) >= sizeof name)
+        return bad("--set", text, "write it like tcp_init_cwnd=20; weir run --settings lists all");
+    if (c->n_set == DOOR_SETTINGS)
+        return bad("--set", text, "is one too many; 64 can be set");
+    memcpy(name, text, (size_t)(eq - text));
+    name[eq - text] = 0;
+    weir_conf_default(&scratch);
+    int err = weir_conf_set(&scratch, name, eq + 1);
+    if (err != 0)
+        return bad_setting(text, name, err);
+    c->set[c->n_set++] = text;
+    return 0;
+}
+
 static int parse_option(struct door_conf *c, int option, const char *arg)
 {
     switch (option) {
@@ -155,6 +203,7 @@ static int parse_option(struct door_conf *c, int option, const char *arg)
     case OPT_LINK: c->link = arg; return 0;
     case OPT_PCAP: c->pcap = arg; return 0;
     case OPT_MTU: return parse_mtu(c, arg);
+    case OPT_SET: return parse_set(c, arg);
     case OPT_REPORT: c->wants_report = true; return 0;
     default: return -EINVAL;
     }
@@ -178,6 +227,10 @@ int cmd_run(int argc, char **argv)
     while ((option = getopt_long(argc, argv, "+:p:h", options, NULL)) != -1) {
         if (option == 'h') {
             fputs(help, stdout);
+            return 0;
+        }
+        if (option == OPT_SETTINGS) {
+            list_settings();
             return 0;
         }
         if (option == ':' || option == '?')

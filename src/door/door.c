@@ -214,6 +214,20 @@ static void door_init(struct run *r, const struct door_conf *c)
     names_init(d);
 }
 
+/* What the person set goes before what suits the network. */
+static void apply_settings(const struct door_conf *c, struct weir_conf *wc)
+{
+    char name[DOOR_SETTING_NAME];
+    for (unsigned i = 0; i < c->n_set; i++) {
+        size_t n = strcspn(c->set[i], "=");
+        WEIR_ASSERT(n < sizeof name && c->set[i][n] == '=');
+        memcpy(name, c->set[i], n);
+        name[n] = 0;
+        int r = weir_conf_set(wc, name, c->set[i] + n + 1);
+        WEIR_ASSERT(r == 0);
+    }
+}
+
 static int start_stack(struct run *r, const struct door_conf *c, char *err)
 {
     struct weir_conf wc;
@@ -221,6 +235,7 @@ static int start_stack(struct run *r, const struct door_conf *c, char *err)
     weir_conf_default(&wc);
     /* There an ICMP error is the host's own answer to connect(), not what some router thinks. */
     wc.tcp_soft_abort = c->net == NULL || strcmp(c->net, "user") == 0;
+    apply_settings(c, &wc);
     d->loop = loop_new(&wc, err, ERR_TEXT);
     if (d->loop == NULL)
         return -ENOMEM;

@@ -14,7 +14,7 @@
 
 #include <stdio.h>
 
-enum { DOOR_LINKS = 2 };
+enum { DOOR_LINKS = 2, DOOR_SETTINGS = 64, DOOR_SETTING_NAME = 64 };
 
 /* What to run, and on which network. Strings and argv stay the caller's during door_run. */
 struct door_conf {
@@ -25,7 +25,10 @@ struct door_conf {
     const char *pcap;  /* file to write, NULL: none */
     bool wants_slaac;  /* IPv6 addresses and routes by what routers on the network say */
     bool wants_report; /* print at the end what was refused and counted */
-    FILE *err;         /* sentences for the person */
+    /* Settings of the stack, "NAME=VALUE" as weir_conf_set takes them; checked by the caller. */
+    const char *set[DOOR_SETTINGS];
+    unsigned n_set;
+    FILE *err; /* sentences for the person */
 };
 
 /* Exit statuses of door_run that are weir's own, as env(1) has them (2: the person can mend it). */

@@ -102,6 +102,7 @@ static void follow(struct tcp *tcp, struct tcb *t, struct tcp_path *q)
 void tcp_pace_begin(struct tcp *tcp, struct tcb *t)
 {
     struct tcp_path *q = tcp_path_of(tcp, t);
+    t->cc.noise_percent = (uint16_t)tcp->env->conf.tcp_bbr_loss_thresh;
     if (t->cc.pacing_Bps == 0)
         t->cc.pacing_Bps = q->max_Bps;
     follow(tcp, t, q);

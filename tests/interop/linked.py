@@ -53,7 +53,8 @@ def sysctl(name, value, inside=()):
 class Hosts:
     """Both namespaces with their interfaces; link() joins them."""
 
-    def __init__(self):
+    def __init__(self, settings=()):
+        self.settings = settings
         self.peer = Proc(["unshare", "-n", "sleep", "infinity"])
         here = os.readlink("/proc/self/ns/net")
         t.until(lambda: os.readlink("/proc/%d/ns/net" % self.peer.pid) != here)
@@ -91,7 +92,8 @@ class Hosts:
         server = [t.PYTHON, FLOW, "listen"] + words + [far_does, amount, congestion]
         client = [t.PYTHON, FLOW, "connect"] + words + [what, amount, congestion]
         if stack == "weir":
-            client = [t.WEIR, "run", "--net", "tap:ww", "--addr", WEIR + "/24", "--"] + client
+            words = [w for s in self.settings for w in ("--set", s)] + ["--"]
+            client = [t.WEIR, "run", "--net", "tap:ww", "--addr", WEIR + "/24"] + words + client
         with Proc(self.far + server) as far:
             if not t.until(lambda: self.listens(port)):
                 return {"error": "nobody listens: " + far.err}, {}

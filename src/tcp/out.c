@@ -487,6 +487,8 @@ static void arm_persist(struct tcp *tcp, struct tcb *t, enum drop why)
  * there is none to send, what counts as lost is repeated after all. */
 static enum drop repeat_or_wait(struct tcp *tcp, struct tcb *t, bool is_more)
 {
+    if (WEIR_UNLIKELY(t->rec.mtup != 0))
+        tcp_mtup_settle(tcp, t);
     if ((t->rec.flags & LF_FRTO_NEW) == 0)
         return repeat_lost(tcp, t);
     enum drop why = new_data(tcp, t, is_more);

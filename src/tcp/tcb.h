@@ -304,7 +304,7 @@ struct tcp_mtup {
     uint16_t probe;     /* size of the probe in flight */
     uint8_t fallen;     /* timeouts blamed on the size, without progress since */
     bool is_waiting;    /* no probe before resume_ms */
-    tcp_seq start, end; /* the probe's bytes */
+    tcp_seq start, end; /* bytes of the probe, or of the last attempt in a black hole */
     uint32_t resume_ms;
     uint32_t since_ms; /* the search began */
     uint32_t unused[2];

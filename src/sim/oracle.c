@@ -143,6 +143,7 @@ static void syn_seen(struct oracle_flow *f, unsigned side, const struct seg *s)
     /* A new incarnation of this end has promised nothing yet. */
     f->dir[1 - side].has_edge_out = f->dir[1 - side].has_edge_in = false;
     f->dir[1 - side].has_acked = false;
+    f->dir[1 - side].later_no = 0;
     if ((s->tcp.flags & TCPF_ACK) == 0)
         f->dir[1 - side] = (struct oracle_dir){0};
 }
@@ -185,11 +186,33 @@ static void check_within_mss(struct oracle *o, w_ns now, const struct oracle_dir
                     s->tcp.sport, n, peer->mss);
 }
 
+/* What counts of the acknowledgements: who had nothing queued when a frame came knows, with all it
+ * sends from then on, what that and earlier ones said. */
+static void acked_settle(const struct oracle *o, unsigned host, struct oracle_dir *d)
+{
+    if (d->later_no == 0 || d->later_no > o->n_clear[host])
+        return;
+    if (!d->has_acked || ahead(d->later, d->acked) > 0)
+        d->acked = d->later;
+    d->has_acked = true;
+    d->later_no = 0;
+}
+
+static void acked_note(const struct oracle *o, unsigned host, struct oracle_dir *d, uint32_t ack)
+{
+    acked_settle(o, host, d);
+    if (d->later_no == 0 || ahead(ack, d->later) > 0)
+        d->later = ack;
+    d->later_no = o->n_in[host];
+    acked_settle(o, host, d);
+}
+
 /* What its receiver has acknowledged nobody needs again: neither recovery nor a probe nor an undone
  * timeout may repeat it once the ACK is here. */
-static void check_no_stale_repeat(struct oracle *o, w_ns now, const struct oracle_dir *d,
+static void check_no_stale_repeat(struct oracle *o, w_ns now, unsigned host, struct oracle_dir *d,
                                   const struct seg *s)
 {
+    acked_settle(o, host, d);
     bool is_data = s->payload != 0 && (s->tcp.flags & (TCPF_SYN | TCPF_RST)) == 0;
     if (is_data && d->has_acked && ahead(s->end, d->acked) <= 0)
         oracle_fail(o, now, "port %u repeated %u bytes that were acknowledged (seq +%u, ack +%u)",
@@ -222,6 +245,29 @@ static bool is_acc_agreed(uint16_t flags)
     return ace == 2 || ace == 3 || ace == 4 || ace == 6;
 }
 
+/* [RFC 9293 3.10.7.4 fifth, LAST-ACK; 3.5.2] The connection is over for who sent a RST, and for who
+ * ended second and has its FIN acknowledged. What it says from then on belongs to another one,
+ * which promised nothing; that may begin without a SYN, by an old ACK of a SYN cookie [RFC 4987
+ * 3.6]. */
+static void promises_end(struct oracle_flow *f, unsigned side)
+{
+    struct oracle_dir *own = &f->dir[side], *other = &f->dir[1 - side];
+    other->has_edge_out = false;
+    own->has_acked = own->has_fin = own->is_last_fin = false;
+    own->later_no = 0;
+}
+
+static void fin_seen(struct oracle_flow *f, unsigned side, const struct seg *s)
+{
+    struct oracle_dir *own = &f->dir[side];
+    const struct oracle_dir *other = &f->dir[1 - side];
+    if ((s->tcp.flags & TCPF_FIN) == 0 || own->has_fin)
+        return;
+    own->has_fin = true;
+    own->fin_end = s->end;
+    own->is_last_fin = other->has_fin && ahead(s->tcp.ack, other->fin_end) >= 0;
+}
+
 /* What is_acc of the client's, and of the server's, receiving half comes from: the first SYN-ACK
  * that reaches the client; the server's own, once it has sent a counter (of a SYN cookie it may
  * have forgotten it). */
@@ -247,7 +293,8 @@ static void server_agrees(struct oracle_dir *own, struct oracle_dir *heard, cons
 
 /* [RFC 9768 3.2 MUST-28, MUST-30; 3.2.2 MUST-31] The counter in a segment never goes back, and
  * never tells of marks that were not. Its three bits are taken for as much as may be, unless the
- * segment waited for a neighbour's address: then it is older than the marks that came since. */
+ * segment waited below, for a neighbour's address or its turn: then it is older than the marks that
+ * came since. */
 static void check_ace(struct oracle *o, w_ns now, struct oracle_dir *d, const struct seg *s,
                       bool has_waited)
 {
@@ -284,19 +331,25 @@ static void seg_sent(struct oracle *o, w_ns now, unsigned host, const struct seg
     if ((s->tcp.flags & TCPF_SYN) != 0)
         syn_seen(f, side, s);
     server_agrees(&f->dir[side], &f->dir[1 - side], s);
-    check_ace(o, now, &f->dir[1 - side], s, o->other_at[host] == now);
+    check_ace(o, now, &f->dir[1 - side], s, o->other_at[host] == now || o->has_queue[host]);
     check_within_window(o, now, &f->dir[side], s);
     check_within_mss(o, now, &f->dir[1 - side], s);
     if (o->other_at[host] != now &&
         !o->is_paced[host]) /* an answer of ARP or ND lets out what waited for it */
-        check_no_stale_repeat(o, now, &f->dir[side], s);
+        check_no_stale_repeat(o, now, host, &f->dir[side], s);
     check_no_shrink(o, now, f, side, s);
+    fin_seen(f, side, s);
+    if ((s->tcp.flags & TCPF_RST) != 0)
+        promises_end(f, side);
 }
 
 static void seg_arrives(struct oracle *o, w_ns now, unsigned host, const struct seg *s)
 {
     unsigned side;
     uint32_t edge;
+    o->n_in[host]++;
+    if (!o->has_queue[host])
+        o->n_clear[host] = o->n_in[host];
     o->rst_since[host] = 0;
     o->arrived_at[host] = now;
     o->last_was_rst[host] = (s->tcp.flags & TCPF_RST) != 0;
@@ -316,9 +369,9 @@ static void seg_arrives(struct oracle *o, w_ns now, unsigned host, const struct 
     const struct oracle_dir *theirs = &f->dir[side];
     if (!theirs->has_edge_out || ahead(s->tcp.seq, theirs->ack_sent) < 0)
         return;
-    if (!d->has_acked || ahead(s->tcp.ack, d->acked) > 0)
-        d->acked = s->tcp.ack;
-    d->has_acked = true;
+    acked_note(o, host, d, s->tcp.ack);
+    if (d->is_last_fin && ahead(s->tcp.ack, d->fin_end) >= 0)
+        promises_end(f, 1 - side);
 }
 
 void oracle_watch(void *ctx, w_ns now, unsigned host, bool is_out, const uint8_t *frame, uint32_t n)

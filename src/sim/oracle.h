@@ -24,18 +24,22 @@ struct oracle_dir {
     uint32_t edge_out;  /* right edge its receiver has announced, as sent */
     uint32_t edge_in;   /* … as it reached the sender */
     uint32_t acked;     /* highest acknowledgement that reached the sender and counted */
+    uint32_t later;     /* the same, where what was already queued below may still leave */
     uint32_t ack_sent;  /* highest one its receiver has sent */
+    uint32_t fin_end;   /* with has_fin: after its FIN */
     uint32_t mss;       /* largest MSS that a SYN of its SENDER announced, or the default */
     uint8_t wscale;     /* of the windows its SENDER announces, 0 until both SYNs had the option */
     uint8_t syn_wscale; /* option seen in its SYN, 255: none */
     /* Accurate ECN: marked packets of its sender that arrived, and as many as its receiver has told
      * of; that is the r.cep of RFC 9768, less what it begins with. */
     uint64_t ce_in, ce_told;
-    w_ns syn_at;      /* its SYN-ACK arrived last */
-    bool is_acc;      /* its receiver counts, and says so */
-    bool has_agreed;  /* its sender, a server, has sent a SYN-ACK that agrees */
-    bool has_decided; /* its receiver, a client, has seen a SYN-ACK */
+    uint64_t later_no; /* of the frame that brought `later`: oracle.n_in; 0: none */
+    w_ns syn_at;       /* its SYN-ACK arrived last */
+    bool is_acc;       /* its receiver counts, and says so */
+    bool has_agreed;   /* its sender, a server, has sent a SYN-ACK that agrees */
+    bool has_decided;  /* its receiver, a client, has seen a SYN-ACK */
     bool has_syn, has_edge_out, has_edge_in, has_acked, is_zero;
+    bool has_fin, is_last_fin; /* is_last_fin: it had acknowledged the other side's by then */
 };
 
 struct oracle_flow {
@@ -54,6 +58,10 @@ struct oracle {
     /* Set by whoever made the host: its segments wait for their departure, so that what leaves may
      * have been acknowledged meanwhile. */
     bool is_paced[SIM_HOSTS];
+    /* Set by whoever shows frames, before one that reaches a host: packets wait below its TCP that
+     * know nothing of that frame when they leave. */
+    bool has_queue[SIM_HOSTS];
+    uint64_t n_in[SIM_HOSTS], n_clear[SIM_HOSTS]; /* frames that reached it; the last without */
     uint32_t link_mtu;          /* no IP packet on a link is longer; 0: do not judge */
     w_ns other_at[SIM_HOSTS];   /* last frame that reached it and is not TCP's */
     w_ns arrived_at[SIM_HOSTS]; /* RSTs at another moment have another cause; 0: do not judge */

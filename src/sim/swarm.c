@@ -369,6 +369,10 @@ static void swarm_watch(void *ctx, w_ns now, unsigned host, bool is_out, const u
 {
     struct swarm *w = ctx;
     char text[512];
+    struct weir_qdisc_stats q;
+    if (!is_out &&
+        weir_qdisc_stats(w->sim->host[host].w, now, w->sim->link[0].end[host].nif, &q) == 0)
+        w->oracle.has_queue[host] = q.packets != 0;
     oracle_watch(&w->oracle, now, host, is_out, frame, n);
     check_memory(w, now, host);
     if (w->trace == NULL)

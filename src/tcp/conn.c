@@ -107,10 +107,13 @@ bool tcp_done(struct tcp *tcp, struct tcb *t, int err)
         tcp_count(tcp, STAT_TcpAttemptFails);
     else if (err != 0 && (t->state == TCPS_ESTABLISHED || t->state == TCPS_CLOSE_WAIT))
         tcp_count(tcp, STAT_TcpEstabResets);
-    if (WEIR_UNLIKELY((t->fo & FO_PASSIVE) != 0))
-        tcp_fo_settled(tcp, t, true);
     if (err == 0 && (t->flags & TF_CONNECTED) != 0)
         tcp_metric_keep(tcp, t);
+    if (WEIR_UNLIKELY((t->fo & FO_PASSIVE) != 0)) {
+        /* Its program may have it and read from it: it was a connection, and becomes no other. */
+        t->flags |= TF_CONNECTED;
+        tcp_fo_settled(tcp, t, true);
+    }
     t->state = TCPS_CLOSED;
     tcp_chrono(tcp, t, CHRONO_IDLE);
     tcp_chrono_repaired(tcp, t);

@@ -14,7 +14,8 @@
  * is suspected and falls to tcp_base_mss, then to tcp_mtu_probe_floor; each third attempt goes with
  * full segments again, because the path may be dead for another reason. What gets through decides.
  *
- *     suspected    `fallen` counts timeouts; the MSS is what this attempt tries
+ *     suspected    `fallen` counts timeouts; the MSS is what this attempt tries, and [start, end)
+ *                  the segment that does
  *     searching    the MSS is `low`; probes between `low` and `high`
  *     converged    less than tcp_probe_threshold is left; `high` is forgotten after
  *                  tcp_probe_interval, so that a larger path is found
@@ -157,12 +158,38 @@ static void look_again(const struct tcp *tcp, const struct tcb *t, struct tcp_mt
         search_begin(tcp, m, t->snd.mss + headers_of(t) + options_of(t));
 }
 
-/* The first ACK after a fall: this size gets through. Full segments again, or others shall know. */
-static void settle(struct tcp *tcp, struct tcb *t, struct tcp_mtup *m)
+/* The packets of the two smaller sizes that are tried in a black hole. */
+static uint32_t base_of(const struct tcp *tcp, const struct tcb *t)
 {
-    bool is_full = m->fallen % FALL_N == 0;
+    return w_u32_min(packet_of(tcp, t, tcp->env->conf.tcp_base_mss), ceiling_of(t));
+}
+static uint32_t floor_of(const struct tcp *tcp, const struct tcb *t)
+{
+    uint32_t least = packet_of(tcp, t, tcp->env->conf.tcp_mtu_probe_floor);
+    return w_u32_min(least, base_of(tcp, t));
+}
+
+/* The first ACK after a fall. Where it is for less than the last attempt, a smaller one before got
+ * through, and its ACK was lost or late. Full segments again, or others shall know. */
+void tcp_mtup_settle(struct tcp *tcp, struct tcb *t)
+{
+    struct tcp_mtup *m = mtup_of(tcp, t);
+    if (m->fallen == 0 || t->snd.n_rto != 0)
+        return;
+    bool is_full = m->fallen % FALL_N == 0, has_all = seq_geq(t->snd.una, m->end);
+    bool was_smaller = !has_all && m->fallen > FALL_BASE;
+    if (was_smaller) {
+        uint32_t size = t->snd.una - m->start + headers_of(t) + options_of(t);
+        uint32_t base = base_of(tcp, t);
+        uint32_t known = size >= base ? base : floor_of(tcp, t);
+        m->low = (uint16_t)w_u32_min(m->low, known);
+    }
     m->fallen = 0;
-    if (!is_full)
+    if (was_smaller) {
+        tcp_conn_mss(tcp, t);
+        tcp_recover_mtu(tcp, t); /* the last attempt will not arrive, either */
+    }
+    if (was_smaller || !is_full)
         tcp_metric_mtu_keep(tcp, t, m->low);
     else if (tcp->env->conf.tcp_mtu_probing == 1)
         tcp_mtup_free(tcp, t);
@@ -202,8 +229,8 @@ uint32_t tcp_mtup_next(struct tcp *tcp, struct tcb *t, bool *has_to_wait)
 {
     struct tcp_mtup *m = mtup_of(tcp, t);
     *has_to_wait = false;
-    if (m->fallen != 0 && t->snd.n_rto == 0) {
-        settle(tcp, t, m);
+    if (m->fallen != 0) {
+        tcp_mtup_settle(tcp, t);
         return 0;
     }
     if (!is_calm(tcp, t, m))
@@ -303,9 +330,7 @@ static uint32_t timed_out(const struct tcp *tcp, const struct tcb *t)
 void tcp_mtup_blackhole(struct tcp *tcp, struct tcb *t)
 {
     const struct weir_conf *c = &tcp->env->conf;
-    uint32_t full = ceiling_of(t);
-    uint32_t base = w_u32_min(packet_of(tcp, t, c->tcp_base_mss), full);
-    uint32_t floor = w_u32_min(packet_of(tcp, t, c->tcp_mtu_probe_floor), base);
+    uint32_t full = ceiling_of(t), base = base_of(tcp, t), floor = floor_of(tcp, t);
     /* Who never sends more than what passes everywhere is not in a black hole. */
     bool is_modest = full <= (t->rec.mtup == 0 ? base : floor);
     if (c->tcp_mtu_probing == 0 || !forbids_fragments(tcp, t) || is_modest)
@@ -324,4 +349,6 @@ void tcp_mtup_blackhole(struct tcp *tcp, struct tcb *t)
     else if (m->fallen % FALL_N == FALL_FLOOR)
         m->low = (uint16_t)floor;
     tcp_conn_mss(tcp, t);
+    m->start = t->snd.una;
+    m->end = m->start + w_u32_min(tcp_seg_mss(tcp, t), t->snd.nxt - m->start);
 }

@@ -17,7 +17,7 @@
  * room. So our own queue drops nothing of ours, however many connections there are. A refusal that
  * comes all the same (no packet memory, a neighbour's queue) is never a loss: snd.nxt has not
  * moved, the bytes count as unsent and are tried again when something was sent (tcp_sent) or after
- * RETRY.
+ * retry_after().
  *
  * Invariants: never beyond snd.una + snd.wnd but for probes; snd.nxt never goes back; T_RTO runs
  * while something is in flight; T_PERSIST, but for retries and pacing, only while nothing is.
@@ -463,6 +463,17 @@ static enum drop new_data(struct tcp *tcp, struct tcb *t, bool is_more)
     return why;
 }
 
+/* When to try again what was refused below. While something is in flight its ACK or the timer comes
+ * anyway, and gives back what is held for it: asking without end would be all that is done until
+ * then. */
+static w_ns retry_after(const struct tcp *tcp, const struct tcb *t, enum drop why)
+{
+    enum { ASK_N = 32 }; /* times until the timer */
+    if (t->snd.una == t->snd.nxt || why == DROP_FRAG_NEEDED)
+        return RETRY;
+    return w_u64_max(RETRY, tcp_rto_ns(tcp, t) / ASK_N);
+}
+
 /* Something waits and nothing is in flight that would bring an ACK [RFC 9293 3.8.6.1 SHLD-29]. */
 static void arm_persist(struct tcp *tcp, struct tcb *t, enum drop why)
 {
@@ -472,7 +483,7 @@ static void arm_persist(struct tcp *tcp, struct tcb *t, enum drop why)
     if (why != DROP_NONE) {
         bool is_held = (t->flags & TF_OUT) != 0; /* called when there is room */
         if (!is_held && t->at[T_PERSIST] == W_NEVER)
-            tcp_arm(tcp, t, T_PERSIST, tcp->env->now + RETRY);
+            tcp_arm(tcp, t, T_PERSIST, tcp->env->now + retry_after(tcp, t, why));
         return;
     }
     if (t->snd.una != t->snd.nxt || t->at[T_PERSIST] != W_NEVER)
@@ -489,6 +500,8 @@ static void arm_persist(struct tcp *tcp, struct tcb *t, enum drop why)
  * there is none to send, what counts as lost is repeated after all. */
 static enum drop repeat_or_wait(struct tcp *tcp, struct tcb *t, bool is_more)
 {
+    if (WEIR_UNLIKELY(t->rec.mtup != 0))
+        tcp_mtup_settle(tcp, t);
     if ((t->rec.flags & LF_FRTO_NEW) == 0)
         return repeat_lost(tcp, t);
     enum drop why = new_data(tcp, t, is_more);

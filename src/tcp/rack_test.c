@@ -268,6 +268,37 @@ static void losses_without_records(void **state)
     end(&l, t);
 }
 
+/* If this failed a connection whose scoreboard is full would ask for memory five hundred times a
+ * second, until an ACK that is minutes away; or not go on when that comes. */
+static void full_scoreboard_waits_for_its_ack(void **state)
+{
+    struct lab l;
+    unsigned n_woken = 0, n_held = 0;
+    uint32_t held[16];
+    (void)state;
+    lab_open(&l, few_records);
+    struct tcb *t = client(&l, "mss 1000,sackOK");
+    lab_write(&l, t, 2000);
+    lab_in(&l, ". 1:1(0) ack 1 win 60000 <sack 1001:2001>"); /* its record is closed */
+    while (pool_free_count(&l.tcp.sents) != 0)
+        held[n_held++] = pool_take(&l.tcp.sents);
+    t->rtt.rto_us = 60000000;
+    tcp_arm_rto(&l.tcp, t);
+    lab_skip(&l);
+    t->cc.cwnd = 60000;
+    lab_write(&l, t, 1000);
+    lab_quiet(&l);
+    for (w_ns end = l.net.env.now + 30 * W_S; t->at[T_PERSIST] < end; n_woken++)
+        lab_wait(&l, t->at[T_PERSIST] - l.net.env.now);
+    assert_in_range(n_woken, 8, 32);
+    lab_quiet(&l);
+    lab_in(&l, ". 1:1(0) ack 2001 win 60000");
+    lab_out(&l, "P. 2001:3001(1000) ack 1");
+    while (n_held != 0)
+        pool_give(&l.tcp.sents, held[--n_held]);
+    end(&l, t);
+}
+
 /* If this failed connections to many destinations would use memory without bound, or what was
  * learnt of one would be used for another. [RFC 9040 6] */
 static void metrics_are_bounded(void **state)
@@ -312,6 +343,7 @@ int main(void)
         cmocka_unit_test(only_dsacks_of_this_recovery_count),
         cmocka_unit_test(reordering_window_is_bounded),
         cmocka_unit_test(losses_without_records),
+        cmocka_unit_test(full_scoreboard_waits_for_its_ack),
         cmocka_unit_test(metrics_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -300,9 +300,12 @@ static enum drop ooo_insert(struct tcp *tcp, struct tcb *t, struct pkt *p)
 
 /* ---- in order ---- */
 
-/* [RFC 9293 3.10.7.4 eighth] */
+/* [RFC 9293 3.10.7.4 eighth] A FIN means the end of what the peer had to say: what waits beyond it,
+ * another FIN perhaps, is no part of the stream. */
 static void take_fin(struct tcp *tcp, struct tcb *t)
 {
+    if (WEIR_UNLIKELY(t->ooo.head != NULL))
+        ooo_free(tcp, t);
     t->rcv.nxt++;
     t->flags |= TF_FIN_RCVD;
     t->rcv.pingpong = 0;

@@ -589,6 +589,8 @@ WEIR_APART bool tcp_mtup_lost(struct tcp *, struct tcb *);
 WEIR_APART void tcp_mtup_timeout(struct tcp *, struct tcb *);
 /* The path MTU fell to t->dst.mtu, says ICMP. True: a probe in flight is too big for it. */
 WEIR_APART bool tcp_mtup_too_big(struct tcp *, struct tcb *);
+/* Before what is lost is repeated: whether an ACK says which size gets through a black hole. */
+WEIR_APART void tcp_mtup_settle(struct tcp *, struct tcb *);
 /* tcp_retries1 timeouts or more without progress: another size of segments, if that may be why. */
 WEIR_APART void tcp_mtup_blackhole(struct tcp *, struct tcb *);
 

@@ -76,7 +76,7 @@ enum tcb_flag {
     TF_URG_VALID = 1u << 22,    /* rcv.up names a byte not yet passed */
     TF_URG_BYTE = 1u << 23,     /* and urg_byte is it, unread */
     TF_SND_URG = 1u << 24,      /* snd.up is beyond snd.una */
-    TF_CONNECTED = 1u << 25,    /* was established once */
+    TF_CONNECTED = 1u << 25,    /* was established once, or a child of Fast Open */
     TF_SYN_RTX = 1u << 26,      /* a SYN of ours was repeated */
     TF_REUSEPORT = 1u << 27,
     TF_V6ONLY = 1u << 28,
@@ -304,7 +304,7 @@ struct tcp_mtup {
     uint16_t probe;     /* size of the probe in flight */
     uint8_t fallen;     /* timeouts blamed on the size, without progress since */
     bool is_waiting;    /* no probe before resume_ms */
-    tcp_seq start, end; /* the probe's bytes */
+    tcp_seq start, end; /* bytes of the probe, or of the last attempt in a black hole */
     uint32_t resume_ms;
     uint32_t since_ms; /* the search began */
     uint32_t unused[2];

@@ -110,6 +110,7 @@ struct pkt *gso_next(struct link *l, struct nif *nif)
         return NULL;
     }
     piece_headers(p, whole, nif->gso_done, is_last, nif->gso_piece);
+    env_count(l->env, STAT_SoftGsoSegs);
     if (env_traces(l->env)) {
         struct weir_trace *r = env_trace(l->env, WEIR_T_CUT, p);
         r->nif = nif->id;

@@ -20,6 +20,7 @@ void link_csum_finish(struct link *l, struct pkt *p)
     uint32_t from = (uint32_t)(p->csum_start - p->off);
     WEIR_ASSERT(from + p->csum_at + 2u <= p->lin);
     uint32_t sum = csum_pkt((enum csum_isa)l->env->csum_isa, p, from, p->len - from, 0);
+    env_count_n(l->env, STAT_SoftCsumBytes, p->len - from);
     uint16_t field = csum_fold(sum);
     /* [RFC 768] A UDP checksum that comes out as 0 is sent as its other zero. */
     if (p->csum_at == UDP_CSUM_AT)

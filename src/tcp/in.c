@@ -394,6 +394,7 @@ static enum drop read_segment(struct tcp *tcp, struct pkt *p, struct seg *s)
     if (p->csum != CSUM_GOOD) {
         uint32_t sum = csum_pseudo(&p->flow.remote, &p->flow.local, PROTO_TCP, p->len);
         sum = csum_pkt((enum csum_isa)tcp->env->csum_isa, p, 0, p->len, sum);
+        env_count_n(tcp->env, STAT_SoftCsumBytes, p->len);
         if (csum_fold(sum) != 0) {
             tcp_count(tcp, STAT_TcpInCsumErrors);
             return DROP_TCP_CSUM;

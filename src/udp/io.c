@@ -305,6 +305,7 @@ static enum drop datagram_check(struct udp *u, struct pkt *p, struct wire_udp *h
     }
     uint32_t sum = csum_pseudo(&p->flow.remote, &p->flow.local, PROTO_UDP, h->len);
     sum = csum_pkt((enum csum_isa)u->env->csum_isa, p, 0, h->len, sum);
+    env_count_n(u->env, STAT_SoftCsumBytes, h->len);
     if (csum_fold(sum) == 0)
         return DROP_NONE;
     env_count(u->env, STAT_UdpInCsumErrors);

@@ -15,6 +15,7 @@ int cmd_sim(int argc, char **argv);
 int cmd_drill(int argc, char **argv);
 int cmd_ss(int argc, char **argv);
 int cmd_pcap(int argc, char **argv);
+int cmd_experiment(int argc, char **argv);
 int cmd_link(int argc, char **argv);
 
 /* Subcommands of `weir sim`; argv[0] is their name. */

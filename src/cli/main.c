@@ -25,6 +25,7 @@ static const struct cmd cmds[] = {
     {"pcap", cmd_pcap, "show a capture file, one line a packet"},
     {"drill", cmd_drill, "run packet scripts against the stack, in virtual time"},
     {"link", cmd_link, "join two TAP interfaces by an emulated link"},
+    {"experiment", cmd_experiment, "run scenarios and sweeps, with tables and plots"},
     {"sim", cmd_sim, "run the stack in simulation, one seed or thousands"},
 };
 
@@ -32,7 +33,7 @@ static void usage(FILE *f)
 {
     fprintf(f, "weir: a TCP/IP stack in user space\n\nUsage: weir COMMAND [ARGS…]\n\n");
     for (size_t i = 0; i < sizeof(cmds) / sizeof(cmds[0]); i++)
-        fprintf(f, "  %-8s %s\n", cmds[i].name, cmds[i].doc);
+        fprintf(f, "  %-10s %s\n", cmds[i].name, cmds[i].doc);
     fprintf(f, "\nweir COMMAND --help tells more. weir --version prints " WEIR_VERSION ".\n");
 }
 

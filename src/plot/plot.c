@@ -33,7 +33,7 @@ enum {
     ROW = 18, /* of the legend */
     N_COLOURS = 8,
     N_SHAPES = 4,
-    TICK_GAP_X = 80, /* pixels between ticks, about */
+    TICK_GAP_X = 60, /* pixels between ticks, about */
     TICK_GAP_Y = 45,
 };
 
@@ -267,7 +267,7 @@ static void lay_out(struct frame *f)
     double width = p->width != 0 ? p->width : WIDTH, height = p->height != 0 ? p->height : HEIGHT;
     char text[PLOT_NUMBER];
     double widest = 0;
-    f->right = width - 20;
+    f->right = width - 28;
     f->left = 60;
     f->top = 40;
     f->bottom = height - 52;
@@ -286,6 +286,17 @@ static void lay_out(struct frame *f)
                             (unsigned)((f->right - f->left) / TICK_GAP_X), f->x_tick, &f->x_step);
 }
 
+/* A power of two as people write it: 64Ki. */
+static const char *binary_number(char out[PLOT_NUMBER], double v)
+{
+    static const char *const suffix[] = {"", "Ki", "Mi", "Gi", "Ti"};
+    unsigned i = 0;
+    for (; i + 1 < WEIR_COUNT(suffix) && v >= 10000; i++)
+        v /= 1024;
+    (void)snprintf(out, PLOT_NUMBER, "%.4g%s", v, suffix[i]);
+    return out;
+}
+
 static void draw_x_axis(FILE *f, const struct frame *fr)
 {
     const struct plot_axis *a = &fr->p->x;
@@ -294,9 +305,8 @@ static void draw_x_axis(FILE *f, const struct frame *fr)
         double x = map_x(fr, fr->x_tick[i]);
         fprintf(f, "<path class=\"gr\" d=\"M%.1f %.1fV%.1f\"/>\n", x, fr->top, fr->bottom);
         put_text(f, x, fr->bottom + 17, " text-anchor=\"middle\"",
-                 a->scale == PLOT_LOG2 && fr->x_tick[i] < 1e5
-                     ? plot_number(text, fr->x_tick[i], 0)
-                     : plot_number(text, fr->x_tick[i], fr->x_step));
+                 a->scale == PLOT_LOG2 ? binary_number(text, fr->x_tick[i])
+                                       : plot_number(text, fr->x_tick[i], fr->x_step));
     }
     for (size_t i = 0; a->scale == PLOT_NAMES && i < a->n_names; i++)
         put_text(f, map_x(fr, (double)i), fr->bottom + 17, " text-anchor=\"middle\"", a->names[i]);

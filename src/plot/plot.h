@@ -39,7 +39,7 @@ enum plot_mark {
 enum plot_scale {
     PLOT_LINEAR,
     PLOT_LOG2,  /* ticks at powers of two; values are > 0 */
-    PLOT_LOG10, /* ticks at powers of ten; values are > 0 */
+    PLOT_LOG10, /* ticks at powers of ten, or 1, 2, 5 of each; values are > 0 */
     PLOT_NAMES, /* of x only: places 0, 1, 2 … with a name each */
 };
 

@@ -46,7 +46,8 @@ static void ticks_are_round(void **state)
         {PLOT_LINEAR, 1e9, 1.0001e9, 1e9, 1.0001e9, 2e4, 5, 6},
         {PLOT_LOG2, 8, 1024, 8, 1024, 0, 10, 8},
         {PLOT_LOG2, 8, 1024, 8, 512, 0, 4, 4},
-        {PLOT_LOG10, 0.5, 2000, 1, 1000, 0, 10, 4},
+        {PLOT_LOG10, 0.5, 20000, 1, 10000, 0, 10, 5},
+        {PLOT_LOG10, 2, 450, 2, 200, 0, 10, 7},
     };
     for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
         double out[PLOT_TICKS_MAX], step;
@@ -100,9 +101,9 @@ static void points_lie_where_they_should(void **state)
     p.y.max = 100;
     char *text = draw(&p, true);
     assert_non_null(strstr(text, "cx=\"54.2\" cy=\"40.0\""));
-    assert_non_null(strstr(text, "cx=\"377.1\" cy=\"194.0\""));
-    assert_non_null(strstr(text, "cx=\"700.0\" cy=\"348.0\""));
-    assert_non_null(strstr(text, "M54.2 40.0L377.1 194.0L700.0 348.0"));
+    assert_non_null(strstr(text, "cx=\"373.1\" cy=\"194.0\""));
+    assert_non_null(strstr(text, "cx=\"692.0\" cy=\"348.0\""));
+    assert_non_null(strstr(text, "M54.2 40.0L373.1 194.0L692.0 348.0"));
     assert_non_null(strstr(text, "ring (entries)"));
     assert_non_null(strstr(text, "drops (frames)"));
     assert_non_null(strstr(text, "<title>8 → 100 frames</title>"));
@@ -149,7 +150,7 @@ static void each_mark_has_its_form(void **state)
     s.y = ys;
     s.mark = PLOT_STEP;
     text = draw(&p, true);
-    assert_non_null(strstr(text, "H377.1V"));
+    assert_non_null(strstr(text, "H373.1V"));
     free(text);
     s.mark = PLOT_BARS;
     s.x = place;

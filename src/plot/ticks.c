@@ -3,7 +3,8 @@
  * Round numbers: where an axis has its ticks, and how a number is written.
  *
  * Decides: a linear step is 1, 2 or 5 times a power of ten; a logarithmic one is a power of the
- * base, every second or third one if there would be too many; ten thousand is written 10k.
+ * base, every second or third one if there would be too many, and over a few decades 1, 2 and 5 of
+ * each; ten thousand is written 10k.
  *
  * Owns nothing. Called by plot.c and by who prints numbers beside a picture. Calls the C library's
  * arithmetic only; the same numbers give the same text.
@@ -46,6 +47,20 @@ static unsigned log_ticks(double base, double min, double max, unsigned want, do
     return n;
 }
 
+/* A few decades: 1, 2 and 5 of each. */
+static unsigned decade_ticks(double min, double max, double *out)
+{
+    static const double part[] = {1, 2, 5};
+    unsigned n = 0;
+    for (double k = floor(log10(min)); pow(10, k) <= max && n < PLOT_TICKS_MAX; k++)
+        for (unsigned i = 0; i < 3 && n < PLOT_TICKS_MAX; i++) {
+            double v = part[i] * pow(10, k);
+            if (v >= min * (1 - 1e-9) && v <= max * (1 + 1e-9))
+                out[n++] = v;
+        }
+    return n;
+}
+
 unsigned plot_ticks(enum plot_scale scale, double min, double max, unsigned want, double *out,
                     double *step)
 {
@@ -54,6 +69,8 @@ unsigned plot_ticks(enum plot_scale scale, double min, double max, unsigned want
         return 0;
     if (scale == PLOT_LINEAR)
         return linear_ticks(min, max, want < PLOT_TICKS_MAX ? want : PLOT_TICKS_MAX - 1, out, step);
+    if (scale == PLOT_LOG10 && max / min < 1e4)
+        return decade_ticks(min, max, out);
     return log_ticks(scale == PLOT_LOG2 ? 2 : 10, min, max, want, out);
 }
 

@@ -40,7 +40,9 @@ static int lay_out(struct sim_nics *s, const struct sim_nic_conf *c, const uint8
         bus_dma_init(&e->dma);
         nic_init(&e->nic, &nc, a, &e->dma, &e->irqs);
         struct vnic_slot slot = {nic_pio(&e->nic), &e->dma, &e->irqs};
-        int error = vnic_init(&e->driver, &slot, &c->driver, RING_MAX, a);
+        struct vnic_conf driver = i == 1 && c->far != NULL ? *c->far : c->driver;
+        driver.mtu = c->driver.mtu;
+        int error = vnic_init(&e->driver, &slot, &driver, RING_MAX, a);
         if (error != 0)
             return error;
     }
@@ -89,7 +91,27 @@ void sim_nics_free(struct sim_nics *s)
 w_ns sim_nics_next(struct sim_nics *s)
 {
     w_ns next = cable_next(&s->cable);
-    for (unsigned i = 0; i < 2; i++)
-        next = w_u64_min(next, netdev_next(&s->end[i].driver.dev, 0));
+    for (unsigned i = 0; i < 2; i++) {
+        w_ns wants = netdev_next(&s->end[i].driver.dev, 0);
+        next = w_u64_min(next, w_u64_max(wants, s->end[i].busy_until));
+    }
     return next;
+}
+
+unsigned sim_nics_may_take(const struct sim_nics *s, unsigned side, w_ns now)
+{
+    const struct sim_nic_end *e = &s->end[side];
+    if (e->packet_ns == 0 && e->irq_ns == 0)
+        return SIM_NIC_BURST;
+    return e->busy_until <= now;
+}
+
+void sim_nics_took(struct sim_nics *s, unsigned side, w_ns now, unsigned n)
+{
+    struct sim_nic_end *e = &s->end[side];
+    uint64_t irqs = e->driver.count[VNIC_IRQS];
+    w_ns cost = n * e->packet_ns + (irqs - e->irqs_paid) * e->irq_ns;
+    e->irqs_paid = irqs;
+    e->busy_until = now + cost;
+    e->busy_ns += cost;
 }

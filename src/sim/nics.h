@@ -13,9 +13,10 @@ enum { SIM_NIC_BURST = 64 };
 
 /* Both ends alike; what is 0 gets the default. */
 struct sim_nic_conf {
-    struct nic_conf nic;     /* rate 0: 1 Gbit/s; features as given */
-    struct vnic_conf driver; /* ring sizes 0: 256; offloads as given; n_queues 0: 1 */
-    struct cable_conf cable; /* room 0: 256 KiB */
+    struct nic_conf nic;         /* rate 0: 1 Gbit/s; features as given */
+    struct vnic_conf driver;     /* ring sizes 0: 256; offloads as given; n_queues 0: 1 */
+    struct cable_conf cable;     /* room 0: 256 KiB */
+    const struct vnic_conf *far; /* of end 1 where it differs from `driver`; NULL: it does not */
 };
 
 /* One host's side. */
@@ -26,6 +27,11 @@ struct sim_nic_end {
     struct bus_irq irqs;
     struct pkt *wait[SIM_NIC_BURST]; /* left the stack's queue, refused by the ring */
     unsigned n_wait;
+    /* What the host's work costs: it polls frame by frame and looks again when it is done. 0: it
+     * is infinitely fast. */
+    w_ns packet_ns, irq_ns;   /* a received frame, an interrupt */
+    w_ns busy_until, busy_ns; /* busy_ns: in all */
+    uint64_t irqs_paid;
 };
 
 struct sim_nics {
@@ -43,5 +49,9 @@ struct sim_nics *sim_nics_new(const struct sim_nic_conf *, const uint8_t mac[2][
 void sim_nics_free(struct sim_nics *);
 /* When anything on the link happens next. */
 w_ns sim_nics_next(struct sim_nics *);
+/* How many frames end `side`'s host takes from its driver now; 0: it is busy. */
+unsigned sim_nics_may_take(const struct sim_nics *, unsigned side, w_ns now);
+/* … and it has taken n. */
+void sim_nics_took(struct sim_nics *, unsigned side, w_ns now, unsigned n);
 
 #endif

@@ -260,6 +260,14 @@ static void end_drain(struct sim *s, struct sim_link *l, unsigned side)
     WEIR_NEVER_HERE("a host sends without end at one moment");
 }
 
+/* Packets worth asking the stack for: what the ring may have room for, two descriptors each. Never
+ * none: what then waits here is one packet, and the stack's queue has all the others. */
+static unsigned nic_room(const struct vnic *v)
+{
+    uint32_t left = v->conf.tx_ring - vnic_tx_used(v, 0);
+    return w_u32_max(1, w_u32_min(left / 2, SIM_NIC_BURST));
+}
+
 /* The same through driver and NIC. What the ring refuses waits here, as it would in run/loop.c. */
 static void nic_drain(struct sim *s, struct sim_link *l, unsigned side)
 {
@@ -271,7 +279,7 @@ static void nic_drain(struct sim *s, struct sim_link *l, unsigned side)
         unsigned n = netdev_reap(d, 0, s->now, done, SIM_NIC_BURST);
         weir_sent(host->host->w, s->now, done, n);
         if (e->n_wait == 0)
-            e->n_wait = weir_tx(host->host->w, s->now, host->nif, e->wait, SIM_NIC_BURST);
+            e->n_wait = weir_tx(host->host->w, s->now, host->nif, e->wait, nic_room(&e->driver));
         unsigned k = netdev_tx(d, 0, s->now, e->wait, e->n_wait);
         memmove(e->wait, e->wait + k, (e->n_wait - k) * sizeof(e->wait[0]));
         e->n_wait -= k;
@@ -323,9 +331,11 @@ static void nic_arrive(struct sim *s, struct sim_link *l, unsigned side)
     struct pkt *v[SIM_NIC_BURST];
     struct sim_end *to = &l->end[side];
     struct netdev *d = &l->nics->end[side].driver.dev;
-    if (netdev_next(d, 0) > s->now)
+    unsigned max = sim_nics_may_take(l->nics, side, s->now);
+    if (max == 0 || netdev_next(d, 0) > s->now)
         return;
-    unsigned n = netdev_rx(d, 0, s->now, v, SIM_NIC_BURST);
+    unsigned n = netdev_rx(d, 0, s->now, v, max);
+    sim_nics_took(l->nics, side, s->now, n);
     for (unsigned i = 0; i < n; i++) {
         sim_show(s, to->host->id, false, v[i]);
         weir_rx(to->host->w, s->now, to->nif, &v[i], 1);

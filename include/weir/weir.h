@@ -262,7 +262,8 @@ int64_t weir_outq_unsent(struct weir *, weir_sock);
 
 /* Changes a setting while running, by its name in conf.def. 0, -ENOENT, -EINVAL, -ERANGE. */
 int weir_set(struct weir *, const char *name, const char *value);
-/* The counter i's name and value; false beyond the last. Drops are listed as "drop.NAME". */
+/* The counter i's name and value; false beyond the last. Behind the counters come the reasons to
+ * drop, by the names of pkt/drop.def. */
 bool weir_counter(const struct weir *, unsigned i, const char **name, uint64_t *value);
 uint64_t weir_counter_named(const struct weir *, const char *name); /* 0 also when unknown */
 

@@ -205,21 +205,28 @@ int claim_parse(struct plan *p, struct plan_claim *c)
 
 struct seen {
     double least, most;
-    unsigned n, n_nan;
+    unsigned n;
 };
+
+/* The side's value at a point; a number has one at the first. False: it has none there. */
+static bool value_at(const struct plan *p, const struct plan_side *s, const double *value,
+                     unsigned point, double *out)
+{
+    *out = s->factor;
+    if (s->column < 0)
+        return point == 0;
+    *out *= value[point * p->n_column + (unsigned)s->column];
+    return plan_is_where(p, &s->where, point);
+}
 
 static struct seen see(const struct plan *p, const struct plan_side *s, const double *value)
 {
-    unsigned column = (unsigned)s->column;
     struct seen x = {.least = INFINITY, .most = -INFINITY};
-    if (s->column < 0)
-        return (struct seen){.least = s->factor, .most = s->factor, .n = 1};
+    double v;
     for (unsigned i = 0; i < p->n_point; i++) {
-        double v = s->factor * value[i * p->n_column + column];
-        if (!plan_is_where(p, &s->where, i))
+        if (!value_at(p, s, value, i, &v))
             continue;
         x.n++;
-        x.n_nan += isnan(v) ? 1 : 0;
         x.least = fmin(x.least, v);
         x.most = fmax(x.most, v);
     }
@@ -230,14 +237,16 @@ static bool check_compare(const struct plan *p, const struct plan_claim *c, cons
                           char *why, size_t room)
 {
     struct seen a = see(p, &c->left, value), b = see(p, &c->right, value);
+    double left, right;
     (void)snprintf(why, room, "left %.5g to %.5g, right %.5g to %.5g", a.least, a.most, b.least,
                    b.most);
-    if (a.n == 0 || b.n == 0 || a.n_nan != 0 || b.n_nan != 0)
+    if (a.n == 0 || b.n == 0)
         return false;
-    if (c->op[0] == '!')
-        return a.most < b.least || a.least > b.most;
-    return compare(a.most, c->op, b.least) && compare(a.least, c->op, b.most) &&
-           compare(a.most, c->op, b.most) && compare(a.least, c->op, b.least);
+    for (unsigned i = 0; i < p->n_point; i++)
+        for (unsigned k = 0; k < p->n_point && value_at(p, &c->left, value, i, &left); k++)
+            if (value_at(p, &c->right, value, k, &right) && !compare(left, c->op, right))
+                return false;
+    return true;
 }
 
 /* The point with another value of one axis. */

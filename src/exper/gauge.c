@@ -199,8 +199,13 @@ static const struct name host_names[] = {
     [H_PACKETS] = {"packets", true, "that its stack handed down or got; a super-segment is one"},
     [H_BUSY] = {"busy", true, "s of packet-time and irq-time"},
     [H_NOMEM] = {"no-memory", true, "frames that found no packet memory"},
-    [H_DROPS] = {"drops", true, "all of the stack's drop.NAME together"},
+    [H_DROPS] = {"drops", true, "packets that the stack dropped for lack of room, all reasons"},
 };
+
+/* Reasons to drop that mean: no room. Others mean that a packet was no good, or not needed. */
+static const char *const no_room[] = {"NOMEM",     "NO_BLOCK",   "QDISC_FULL",     "QDISC_FLOW",
+                                      "QDISC_AQM", "DEV_FULL",   "QDISC_HORIZON",  "NEIGH_FULL",
+                                      "UDP_FULL",  "TCP_RCVBUF", "TCP_RCV_MEMORY", "TCP_OFO_FULL"};
 
 static double host_value(const struct world *w, const struct gauge *g)
 {
@@ -216,10 +221,8 @@ static double host_value(const struct world *w, const struct gauge *g)
             busy += (double)l->nics->end[e].busy_ns / 1e9;
         }
     }
-    const char *name;
-    uint64_t v;
-    for (unsigned i = 0; g->id == H_DROPS && weir_counter(h->w, i, &name, &v); i++)
-        drops += strncmp(name, "drop.", 5) == 0 ? (double)v : 0;
+    for (unsigned i = 0; g->id == H_DROPS && i < WEIR_COUNT(no_room); i++)
+        drops += (double)weir_counter_named(h->w, no_room[i]);
     switch (g->id) {
     case H_PACKETS: return packets;
     case H_BUSY: return busy;
@@ -443,7 +446,8 @@ static bool find_counter(struct gauge *g, const char *name)
             continue;
         g->id = H_COUNTER;
         g->is_counter = true;
-        text_copy(g->counter, sizeof(g->counter), name);
+        /* The stack has its reasons to drop without the word. */
+        text_copy(g->counter, sizeof(g->counter), name + (name[4] == '.' ? 5 : 0));
         return true;
     }
     return false;

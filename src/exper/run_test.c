@@ -107,7 +107,8 @@ static void a_reader_that_stops_is_felt_by_the_writer(void **state)
         "[flow udp]\nkind = udp\nfrom = a\nto = b\nevery = 2ms\nread-stop = 500ms\n"
         "read-stop-for = 2s\n"
         "[table]\ngot = flow tcp.got\nfull = max flow tcp.send-buffer\n"
-        "drops-a = host a.drops\ndrops-b = host b.drops\nudp-full = host b.drop.UDP_FULL\nmissed = nic b.rx_missed_errors\n",
+        "drops-a = host a.drops\ndrops-b = host b.drops\n"
+        "udp-full = host b.drop.UDP_FULL\nmissed = nic b.rx_missed_errors\n",
         1);
     /* one of three seconds at 11.7 MB/s */
     assert_true(value(0, "got") > 9e6 && value(0, "got") < 13e6);

@@ -106,8 +106,6 @@ int app_start_all(struct world *w)
     for (unsigned i = 0; i < w->conf->n_flow; i++) {
         const struct setup_flow *f = &w->conf->flow[i];
         for (uint64_t k = 0; k < f->count; k++) {
-            if (w->n_app == WORLD_APPS)
-                return -ENOSPC;
             struct app *a = &w->app[w->n_app];
             *a = (struct app){.conf = f, .port = (uint16_t)(WORLD_PORT + w->n_app++)};
             a->host[0] = w->host[f->from];

@@ -164,6 +164,7 @@ static void mistakes_are_told_with_their_line(void **state)
         {"[claim c]\nholds = missed = 0 where rx-ring = 8\n", 10, "rx-ring is not swept"},
         {"[sweep]\nnic b.rx-ring = 8, 16\n[claim c]\nholds = missed = 0 where rx-ring = 9\n", 12,
          "rx-ring is never 9"},
+        {"[cable b c]\nrate = 100gbit\ndelay = 1ms\n", 9, "too long for its rate"},
         {"[experiment]\ntime = 0s\n", 10, "expected a value from 1000000"},
     };
     for (unsigned i = 0; i < WEIR_COUNT(row); i++) {
@@ -195,6 +196,8 @@ static void what_is_missing_is_named(void **state)
     assert_non_null(strstr(plan->text.err, "stands before any [section]"));
     assert_int_equal(plan_read(plan, "/no/such/file"), -2);
     assert_non_null(strstr(plan->text.err, "No such file"));
+    assert_int_equal(read_plan(base, "[flow two]\nfrom = a\nto = b\ncount = 64\n"), -22);
+    assert_non_null(strstr(plan->text.err, "more than 64 flows at once"));
     char line[400];
     memset(line, 'x', sizeof(line) - 1);
     line[sizeof(line) - 1] = '\0';

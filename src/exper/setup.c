@@ -633,10 +633,24 @@ static bool is_general(const char *section)
 
 /* ---- what has to fit together ---- */
 
+/* What is on its way fits into the cable's memory: a frame lost there would have no name. */
+static int check_cable(struct text *t, const struct setup_link *l)
+{
+    uint64_t room = l->cable.room != 0 ? l->cable.room : 256 * 1024;
+    uint64_t frames = l->nic.rate_bps / 1000 * l->cable.delay_ns / 1000000 / (84 * 8);
+    if (l->nic.rate_bps / 8000 * l->cable.delay_ns / 1000000 + 65536 <= room && frames < 500)
+        return 0;
+    return text_complain(t, l->line,
+                         "this cable is too long for its rate: expected a larger room, or a [link] "
+                         "for more than 500 frames on their way");
+}
+
 static int finish_link(struct text *t, struct setup_link *l)
 {
     char err[EMU_ERR_TEXT];
-    for (unsigned w = 0; !l->is_cable && w < 2; w++) {
+    if (l->is_cable)
+        return check_cable(t, l);
+    for (unsigned w = 0; w < 2; w++) {
         char words[SETUP_WORDS];
         text_copy(words, sizeof(words), l->words[w]);
         for (char *at = words; *at != '\0'; at++)
@@ -715,6 +729,11 @@ static int finish(struct text *t, struct setup *u)
         r = check_host(t, u, i);
     for (unsigned i = 0; r == 0 && i < u->n_flow; i++)
         r = check_flow(t, u, &u->flow[i]);
+    uint64_t n_app = 0;
+    for (unsigned i = 0; i < u->n_flow; i++)
+        n_app += u->flow[i].count;
+    if (r == 0 && n_app > SETUP_APPS)
+        return text_complain(t, 0, "count: more than %d flows at once in all", SETUP_APPS);
     /* More than one link: whoever has two of them is a router. */
     for (unsigned i = 0; i < u->n_host; i++) {
         unsigned n = 0;

@@ -14,7 +14,7 @@
 
 #include <weir/weir.h>
 
-enum { SETUP_HOSTS = 12, SETUP_LINKS = 12, SETUP_FLOWS = 16, SETUP_WORDS = 400 };
+enum { SETUP_HOSTS = 12, SETUP_LINKS = 12, SETUP_FLOWS = 16, SETUP_APPS = 64, SETUP_WORDS = 400 };
 
 struct setup_host {
     char name[TEXT_NAME];

@@ -8,7 +8,7 @@
 #include "exper/setup.h"
 #include "sim/oracle.h"
 
-enum { WORLD_APPS = 64, WORLD_PORT = 7000, WORLD_TIMES = 65536, WORLD_CHUNK = 65536 };
+enum { WORLD_PORT = 7000, WORLD_TIMES = 65536, WORLD_CHUNK = 65536 };
 
 /* One of a flow's applications: a client on one host and a server on the other. */
 struct app {
@@ -39,7 +39,7 @@ struct world {
     struct sim *sim;
     struct oracle oracle;
     struct sim_host *host[SETUP_HOSTS];
-    struct app app[WORLD_APPS];
+    struct app app[SETUP_APPS];
     unsigned n_app;
     struct app_times *times; /* [n_flow]: while it is measured */
     bool is_measuring;

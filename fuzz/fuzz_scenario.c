@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any text as a scenario of `weir experiment`: it is refused with a sentence that names the file, or
- * gives a plan of which every point can be set up and every claim can be judged.
+ * Any text as a scenario of `weir experiment`: it is refused with a sentence that names the file,
+ * or gives a plan of which every point can be set up and every claim can be judged.
  */
 #include "fuzz.h"
 

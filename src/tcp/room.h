@@ -182,7 +182,7 @@ void tcp_sent_sack(struct tcp *, struct tcb *, const struct sack_block *v, unsig
                    struct ack_work *);
 /* Marks lost what RFC 6675's IsLost() says. */
 void tcp_sent_mark_sack_lost(struct tcp *, struct tcb *);
-/* Marks the first unacknowledged segment lost. */
+/* Marks lost the first that is not acknowledged, as much as fits into one segment. */
 void tcp_sent_mark_head_lost(struct tcp *, struct tcb *);
 /* Marks lost what was sent before what arrived last and has outstayed `wait` [RFC 8985 6.2 step
  * 5]. Returns how long the longest wait of the others still is, 0: nobody waits. */

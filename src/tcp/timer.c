@@ -63,10 +63,11 @@ void tcp_rto_revert(struct tcp *tcp, struct tcb *t)
 
 /* ---- retransmission ---- */
 
-/* [RFC 9293 3.8.3 MUST-20, SHLD-10] R1: IP is advised that the way may be dead, and asked anew. */
-static void advise_at_r1(struct tcp *tcp, struct tcb *t)
+/* [RFC 9293 3.8.3 MUST-20, SHLD-10] From R1 on: IP is advised that the way may be dead, and asked
+ * anew; each time, as what it finds out may be wrong or become so. */
+static void advise_from_r1(struct tcp *tcp, struct tcb *t)
 {
-    if (t->snd.n_rto != tcp->env->conf.tcp_retries1)
+    if (t->snd.n_rto < tcp->env->conf.tcp_retries1)
         return;
     ip_dst_doubt(tcp->ip, &t->dst);
     t->dst.gen = 0;
@@ -150,7 +151,7 @@ static bool rto_fired(struct tcp *tcp, struct tcb *t)
         return give_up(tcp, t);
     if ((t->flags & TF_ORPHAN) != 0 && !tcp_orphan_may_stay(tcp, t))
         return false;
-    advise_at_r1(tcp, t);
+    advise_from_r1(tcp, t);
     if (t->rtt.first_rto_ms == 0)
         t->rtt.first_rto_ms = is_opening ? t->sndq.sent_ms : tcp_stamp_ms(tcp);
     t->st.n_rto++;

@@ -332,7 +332,7 @@ static void test_an_unmapped_buffer_loses_its_frame_only(void **state)
     (void)state;
     uint16_t flags = 0;
     rig_refill(r, 1, 2);
-    r->h[1].mem.rxd[0].buf = 0x1000;
+    r->h[1].mem.rxd[0].buf = nic_addr_tagged(0x1000, nic_tag(0, RIG_RING));
     rig_send(r, 0, 1000, 1);
     rig_send(r, 0, 1000, 2);
     rig_run(r, W_MS);

@@ -44,21 +44,43 @@ static void fetch_rxds(struct nic *n, unsigned q)
     r->asked += k;
 }
 
+/* Descriptor i into the cache. False: it is torn, one half is of another lap. */
+static bool take_rxd(struct nic *n, struct nic_rxq *r, uint32_t i, const uint8_t *at)
+{
+    struct nic_rxd *d = &r->cache[i % NIC_CACHE], old = *d;
+    uint32_t tag = nic_tag(i, r->size);
+    memcpy(d, at, sizeof(*d));
+    if (nic_fault(n, NIC_FAULT_TORN_RXD))
+        nic_fault_tear_rxd(n, d, &old);
+    if (nic_addr_tag(d->hdr) != tag || nic_addr_tag(d->buf) != tag)
+        return false;
+    d->hdr = nic_addr_of(d->hdr);
+    d->buf = nic_addr_of(d->buf);
+    return true;
+}
+
 void nic_rx_fetched(struct nic *n, const struct nic_op *op)
 {
     struct nic_rxq *r = &n->rxq[op->queue];
     uint32_t bytes = op->n * (uint32_t)sizeof(struct nic_rxd);
+    if (op->idx != r->head || r->is_dead)
+        return; /* asked for behind a torn one */
     const uint8_t *at =
-        bus_dma_at(n->dma, r->base + (op->idx % r->size) * sizeof(struct nic_rxd), bytes);
+        nic_dma_at(n, r->base + (op->idx % r->size) * sizeof(struct nic_rxd), bytes);
     if (at == NULL) {
         n->stat[NIC_S_RX_DMA_ERRORS]++;
         r->is_dead = true;
         return;
     }
-    for (uint32_t i = 0; i < op->n; i++)
-        memcpy(&r->cache[(op->idx + i) % NIC_CACHE], at + i * sizeof(struct nic_rxd),
-               sizeof(struct nic_rxd));
-    r->head = op->idx + op->n;
+    for (uint32_t i = 0; i < op->n; i++, r->head++) {
+        if (take_rxd(n, r, op->idx + i, at + i * sizeof(struct nic_rxd)))
+            continue;
+        n->stat[NIC_S_RX_TORN]++;
+        r->asked = r->head;
+        r->is_dead = ++r->torn == NIC_TORN_MAX;
+        return;
+    }
+    r->torn = 0;
 }
 
 /* ---- the next frame ---- */
@@ -136,7 +158,7 @@ static bool put(struct nic *n, bus_addr to, const uint8_t *from, uint32_t len)
 {
     if (len == 0)
         return true;
-    uint8_t *at = bus_dma_at(n->dma, to, len);
+    uint8_t *at = nic_dma_at(n, to, len);
     if (at == NULL) {
         n->stat[NIC_S_RX_DMA_ERRORS]++;
         return false;
@@ -155,10 +177,26 @@ static struct nic_ret describe(const struct nic *n, const uint8_t *frame, uint32
     return e;
 }
 
-/* One return entry. Its flags are the last of it to appear. */
-static bool put_ret(struct nic *n, struct nic_rxq *r, uint32_t i, const struct nic_ret *e)
+/* A return entry that comes late, or its first half. False: as it should be. */
+static bool put_ret_late(struct nic *n, unsigned q, bus_addr at, const struct nic_ret *e)
 {
+    enum { HALF = sizeof(*e) / 2 };
+    struct nic_held late = {.at = at, .n = sizeof(*e), .queue = (uint8_t)q, .is_rx = true};
+    if (nic_fault(n, NIC_FAULT_LATE_RET))
+        return nic_fault_hold(n, &late, e);
+    late.n = HALF;
+    if (!nic_fault(n, NIC_FAULT_TORN_RET) || !nic_fault_hold(n, &late, e))
+        return false;
+    return put(n, at + HALF, (const uint8_t *)e + HALF, HALF);
+}
+
+/* One return entry. Its flags are the last of it to appear. */
+static bool put_ret(struct nic *n, unsigned q, uint32_t i, const struct nic_ret *e)
+{
+    struct nic_rxq *r = &n->rxq[q];
     bus_addr at = r->ret_base + (i % r->ret_size) * sizeof(*e);
+    if (put_ret_late(n, q, at, e))
+        return true;
     bool is_put = put(n, at, (const uint8_t *)e, sizeof(*e));
     r->is_dead |= !is_put;
     return is_put;
@@ -182,7 +220,7 @@ static void store(struct nic *n, const struct nic_op *op, const struct nic_slot 
         e.flags = (uint16_t)(flags | (i + 1 < op->n ? NIC_RET_MORE : 0));
         if (!is_good)
             e.flags |= NIC_RET_ERROR;
-        if (!put_ret(n, r, op->ret + i, &e))
+        if (!put_ret(n, op->queue, op->ret + i, &e))
             return;
         e.hdr_len = 0;
     }

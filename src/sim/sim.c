@@ -265,14 +265,14 @@ static void nic_drain(struct sim *s, struct sim_link *l, unsigned side)
 {
     struct sim_nic_end *e = &l->nics->end[side];
     struct sim_end *host = &l->end[side];
-    struct netdev *d = &e->driver.dev;
+    struct vnic *d = &e->driver;
     for (int round = 0; round < SIM_DRAIN_ROUNDS; round++) {
         struct pkt *done[SIM_NIC_BURST];
-        unsigned n = netdev_reap(d, 0, s->now, done, SIM_NIC_BURST);
+        unsigned n = vnic_all_reap(d, s->now, done, SIM_NIC_BURST);
         weir_sent(host->host->w, s->now, done, n);
         if (e->n_wait == 0)
             e->n_wait = weir_tx(host->host->w, s->now, host->nif, e->wait, SIM_NIC_BURST);
-        unsigned k = netdev_tx(d, 0, s->now, e->wait, e->n_wait);
+        unsigned k = vnic_all_tx(d, s->now, e->wait, e->n_wait);
         memmove(e->wait, e->wait + k, (e->n_wait - k) * sizeof(e->wait[0]));
         e->n_wait -= k;
         if (k == 0 && n == 0)
@@ -322,10 +322,10 @@ static void nic_arrive(struct sim *s, struct sim_link *l, unsigned side)
 {
     struct pkt *v[SIM_NIC_BURST];
     struct sim_end *to = &l->end[side];
-    struct netdev *d = &l->nics->end[side].driver.dev;
-    if (netdev_next(d, 0) > s->now)
+    struct vnic *d = &l->nics->end[side].driver;
+    if (vnic_all_next(d) > s->now)
         return;
-    unsigned n = netdev_rx(d, 0, s->now, v, SIM_NIC_BURST);
+    unsigned n = vnic_all_rx(d, s->now, v, SIM_NIC_BURST);
     for (unsigned i = 0; i < n; i++) {
         sim_show(s, to->host->id, false, v[i]);
         weir_rx(to->host->w, s->now, to->nif, &v[i], 1);

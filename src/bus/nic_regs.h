@@ -75,6 +75,8 @@ enum nic_reg {
     NIC_PAUSE_HIGH = 0x2c,   /* bytes in the receive FIFO from which PAUSE is sent */
     NIC_PAUSE_LOW = 0x30,    /* … down to which it is taken back */
     NIC_PAUSE_QUANTA = 0x34, /* how long one PAUSE holds, in units of 512 bit times */
+    NIC_LRO_NS = 0x38,       /* a TCP segment waits so long for those that follow it; 0: no merging */
+    NIC_LRO_MAX = 0x3c,      /* bytes of a merged frame */
     NIC_RSS_KEY = 0x40,      /* NIC_RSS_WORDS words, big-endian */
     NIC_RSS_TABLE = 0x80,    /* NIC_RSS_ENTRIES bytes, four a word, lowest first */
     NIC_STATS = 0x200,       /* + 8 * enum nic_stat: low word; + 4: high word; read only */
@@ -108,6 +110,7 @@ enum nic_feature {
     NIC_F_TSO = 1 << 2, /* IPv4 and IPv6 */
     NIC_F_RSS = 1 << 3,
     NIC_F_PAUSE = 1 << 4,
+    NIC_F_LRO = 1 << 5, /* IPv4 and IPv6 */
 };
 
 /* ---- registers of a queue, from NIC_QUEUE(q) ---- */
@@ -182,7 +185,7 @@ struct nic_ret {
     uint32_t rx; /* the receive entry whose buffers these are */
     uint32_t hash;
     uint16_t hdr_len, buf_len; /* bytes written to each */
-    uint16_t reserved;
+    uint16_t segs; /* merged: so many; the header is the first one's, but for PSH. 1: as it came */
     uint16_t flags;
 };
 _Static_assert(sizeof(struct nic_ret) == 16, "16 bytes on the bus");
@@ -202,6 +205,8 @@ _Static_assert(sizeof(struct nic_ret) == 16, "16 bytes on the bus");
     X(RX_FILTERED, "rx_filtered")                                                                  \
     X(RX_MISSED, "rx_missed_errors")                                                               \
     X(RX_NO_BUFFER, "rx_no_buffer_count")                                                          \
+    X(LRO_MERGED, "lro_aggregated")                                                                \
+    X(LRO_FLUSHED, "lro_flushed")                                                                  \
     X(RX_CSUM_ERRORS, "rx_csum_offload_errors")                                                    \
     X(RX_TORN, "rx_torn_descriptors")                                                              \
     X(RX_DMA_ERRORS, "rx_dma_errors")                                                              \

@@ -32,7 +32,7 @@
 #include "pkt/pkt.h"
 #include "wire/eth.h"
 
-enum { GSO_MAX = 65535, BUF_LEN = BLK_SMALL };
+enum { LRO_NS = 50000, GSO_MAX = 65535, BUF_LEN = BLK_SMALL };
 
 static struct vnic *vnic_of(struct netdev *d) { return WEIR_CONTAINER(d, struct vnic, dev); }
 
@@ -143,6 +143,8 @@ static void up(struct vnic *v)
     vnic_write(v, NIC_CTRL, NIC_CTRL_RESET);
     v->deaf_until = 0;
     vnic_write(v, NIC_MAX_FRAME, v->conf.mtu + WIRE_ETH_HLEN + WIRE_VLAN_HLEN);
+    vnic_write(v, NIC_LRO_MAX, vnic_rx_lro_max(v));
+    vnic_write(v, NIC_LRO_NS, netdev_has(&v->dev, NETDEV_LRO) ? LRO_NS : 0);
     for (uint32_t i = 0; i < v->conf.n_queues; i++) {
         vnic_tx_reset(&v->q[i]);
         vnic_rx_reset(&v->q[i]);
@@ -299,6 +301,9 @@ static void set_caps(struct vnic *v)
     flags |= (can & NIC_F_TX_CSUM) != 0 ? NETDEV_TX_CSUM : 0u;
     flags |= (can & NIC_F_RX_CSUM) != 0 ? NETDEV_RX_CSUM : 0u;
     flags &= v->conf.offloads;
+    bool wants_lro = (v->conf.offloads & (uint32_t)(NETDEV_LRO | NETDEV_LRO6)) != 0;
+    if (wants_lro && (can & NIC_F_LRO) != 0 && (flags & NETDEV_RX_CSUM) != 0)
+        flags |= (uint32_t)(NETDEV_LRO | NETDEV_LRO6); /* the NIC knows no difference */
     if ((can & NIC_F_TSO) != 0 && (flags & NETDEV_TX_CSUM) != 0)
         flags |= v->conf.offloads & (uint32_t)(NETDEV_TSO4 | NETDEV_TSO6);
     struct netdev_caps *c = &v->dev.caps;

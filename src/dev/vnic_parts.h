@@ -44,6 +44,8 @@ unsigned vnic_rx(struct netdev *, unsigned q, w_ns now, struct pkt **v, unsigned
 void vnic_rx_reset(struct vnic_queue *);
 void vnic_rx_free(struct vnic_queue *);
 void vnic_rx_refill(struct vnic_queue *);
+/* Bytes of a merged frame that fit a packet, and the buffers the NIC has. */
+uint32_t vnic_rx_lro_max(const struct vnic *);
 bool vnic_rx_is_waiting(const struct vnic_queue *);
 
 #endif

@@ -20,6 +20,9 @@
 #include "dev/vnic_parts.h"
 #include "pkt/pkt.h"
 #include "wire/eth.h"
+#include "wire/ipv4.h"
+#include "wire/ipv6.h"
+#include "wire/tcp.h"
 
 static uint32_t rx_place(const struct vnic_queue *q, uint32_t i)
 {
@@ -62,6 +65,11 @@ static uint32_t share(const struct vnic *v)
     uint32_t most = w_u32_min(mem->pkts.cap, mem->small_blks.cap) / 2 / v->conf.n_queues;
     uint32_t least = (v->conf.mtu + WIRE_ETH_HLEN) / BLK_SMALL + 1;
     return w_u32_min(w_u32_max(most, least), v->conf.rx_ring);
+}
+
+uint32_t vnic_rx_lro_max(const struct vnic *v)
+{
+    return PKT_RX_LINEAR + w_u32_min(PKT_FRAGS, share(v)) * (uint32_t)BLK_SMALL;
 }
 
 void vnic_rx_refill(struct vnic_queue *q)
@@ -147,6 +155,24 @@ static bool add_entry(struct vnic_queue *q, const struct nic_ret *e, struct vnic
     return is_added;
 }
 
+/* Segments merged by the NIC under the first one's header become a super-segment, as link/gro makes
+ * them: the IP header says the whole length, and what one segment carried is remembered. */
+static void set_merged(struct vnic *v, struct pkt *p, uint32_t segs)
+{
+    uint8_t *ip = pkt_data(p) + WIRE_ETH_HLEN;
+    bool is_v4 = ip[0] >> 4 == 4;
+    uint32_t hlen = is_v4 ? (uint32_t)WIRE_IP4_HLEN : (uint32_t)WIRE_IP6_HLEN;
+    uint32_t headers = hlen + wire_tcp_hlen(ip + hlen), len = p->len - WIRE_ETH_HLEN;
+    uint32_t first = is_v4 ? wire_ip4_total(ip) : w_be16(ip + 4) + hlen;
+    p->gso_size = (uint16_t)(first - headers);
+    p->gso_segs = (uint16_t)segs;
+    if (is_v4)
+        wire_ip4_set_total_id(ip, (uint16_t)len, w_be16(ip + 4));
+    else
+        wire_ip6_set_plen(ip, (uint16_t)(len - hlen));
+    v->count[VNIC_RX_LRO] += segs - 1;
+}
+
 static struct pkt *finish_frame(struct vnic_queue *q, const struct nic_ret *e)
 {
     struct vnic *v = q->nic;
@@ -154,6 +180,8 @@ static struct pkt *finish_frame(struct vnic_queue *q, const struct nic_ret *e)
     q->half = NULL;
     p->csum = (e->flags & NIC_RET_CSUM_GOOD) != 0 ? CSUM_GOOD : CSUM_NONE;
     p->when = v->now;
+    if (WEIR_UNLIKELY(e->segs > 1))
+        set_merged(v, p, e->segs);
     v->dev.stats.rx_frames++;
     v->dev.stats.rx_bytes += p->len;
     q->rx_packets++;

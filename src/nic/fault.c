@@ -89,6 +89,7 @@ bool nic_fault_hold(struct nic *n, const struct nic_held *h, const void *bytes)
         *to = *h;
         to->due = n->now + nic_fault_delay(n);
         memcpy(to->bytes, bytes, h->n);
+        n->fault.n_held++;
         return true;
     }
     return false;
@@ -97,7 +98,7 @@ bool nic_fault_hold(struct nic *n, const struct nic_held *h, const void *bytes)
 w_ns nic_fault_next(const struct nic *n)
 {
     w_ns next = W_NEVER;
-    for (unsigned i = 0; i < NIC_HELD; i++) {
+    for (unsigned i = 0; n->fault.n_held != 0 && i < NIC_HELD; i++) {
         if (n->fault.held[i].n != 0)
             next = w_u64_min(next, n->fault.held[i].due);
     }
@@ -106,7 +107,7 @@ w_ns nic_fault_next(const struct nic *n)
 
 void nic_fault_pump(struct nic *n)
 {
-    for (unsigned i = 0; i < NIC_HELD; i++) {
+    for (unsigned i = 0; n->fault.n_held != 0 && i < NIC_HELD; i++) {
         struct nic_held *h = &n->fault.held[i];
         if (h->n == 0 || h->due > n->now)
             continue;
@@ -114,6 +115,7 @@ void nic_fault_pump(struct nic *n)
         if (at != NULL)
             memcpy(at, h->bytes, h->n);
         h->n = 0;
+        n->fault.n_held--;
         nic_irq_event(n, h->queue, h->is_rx);
     }
 }
@@ -121,6 +123,7 @@ void nic_fault_pump(struct nic *n)
 void nic_fault_reset(struct nic *n)
 {
     memset(n->fault.held, 0, sizeof(n->fault.held));
+    n->fault.n_held = 0;
     n->fault.must_reset = false;
     n->fault.storm_until = 0;
 }

@@ -262,6 +262,7 @@ static void take_frame(struct nic *n, const uint8_t *bytes, uint32_t len)
     }
     memcpy(n->rx.mem + s->at, bytes, s->len);
     s->state = NIC_SLOT_READY;
+    s->came = n->now;
     n->stat[NIC_S_RX_PACKETS]++;
     n->stat[NIC_S_RX_BYTES] += s->len;
     nic_mac_watch_fifo(n);

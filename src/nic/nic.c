@@ -32,6 +32,8 @@ static void reset(struct nic *n)
     n->pause_low = n->rx.bytes.limit / 2;
     n->pause_quanta = PAUSE_QUANTA;
     n->tx_turn = n->rx_sent = 0;
+    n->lro_ns = n->lro_max = 0;
+    n->lro = (struct nic_lro){0};
     nic_fifo_clear(&n->tx, n->now);
     nic_fifo_clear(&n->rx, n->now);
     n->rd = (struct nic_dma){.busy_until = n->now};
@@ -90,7 +92,7 @@ w_ns nic_next(const struct nic *n)
     if ((n->ctrl & NIC_CTRL_ENABLE) == 0)
         return W_NEVER;
     w_ns dma = w_u64_min(nic_dma_next(&n->rd), nic_dma_next(&n->wr));
-    w_ns told = w_u64_min(nic_irq_next(n), nic_fault_next(n));
+    w_ns told = w_u64_min(w_u64_min(nic_irq_next(n), nic_fault_next(n)), nic_lro_next(n));
     return w_u64_min(w_u64_min(dma, nic_mac_next(n)), told);
 }
 
@@ -132,6 +134,8 @@ static void write_global(struct nic *n, uint32_t reg, uint32_t v)
     case NIC_MAX_FRAME: /* what does not fit a FIFO could never pass */
         n->max_frame = w_u32_min(v, w_u32_min(n->tx.bytes.limit, n->rx.bytes.limit) / 2);
         break;
+    case NIC_LRO_NS: n->lro_ns = (n->conf.features & NIC_F_LRO) != 0 ? v : 0; break;
+    case NIC_LRO_MAX: n->lro_max = w_u32_min(v, UINT16_MAX); break;
     case NIC_PAUSE_HIGH: n->pause_high = v; break;
     case NIC_PAUSE_LOW: n->pause_low = v; break;
     case NIC_PAUSE_QUANTA: n->pause_quanta = w_u32_min(v, PAUSE_QUANTA); break;
@@ -273,6 +277,8 @@ static uint32_t read_global(const struct nic *n, uint32_t reg)
     case NIC_PAUSE_HIGH: return n->pause_high;
     case NIC_PAUSE_LOW: return n->pause_low;
     case NIC_PAUSE_QUANTA: return n->pause_quanta;
+    case NIC_LRO_NS: return n->lro_ns;
+    case NIC_LRO_MAX: return n->lro_max;
     default: return UINT32_MAX;
     }
 }

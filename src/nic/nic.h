@@ -98,6 +98,7 @@ struct nic_fault {
     struct rng rng;
     uint64_t count[NIC_N_FAULTS]; /* done; not cleared by reset */
     struct nic_held held[NIC_HELD];
+    uint32_t n_held;
     bool must_reset;
     w_ns storm_until;
 };
@@ -119,6 +120,7 @@ struct nic_slot {
     uint8_t state, queue;
     bool is_last;  /* TX: the packet is done with this frame, */
     uint32_t done; /* … and so many descriptors of the queue are */
+    w_ns came;     /* RX: when its last bit did */
 };
 
 struct nic_fifo {
@@ -149,7 +151,7 @@ struct nic_op {
     uint32_t slot;
     uint32_t off; /* FRAME with TSO: payload bytes before it, */
     uint32_t len; /* … bytes of the whole packet; n: pieces before it */
-    uint32_t ret; /* STORE: first return entry */
+    uint32_t ret; /* STORE: first return entry; len: frames, from slot on, merged into one */
 };
 
 struct nic_dma {
@@ -184,6 +186,13 @@ struct nic_rxq {
     uint32_t torn;
     bool is_dead;
     struct nic_rxd cache[NIC_CACHE];
+};
+
+/* Frames at the front of the receive FIFO that go to the host as one. */
+struct nic_lro {
+    uint32_t n, len;         /* frames; bytes of the whole */
+    uint32_t next_seq, size; /* of the next segment; payload of the first */
+    bool is_closed;          /* no more can join */
 };
 
 struct nic_coal {
@@ -221,6 +230,8 @@ struct nic {
     uint32_t pause_high, pause_low, pause_quanta;
     uint32_t rss_key[NIC_RSS_WORDS];
     uint8_t rss_table[NIC_RSS_ENTRIES];
+    uint32_t lro_ns, lro_max;
+    struct nic_lro lro;
     uint32_t tx_turn; /* the queue whose turn it is */
     struct nic_fifo tx, rx;
     uint32_t

@@ -6,6 +6,7 @@
 #ifndef WEIR_NIC_PARTS_H
 #define WEIR_NIC_PARTS_H
 
+#include "base/addr.h"
 #include "nic/nic.h"
 
 enum {
@@ -74,6 +75,21 @@ void nic_rx_fetched(struct nic *, const struct nic_op *);
 void nic_rx_stored(struct nic *, const struct nic_op *);
 
 /* ---- offload: on whole frames, without CRC ---- */
+/* Where a frame's transport lies. */
+struct nic_place {
+    struct addr src, dst;
+    uint32_t l3, l4, l4_len; /* offsets from the frame's first byte; bytes */
+    uint8_t proto;
+};
+/* False: the NIC does not understand the frame. */
+bool nic_find(const uint8_t *frame, uint32_t n, struct nic_place *);
+/* How many frames, from the first in the receive FIFO that is not on its way to the host on, go to
+ * it as one; 0: more may come in time. */
+uint32_t nic_lro_run(struct nic *);
+/* When the first has waited long enough. */
+w_ns nic_lro_next(const struct nic *);
+/* Bytes of headers that a merged frame has only once. */
+uint32_t nic_lro_headers(const uint8_t *frame, uint32_t n);
 /* Turns the headers of a super-segment, of which op is a piece, into that piece's; false: they are
  * no TCP headers as d says. */
 bool nic_tso_piece(uint8_t *frame, uint32_t n, const struct nic_txd *d, bool is_last,

@@ -118,8 +118,8 @@ static inline void rig_bring_up(struct rig *r, unsigned i, uint32_t ctrl)
 static inline void rig_start(struct rig *r, uint64_t rate_bps)
 {
     struct nic_conf conf = {.rate_bps = rate_bps,
-                            .features =
-                                NIC_F_TX_CSUM | NIC_F_RX_CSUM | NIC_F_TSO | NIC_F_RSS | NIC_F_PAUSE,
+                            .features = NIC_F_TX_CSUM | NIC_F_RX_CSUM | NIC_F_TSO | NIC_F_RSS |
+                                        NIC_F_PAUSE | NIC_F_LRO,
                             .mac = {2, 0, 0, 0, 0, 1},
                             .n_queues = 2,
                             .tx_fifo = RIG_FIFO,

@@ -39,7 +39,8 @@ static void start(const struct sim_nic_conf *nc, uint64_t bytes)
     r->s = sim_new(7);
     assert_non_null(r->s);
     weir_conf_default(&c);
-    struct sim_join j = {.a_ip = 0x0a000001, .b_ip = TEST_IP, .mtu = 1500, .nics = nc};
+    struct sim_join j = {
+        .a_ip = 0x0a000001, .b_ip = TEST_IP, .mtu = 1500, .has_ip6 = true, .nics = nc};
     j.a = sim_add_host(r->s, &c);
     j.b = sim_add_host(r->s, &c);
     assert_int_equal(sim_join(r->s, &j), 0);
@@ -48,6 +49,7 @@ static void start(const struct sim_nic_conf *nc, uint64_t bytes)
     r->s->watch = watch;
     r->s->watch_ctx = &r->o;
     load_init(&r->l, r->s, &r->o);
+    r->l.is_dual = true;
     assert_int_equal(load_listen(&r->l, j.b), 0);
     r->x = load_add(&r->l, j.a, j.b, TEST_IP, r->s->now);
     r->x->end[0].conf.bytes = bytes;
@@ -346,6 +348,30 @@ static void adaptive_interrupts_are_few_in_bulk(void **state)
     assert_true(irqs_percent(true) < 30);
 }
 
+/* If this failed segments merged by the NIC would be damaged, out of order, or not be merged. */
+static void segments_are_merged_on_receipt(void **state)
+{
+    (void)state;
+    for (unsigned family = 4; family <= 6; family += 2) {
+        start(&(struct sim_nic_conf){.nic.features = all_features | NIC_F_LRO,
+                                     .nic.dma_latency_ns = 800,
+                                     .driver.offloads = NETDEV_RX_CSUM | NETDEV_LRO,
+                                     .driver.rx_ns = 20000,
+                                     .driver.rx_frames = 16,
+                                     .cable.corrupt_ppm = 100},
+              10 * MB);
+        r->x->is_ip6 = family == 6;
+        run_until_got(10 * MB, 10 * W_S);
+        const struct netdev_stats *s = &r->nics->end[1].driver.dev.stats;
+        assert_int_equal(stat(1, NIC_S_LRO_MERGED), count(1, VNIC_RX_LRO));
+        assert_int_equal(s->rx_frames, stat(1, NIC_S_RX_PACKETS) - count(1, VNIC_RX_LRO));
+        if (s->rx_frames > stat(1, NIC_S_RX_PACKETS) / 3)
+            fail_msg("%u frames of %u", (unsigned)s->rx_frames,
+                     (unsigned)stat(1, NIC_S_RX_PACKETS));
+        finish();
+    }
+}
+
 /* ---- faults that the card has by itself ---- */
 
 static uint64_t injected(enum nic_fault_kind k)
@@ -517,6 +543,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_table_says_where_flows_go),
     cmocka_unit_test(queues_come_and_go),
     cmocka_unit_test(adaptive_interrupts_are_few_in_bulk),
+    cmocka_unit_test(segments_are_merged_on_receipt),
     cmocka_unit_test(each_fault_is_survived_and_counted),
     cmocka_unit_test(a_lost_count_is_fetched),
     cmocka_unit_test(a_transmitter_that_hangs_is_reset),

@@ -16,7 +16,11 @@
 #include "sim/sim.h"
 
 #include "stack/stack.h"
+#include "wire/csum.h"
 #include "wire/eth.h"
+#include "wire/ipv4.h"
+#include "wire/ipv6.h"
+#include "wire/tcp.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -317,6 +321,27 @@ static void dir_arrive(struct sim *s, struct sim_link *l, unsigned side)
     }
 }
 
+/* What was merged on the way has the checksum of its first segment only. */
+static void show_received(struct sim *s, unsigned host, const struct pkt *p)
+{
+    uint8_t bytes[WIRE_ETH_HLEN + 65536], *ip = bytes + WIRE_ETH_HLEN;
+    uint32_t n = pkt_copy_out(p, 0, bytes, sizeof(bytes));
+    if (p->gso_size != 0) {
+        bool is_v4 = ip[0] >> 4 == 4;
+        uint32_t hlen = is_v4 ? (uint32_t)WIRE_IP4_HLEN : (uint32_t)WIRE_IP6_HLEN;
+        uint32_t len = n - WIRE_ETH_HLEN - hlen;
+        struct addr src = addr_from_ip4(ip + 12), dst = addr_from_ip4(ip + 16);
+        if (!is_v4) {
+            memcpy(src.b, ip + 8, sizeof(src.b));
+            memcpy(dst.b, ip + 24, sizeof(dst.b));
+        }
+        wire_tcp_set_csum(ip + hlen, 0);
+        uint32_t sum = csum_pseudo(&src, &dst, PROTO_TCP, len);
+        wire_tcp_set_csum(ip + hlen, csum_fold(csum_partial(CSUM_SCALAR, ip + hlen, len, sum)));
+    }
+    show_bytes(s, host, false, bytes, n);
+}
+
 /* What the NIC has brought to one host, in the driver's bursts. */
 static void nic_arrive(struct sim *s, struct sim_link *l, unsigned side)
 {
@@ -327,7 +352,7 @@ static void nic_arrive(struct sim *s, struct sim_link *l, unsigned side)
         return;
     unsigned n = vnic_all_rx(d, s->now, v, SIM_NIC_BURST);
     for (unsigned i = 0; i < n; i++) {
-        sim_show(s, to->host->id, false, v[i]);
+        show_received(s, to->host->id, v[i]);
         weir_rx(to->host->w, s->now, to->nif, &v[i], 1);
     }
     sim_kick(s, to->host);

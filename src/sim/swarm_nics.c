@@ -62,14 +62,14 @@ static void draw_cards(struct swarm_nics *s)
     uint32_t least = 2 * (s->mtu + WIRE_ETH_HLEN + WIRE_VLAN_HLEN);
     c->rate_bps = pick(r, mbit, 4) * MBIT;
     c->features = (uint32_t)NIC_F_RSS | NIC_F_PAUSE | rng_below(r, 8); /* checksums, TSO */
+    c->features |= draws(r, 2) ? (uint32_t)NIC_F_LRO : 0;
     c->n_queues = 1 + rng_below(r, 4);
     c->tx_fifo = draws(r, 2) ? 0 : least;
     c->rx_fifo = draws(r, 2) ? 0 : least + rng_below(r, 32768);
     c->dma_latency_ns = pick(r, latency, 3);
     c->dma_bps = pick(r, bus_mbit, 3) * MBIT;
-    s->conf.driver.offloads =
-        rng_below(r, 2 * NETDEV_TSO6) &
-        (uint32_t)(NETDEV_TX_CSUM | NETDEV_RX_CSUM | NETDEV_TSO4 | NETDEV_TSO6);
+    s->conf.driver.offloads = rng_below(r, 2 * NETDEV_TSO6); /* all of checksums and TSO */
+    s->conf.driver.offloads |= draws(r, 2) ? (uint32_t)NETDEV_LRO : 0;
     s->conf.cable.delay_ns = pick(r, delay, 3);
     s->conf.cable.seed = rng_u64(r);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The pair, joined by driver, rings, NIC and cable at each end instead of a wire in memory: what the
- * model costs beside it.
+ * The pair, joined by driver, rings, NIC and cable at each end instead of a wire in memory: what
+ * the model costs beside it.
  *
  * Time is virtual: whatever the line takes, the clock jumps to the next thing that happens, so that
  * what is measured is what the processor does and not how long the line is. When a turn moved

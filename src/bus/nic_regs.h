@@ -75,7 +75,7 @@ enum nic_reg {
     NIC_PAUSE_HIGH = 0x2c,   /* bytes in the receive FIFO from which PAUSE is sent */
     NIC_PAUSE_LOW = 0x30,    /* … down to which it is taken back */
     NIC_PAUSE_QUANTA = 0x34, /* how long one PAUSE holds, in units of 512 bit times */
-    NIC_LRO_NS = 0x38,       /* a TCP segment waits so long for those that follow it; 0: no merging */
+    NIC_LRO_NS = 0x38,       /* a segment waits so long for those that follow; 0: no merging */
     NIC_LRO_MAX = 0x3c,      /* bytes of a merged frame */
     NIC_RSS_KEY = 0x40,      /* NIC_RSS_WORDS words, big-endian */
     NIC_RSS_TABLE = 0x80,    /* NIC_RSS_ENTRIES bytes, four a word, lowest first */

@@ -139,7 +139,7 @@ WEIR_MUST_CHECK int vnic_init(struct vnic *, const struct vnic_slot *, const str
  * the NIC down and up, in which what is on the rings to be sent comes back through reap, unsent and
  * counted in tx_dropped. 0 or -EINVAL, and then nothing has changed. */
 WEIR_MUST_CHECK int vnic_set(struct vnic *, w_ns now, const struct vnic_conf *);
-/* Where flows go, received and sent: the hash's key and the table of queues it leads to, each NULL
+/* Where flows go, received or sent: the hash's key and the table of queues it leads to, each NULL
  * to leave it as it is; at once, without a reset. 0; -EINVAL: the table names a queue that is not in
  * use. When the number of queues changes the table is dealt out anew. */
 WEIR_MUST_CHECK int vnic_set_rss(struct vnic *, w_ns now, const uint8_t key[4 * NIC_RSS_WORDS],

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * If this failed, segments would be merged that are not one stream, or a merged frame would not hold
- * what they held.
+ * If this failed, segments would be merged that are not one stream, or a merged frame would not
+ * hold what they held.
  */
 #include "nic/rig_test.h"
 #include "wire/csum.h"

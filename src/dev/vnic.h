@@ -140,8 +140,8 @@ WEIR_MUST_CHECK int vnic_init(struct vnic *, const struct vnic_slot *, const str
  * counted in tx_dropped. 0 or -EINVAL, and then nothing has changed. */
 WEIR_MUST_CHECK int vnic_set(struct vnic *, w_ns now, const struct vnic_conf *);
 /* Where flows go, received or sent: the hash's key and the table of queues it leads to, each NULL
- * to leave it as it is; at once, without a reset. 0; -EINVAL: the table names a queue that is not in
- * use. When the number of queues changes the table is dealt out anew. */
+ * to leave it as it is; at once, without a reset. 0; -EINVAL: the table names a queue that is not
+ * in use. When the number of queues changes the table is dealt out anew. */
 WEIR_MUST_CHECK int vnic_set_rss(struct vnic *, w_ns now, const uint8_t key[4 * NIC_RSS_WORDS],
                                  const uint8_t table[NIC_RSS_ENTRIES]);
 
@@ -158,6 +158,9 @@ unsigned vnic_queue_of(const struct vnic *, const struct pkt *);
 
 /* A statistic register of the NIC. */
 uint64_t vnic_stat(struct vnic *, enum nic_stat);
+/* All statistics, the card's, the driver's and each queue's, named as `ethtool -S` would: the i-th.
+ * The name lives for ever. False: there are no more. */
+bool vnic_stat_at(struct vnic *, unsigned i, const char **name, uint64_t *value);
 /* Entries of queue q's rings in use: to be sent; given to the NIC to receive into. */
 uint32_t vnic_tx_used(const struct vnic *, unsigned q);
 uint32_t vnic_rx_given(const struct vnic *, unsigned q);

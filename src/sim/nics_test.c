@@ -283,6 +283,47 @@ static void flows_spread_over_queues_in_order(void **state)
     finish_flows();
 }
 
+static uint64_t named(unsigned side, const char *wanted)
+{
+    const char *name;
+    uint64_t value;
+    for (unsigned i = 0; vnic_stat_at(&r->nics->end[side].driver, i, &name, &value); i++) {
+        if (strcmp(name, wanted) == 0)
+            return value;
+    }
+    fail_msg("no statistic %s", wanted);
+    return 0;
+}
+
+/* If this failed a name in `ethtool -S` would be missing, there twice, or count something else. */
+static void statistics_have_their_usual_names(void **state)
+{
+    (void)state;
+    static const char *const usual[] = {
+        "rx_packets",       "tx_packets",       "rx_bytes",           "tx_bytes",  "rx_crc_errors",
+        "rx_length_errors", "rx_missed_errors", "rx_no_buffer_count", "tx_pause",  "rx_pause",
+        "tx_timeout",       "rx_alloc_failed",  "tx_queue_3_bytes",   "interrupts"};
+    const char *a, *b;
+    uint64_t v, sum = 0;
+    start_flows();
+    (void)load_run_world(&r->l, r->s->now + 50 * W_MS);
+    struct vnic *d = &r->nics->end[1].driver;
+    for (unsigned i = 0; vnic_stat_at(d, i, &a, &v); i++) {
+        unsigned same = 0;
+        for (unsigned k = 0; vnic_stat_at(d, k, &b, &v); k++)
+            same += strcmp(a, b) == 0;
+        assert_int_equal(same, 1);
+    }
+    for (unsigned i = 0; i < WEIR_COUNT(usual); i++)
+        (void)named(1, usual[i]);
+    sum = named(1, "rx_queue_0_packets") + named(1, "rx_queue_1_packets") +
+          named(1, "rx_queue_2_packets") + named(1, "rx_queue_3_packets");
+    assert_int_equal(sum, d->dev.stats.rx_frames);
+    assert_int_equal(named(1, "rx_packets"), stat(1, NIC_S_RX_PACKETS));
+    assert_int_equal(named(1, "interrupts_taken"), count(1, VNIC_IRQS));
+    finish_flows();
+}
+
 /* If this failed nobody could keep flows off a queue. */
 static void the_table_says_where_flows_go(void **state)
 {
@@ -540,6 +581,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(lost_interrupts_are_found),
     cmocka_unit_test(return_entries_that_cannot_be_true),
     cmocka_unit_test(flows_spread_over_queues_in_order),
+    cmocka_unit_test(statistics_have_their_usual_names),
     cmocka_unit_test(the_table_says_where_flows_go),
     cmocka_unit_test(queues_come_and_go),
     cmocka_unit_test(adaptive_interrupts_are_few_in_bulk),

@@ -166,19 +166,12 @@ void swarm_nics_count(const struct sim_nics *l, uint64_t out[SWARM_NIC_FAULTS])
 
 void swarm_nics_show(struct sim_nics *l, unsigned side, FILE *f)
 {
-    static const char *const text[] = {
-#define X(name, words) words,
-        VNIC_COUNTERS(X)
-#undef X
-    };
-    const struct sim_nic_end *e = &l->end[side];
-    for (unsigned i = 0; i < NIC_N_STATS; i++)
-        if (e->nic.stat[i] != 0)
-            fprintf(f, "  nic: %-36s %llu\n", nic_stat_name((enum nic_stat)i),
-                    (unsigned long long)e->nic.stat[i]);
-    for (unsigned i = 0; i < VNIC_N_COUNTERS; i++)
-        if (e->driver.count[i] != 0)
-            fprintf(f, "  driver: %-33s %llu\n", text[i], (unsigned long long)e->driver.count[i]);
+    struct sim_nic_end *e = &l->end[side];
+    const char *name;
+    uint64_t value;
+    for (unsigned i = 0; vnic_stat_at(&e->driver, i, &name, &value); i++)
+        if (value != 0)
+            fprintf(f, "  nic: %-36s %llu\n", name, (unsigned long long)value);
     for (unsigned i = 0; i < NIC_N_FAULTS; i++)
         if (e->nic.fault.count[i] != 0)
             fprintf(f, "  injected: %-31s %llu\n", nic_fault_name((enum nic_fault_kind)i),

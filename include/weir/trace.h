@@ -76,8 +76,9 @@ struct weir_trace {
     uint32_t ack;       /* SEND, SEGMENT */
     uint32_t used, max; /* occupancy of the buffer it is about, its limit. WRITE, READ, KEEP,
                            AHEAD: bytes. QUEUE, LEAVE: packets. CUT: used is the whole's pkt, max
-                           the piece's number from 0. SEGMENT: max is its window, in bytes.
-                           LIMIT: used is how long, in microseconds */
+                           the piece's number from 0. MERGE: used is the pkt of the one before it.
+                           SEGMENT: max is its window, in bytes. LIMIT: used is how long, in
+                           microseconds */
     union {
         struct weir_trace_tcp
             tcp; /* SEND, SEGMENT, WRITE, READ, KEEP, AHEAD, TIMER, LIMIT: before what it

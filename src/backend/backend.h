@@ -79,6 +79,18 @@ struct capture *capture_open(const char *path, const struct capture_conf *, char
 /* Appends a frame, with a comment about it if not NULL. p is only lent. Buffered. */
 void capture_write(struct capture *, w_ns now, enum capture_dir, const struct pkt *p,
                    const char *comment);
+/* One more interface like the first, with a name of its own: its number, the first one's is 0. */
+unsigned capture_add_interface(struct capture *, const char *name);
+/* A frame as bytes, of any interface. n < len: the rest is gone; n may be 0. */
+struct capture_frame {
+    w_ns at;
+    enum capture_dir dir;
+    unsigned interface;
+    const uint8_t *bytes;
+    uint32_t n, len;
+    const char *comment; /* NULL: none */
+};
+void capture_write_bytes(struct capture *, const struct capture_frame *);
 /* Pushes what is buffered to the file; 0 or the first -E… any write met. */
 int capture_flush(struct capture *);
 /* Flushes, closes, frees; the result as of capture_flush. NULL is fine. */

@@ -32,7 +32,9 @@ static const char help[] =
     "  --host-loopback       127.0.0.1 and ::1 are the host's, not the program's own\n"
     "  --link SPEC           an emulated link, in the words of netem:\n"
     "                        'delay 40ms loss 1% rate 20mbit'\n"
-    "  --pcap FILE           write every packet to FILE (pcapng)\n"
+    "  --pcap FILE           write every packet to FILE (pcapng), each with a comment: why it\n"
+    "                        was sent or what became of it, and how its connection was\n"
+    "  --trace FILE          write what the stack does to FILE, for weir trace and weir plot\n"
     "  --mtu BYTES           largest IP packet on the user network (65520; with --link 1500)\n"
     "  --set NAME=VALUE      a setting of the stack, such as tcp_congestion_control=6; can be\n"
     "                        repeated\n"
@@ -56,6 +58,7 @@ enum run_opt {
     OPT_LOOPBACK,
     OPT_LINK,
     OPT_PCAP,
+    OPT_TRACE,
     OPT_MTU,
     OPT_SET,
     OPT_SETTINGS,
@@ -71,6 +74,7 @@ static const struct option options[] = {
     {"host-loopback", no_argument, NULL, OPT_LOOPBACK},
     {"link", required_argument, NULL, OPT_LINK},
     {"pcap", required_argument, NULL, OPT_PCAP},
+    {"trace", required_argument, NULL, OPT_TRACE},
     {"mtu", required_argument, NULL, OPT_MTU},
     {"set", required_argument, NULL, OPT_SET},
     {"settings", no_argument, NULL, OPT_SETTINGS},
@@ -202,6 +206,7 @@ static int parse_option(struct door_conf *c, int option, const char *arg)
     case OPT_LOOPBACK: c->backend.can_host_loopback = true; return 0;
     case OPT_LINK: c->link = arg; return 0;
     case OPT_PCAP: c->pcap = arg; return 0;
+    case OPT_TRACE: c->trace = arg; return 0;
     case OPT_MTU: return parse_mtu(c, arg);
     case OPT_SET: return parse_set(c, arg);
     case OPT_REPORT: c->wants_report = true; return 0;

@@ -22,7 +22,7 @@
 enum { SIM_REPEAT = 20, SIM_JOBS_MAX = 64 };
 
 static const char help[] =
-    "Usage: weir sim [--nics] --seed N [--trace]\n"
+    "Usage: weir sim [--nics] --seed N [--trace] [--pcap FILE] [--trace-file FILE]\n"
     "       weir sim --seeds COUNT [--from N] [--jobs N]\n"
     "       weir sim --example\n"
     "       weir sim cc [OPTIONS] [TABLE…]\n"
@@ -34,6 +34,9 @@ static const char help[] =
     "\n"
     "  --seed N      one run: what was drawn, what came of it, the hash of all its packets\n"
     "  --trace       with --seed: every packet in a line\n"
+    "  --pcap FILE   with --seed: every packet of every host, with a comment: why it was sent,\n"
+    "                what became of it (pcapng)\n"
+    "  --trace-file FILE  with --seed: what the stacks do, for weir trace and weir plot\n"
     "  --seeds COUNT that many runs, judged by every oracle; prints the seeds that fail\n"
     "  --from N      the first seed (default 1)\n"
     "  --jobs N      processes (default: one per core)\n"
@@ -51,6 +54,7 @@ struct args {
     uint64_t seed, from, count, jobs;
     bool has_seed, wants_trace, wants_example;
     enum swarm_kind kind;
+    struct view_conf view;
 };
 
 struct report {
@@ -59,15 +63,27 @@ struct report {
     bool is_different; /* the same seed gave another hash */
 };
 
-static int one_seed(uint64_t seed, enum swarm_kind kind, bool wants_trace)
+static int one_seed(const struct args *a)
 {
     struct swarm_result r;
-    int status = swarm_run(seed, kind, &r, wants_trace ? stdout : NULL);
+    struct view v;
+    char err[256];
+    if (view_open(&v, &a->view, err, sizeof(err)) < 0) {
+        fprintf(stderr, "weir sim: %s\n", err);
+        return 2;
+    }
+    bool is_seen = a->view.pcap != NULL || a->view.trace != NULL;
+    int status = swarm_run_seen(a->seed, a->kind, &r, a->wants_trace ? stdout : NULL,
+                                is_seen ? &v : NULL);
+    if (view_close(&v) < 0) {
+        fprintf(stderr, "weir sim: not all could be written; is the disk full?\n");
+        return 2;
+    }
     if (status < 0) {
         fprintf(stderr, "weir sim: %s\n", strerror(-status));
         return 2;
     }
-    printf("seed %llu: %s\n", (unsigned long long)seed, r.what);
+    printf("seed %llu: %s\n", (unsigned long long)a->seed, r.what);
     printf(
         "  %llu frames, %llu bytes delivered, %u of %u transfers failed, %.3f s of virtual time\n",
         (unsigned long long)r.n_frames, (unsigned long long)r.n_bytes, r.n_failed, r.n_xfer,
@@ -207,7 +223,16 @@ static int parse(int argc, char **argv, struct args *a)
                         : strcmp(o, "--from") == 0  ? &a->from
                         : strcmp(o, "--jobs") == 0  ? &a->jobs
                                                     : NULL;
-        if (num != NULL) {
+        const char **file = strcmp(o, "--pcap") == 0         ? &a->view.pcap
+                            : strcmp(o, "--trace-file") == 0 ? &a->view.trace
+                                                             : NULL;
+        if (file != NULL) {
+            *file = argv[++i];
+            if (*file == NULL) {
+                fprintf(stderr, "weir sim: %s wants a file; see weir sim --help\n", o);
+                return -1;
+            }
+        } else if (num != NULL) {
             if (number(o, argv[++i], num) < 0)
                 return -1;
             a->has_seed |= num == &a->seed;
@@ -234,8 +259,9 @@ static int parse(int argc, char **argv, struct args *a)
         fprintf(stderr, "weir sim: --seed, --seeds and --example exclude each other\n");
         return -1;
     }
-    if (a->wants_trace && !a->has_seed) {
-        fprintf(stderr, "weir sim: --trace goes with --seed N\n");
+    bool is_looking = a->wants_trace || a->view.pcap != NULL || a->view.trace != NULL;
+    if (is_looking && !a->has_seed) {
+        fprintf(stderr, "weir sim: --trace, --pcap and --trace-file go with --seed N\n");
         return -1;
     }
     return 0;
@@ -263,5 +289,5 @@ int cmd_sim(int argc, char **argv)
     a.jobs = a.jobs == 0 ? 1 : w_u64_min(a.jobs, SIM_JOBS_MAX);
     if (a.wants_example)
         return example_segments(stdout) != 0;
-    return a.has_seed ? one_seed(a.seed, a.kind, a.wants_trace) : swarm(&a);
+    return a.has_seed ? one_seed(&a) : swarm(&a);
 }

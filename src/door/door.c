@@ -34,7 +34,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ASKS_A_TURN = 64, ERR_TEXT = 512 };
+enum { ASKS_A_TURN = 64, ERR_TEXT = 512, TRACE_RECORDS = 1 << 16 };
 
 /* How long the end may take. Alone: for the last processes to be gone. Quiet: without progress. */
 #define ALONE_MAX       (200 * W_MS)
@@ -88,7 +88,7 @@ static void door_hook(void *arg, w_ns now)
         list_push_back(&turn, l);
     for (struct list *l; (l = list_pop_front(&turn)) != NULL;)
         plane_pump(d, WEIR_CONTAINER(l, struct plug, work));
-    net_flush(((struct run *)arg)->net);
+    net_flush(((struct run *)arg)->net, now);
 }
 
 /* What connections still have to do: bytes not acknowledged, and whether a FIN is on its way. */
@@ -237,6 +237,8 @@ static int start_stack(struct run *r, const struct door_conf *c, char *err)
     /* There an ICMP error is the host's own answer to connect(), not what some router thinks. */
     wc.tcp_soft_abort = c->net == NULL || strcmp(c->net, "user") == 0;
     apply_settings(c, &wc);
+    if (c->pcap != NULL || c->trace != NULL)
+        wc.n_trace = w_u32_max(wc.n_trace, TRACE_RECORDS); /* read in every iteration */
     d->loop = loop_new(&wc, err, ERR_TEXT);
     if (d->loop == NULL)
         return -ENOMEM;
@@ -350,7 +352,7 @@ static void stay_behind(struct run *r, const struct door_conf *c)
     while (!r->door.is_alone && !r->is_hurried)
         loop_once(r->door.loop, WEIR_NEVER);
     door_drain(r);
-    net_flush(r->net);
+    net_end_look(r->net);
     _exit(0);
 }
 
@@ -363,6 +365,7 @@ static void door_free(struct run *r)
         plugs_free(d);
         file_table_free(d->ft);
     }
+    net_end_look(r->net);
     if (d->loop != NULL)
         (void)loop_free(d->loop);
     net_free(r->net);

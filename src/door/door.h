@@ -22,7 +22,8 @@ struct door_conf {
     const char *net;   /* "user" (NULL too), "tap:NAME" */
     struct backend_conf backend;
     const char *link;  /* netem's vocabulary for both directions, NULL: a perfect link */
-    const char *pcap;  /* file to write, NULL: none */
+    const char *pcap;  /* file to write, NULL: none; */
+    const char *trace; /* … a trace file, see docs/seeing.md */
     bool wants_slaac;  /* IPv6 addresses and routes by what routers on the network say */
     bool wants_report; /* print at the end what was refused and counted */
     /* Settings of the stack, "NAME=VALUE" as weir_conf_set takes them; checked by the caller. */

@@ -13,6 +13,7 @@
 #include "door/net.h"
 
 #include "dev/wrap.h"
+#include "look/look.h"
 #include "stack/stack.h"
 
 #include <errno.h>
@@ -28,6 +29,9 @@ struct net {
     struct emu_slot *slots;
     struct cap_dev cap;
     struct capture *capture;
+    struct weir *w;
+    struct look *look; /* NULL: nobody looks */
+    FILE *trace;
     struct net_face face;
 };
 
@@ -38,9 +42,54 @@ static int64_t wall_offset(void)
     return (int64_t)ts.tv_sec * (int64_t)W_S + ts.tv_nsec - (int64_t)loop_clock();
 }
 
+/* ---- seeing: capture and trace ---- */
+
 static void captured(void *ctx, w_ns now, enum cap_dir dir, const struct pkt *p)
 {
-    capture_write(ctx, now, dir == CAP_RX ? CAPTURE_RX : CAPTURE_TX, p, NULL);
+    struct net *n = ctx;
+    if (n->look == NULL)
+        return;
+    look_drain(n->look, 0, n->w); /* what the stack said of it before */
+    look_frame(n->look, now, 0, dir == CAP_TX, p);
+}
+
+static void explained(void *ctx, const struct look_shown *s)
+{
+    struct net *n = ctx;
+    const struct capture_frame f = {.at = s->at,
+                                    .dir = s->is_out ? CAPTURE_TX : CAPTURE_RX,
+                                    .bytes = s->bytes,
+                                    .n = s->n,
+                                    .len = s->len,
+                                    .comment = s->comment};
+    capture_write_bytes(n->capture, &f);
+}
+
+/* Opens what the person wants to see the run in; the devices below are made. 0 or -E…. */
+static int net_look(struct net *n, const struct door_conf *c, bool is_l3, char *err)
+{
+    struct look_conf lc = {.ctx = n, .is_l3 = is_l3};
+    if (c->pcap == NULL && c->trace == NULL)
+        return 0;
+    if (c->pcap != NULL) {
+        const struct capture_conf pc = {.wall_offset = wall_offset(), .is_l3 = is_l3};
+        n->capture = capture_open(c->pcap, &pc, err);
+        if (n->capture == NULL)
+            return -EINVAL;
+        lc.frame = explained;
+    }
+    if (c->trace != NULL) {
+        n->trace = fopen(c->trace, "we");
+        if (n->trace == NULL) {
+            snprintf(err, BACKEND_ERR_TEXT, "cannot write %.150s: %s", c->trace, strerror(errno));
+            return -EINVAL;
+        }
+        lc.file = n->trace;
+    }
+    n->look = look_new(&lc);
+    if (n->look == NULL)
+        snprintf(err, BACKEND_ERR_TEXT, "no memory for a trace");
+    return n->look == NULL ? -ENOMEM : 0;
 }
 
 /* Wraps *dev as the person asked, from the loop's `now` on: a link's time never goes back. 0 or
@@ -64,14 +113,10 @@ static int net_wrap(struct net *n, const struct door_conf *c, w_ns now, struct n
         emu_dev_start(&n->emu, rng, now);
         *dev = &n->emu.dev;
     }
-    if (c->pcap == NULL)
-        return 0;
-    const struct capture_conf pc = {.wall_offset = wall_offset(),
-                                    .is_l3 = netdev_has(*dev, NETDEV_L3)};
-    n->capture = capture_open(c->pcap, &pc, err);
-    if (n->capture == NULL)
-        return -EINVAL;
-    cap_dev_init(&n->cap, *dev, (struct cap_sink){captured, n->capture});
+    int r = net_look(n, c, netdev_has(*dev, NETDEV_L3), err);
+    if (r < 0 || n->capture == NULL)
+        return r;
+    cap_dev_init(&n->cap, *dev, (struct cap_sink){captured, n});
     *dev = &n->cap.dev;
     return 0;
 }
@@ -170,6 +215,7 @@ struct net *net_open(struct loop *l, const struct door_conf *c, char *err, size_
         snprintf(err, n_err, "no memory");
         return NULL;
     }
+    n->w = loop_weir(l);
     if (backend_open(c->net != NULL ? c->net : "user", &bc, &n->backend, why) < 0)
         goto refused;
     n->face.addr = face_addr(&n->backend.addr);
@@ -194,18 +240,40 @@ refused:
     return NULL;
 }
 
-void net_flush(struct net *n)
+void net_flush(struct net *n, w_ns now)
 {
+    if (n->look == NULL)
+        return;
+    look_drain(n->look, 0, n->w);
+    look_settle(n->look, now);
     if (n->capture != NULL)
         (void)capture_flush(n->capture);
+    if (n->trace != NULL)
+        (void)fflush(n->trace);
+}
+
+void net_end_look(struct net *n)
+{
+    if (n == NULL || n->look == NULL)
+        return;
+    look_drain(n->look, 0, n->w);
+    look_free(n->look);
+    n->look = NULL;
+    (void)capture_close(n->capture);
+    n->capture = NULL;
+    if (n->trace != NULL)
+        (void)fclose(n->trace);
+    n->trace = NULL;
 }
 
 void net_free(struct net *n)
 {
     if (n == NULL)
         return;
-    if (n->capture != NULL)
-        (void)capture_close(n->capture);
+    look_free(n->look); /* only if it could not begin */
+    (void)capture_close(n->capture);
+    if (n->trace != NULL)
+        (void)fclose(n->trace);
     free(n->slots);
     free(n);
 }

@@ -15,8 +15,10 @@ struct net;
 struct net *net_open(struct loop *, const struct door_conf *, char *err, size_t n_err);
 /* The emulated link's counters that are not zero, as "link.TEXT VALUE" lines. */
 void net_counters(struct net *, FILE *);
-/* What the capture holds so far, to the file. */
-void net_flush(struct net *);
+/* What capture and trace hold so far, to their files; nothing is on its way up in the stack. */
+void net_flush(struct net *, w_ns now);
+/* The last of both, while the stack still is; their files are closed. NULL is fine. */
+void net_end_look(struct net *);
 /* After loop_free(). NULL is fine. */
 void net_free(struct net *);
 

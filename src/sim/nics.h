@@ -25,7 +25,7 @@ struct sim_nic_end {
     struct bus_dma dma;
     struct bus_irq irqs;
     struct pkt *wait[SIM_NIC_BURST]; /* left the stack's queue, refused by the ring */
-    unsigned n_wait;
+    unsigned n_wait, n_seen; /* n_seen: of them, shown to who looks */
 };
 
 struct sim_nics {

@@ -82,6 +82,8 @@ static void wire_free(struct sim_link *l)
 unsigned sim_free(struct sim *s)
 {
     unsigned leaked = 0;
+    if (s->see.end != NULL)
+        s->see.end(s->see.ctx);
     for (unsigned i = 0; i < s->n_link; i++)
         wire_free(&s->link[i]);
     leaked += s->mem.pkts.in_use + s->mem.small_blks.in_use + s->mem.big_blks.in_use;
@@ -94,10 +96,13 @@ unsigned sim_free(struct sim *s)
     return leaked;
 }
 
-struct sim_host *sim_add_host(struct sim *s, const struct weir_conf *conf)
+struct sim_host *sim_add_host(struct sim *s, const struct weir_conf *given)
 {
+    struct weir_conf seen = *given, *conf = &seen;
     if (s->n_host == SIM_HOSTS)
         return NULL;
+    if (s->see.frame != NULL)
+        seen.n_trace = s->see.n_trace;
     struct sim_host *h = &s->host[s->n_host];
     *h = (struct sim_host){.id = s->n_host, .n_mem = weir_size(conf)};
     h->mem = sim_map(h->n_mem);
@@ -185,6 +190,29 @@ static void sim_show(struct sim *s, unsigned host, bool is_out, const struct pkt
     show_bytes(s, host, is_out, bytes, pkt_copy_out(p, 0, bytes, sizeof(bytes)));
 }
 
+/* To who looks into the hosts. */
+static void see_frame(struct sim *s, unsigned host, bool is_out, const struct pkt *p)
+{
+    if (s->see.frame != NULL)
+        s->see.frame(s->see.ctx, host, is_out, p);
+}
+
+/* The same frame's fate, if the link decided it at once; `before`: its counters before. */
+static void see_fate(struct sim *s, unsigned host, const struct emu *e, const uint64_t *before)
+{
+    static const enum emu_counter fates[] = {EMU_DROP_LIMIT, EMU_DROP_AQM, EMU_DROP_LOSS,
+                                             EMU_DROP_MTU,   EMU_DROP_CUT, EMU_DROP_FLIGHT,
+                                             EMU_CORRUPT,    EMU_REORDER,  EMU_DUP};
+    for (unsigned i = 0; s->see.frame != NULL && i < WEIR_COUNT(fates); i++) {
+        char text[64] = "on the link ";
+        if (e->count[fates[i]] == before[fates[i]])
+            continue;
+        const char *fate = emu_counter_text(fates[i]);
+        memcpy(text + strlen(text), fate, strnlen(fate, sizeof(text) - 16) + 1);
+        s->see.note(s->see.ctx, host, text);
+    }
+}
+
 /* With NICs a frame leaves its host when it is on the cable. */
 static void cable_frame(void *ctx, w_ns at, unsigned from, const uint8_t *bytes, uint32_t n)
 {
@@ -257,10 +285,14 @@ static void end_drain(struct sim *s, struct sim_link *l, unsigned side)
     for (int round = 0; round < SIM_DRAIN_ROUNDS; round++) {
         unsigned n = weir_tx(e->host->w, s->now, e->nif, v, SIM_BURST);
         for (unsigned i = 0; i < n; i++) {
+            uint64_t before[EMU_N_COUNTERS];
             sim_show(s, e->host->id, true, v[i]);
+            see_frame(s, e->host->id, true, v[i]);
+            memcpy(before, l->dir[side].count, sizeof(before));
             struct pkt *copy = pkt_copy(&s->mem, v[i]);
             if (copy != NULL)
                 emu_push(&l->dir[side], s->now, copy);
+            see_fate(s, e->host->id, &l->dir[side], before);
         }
         weir_sent(e->host->w, s->now, v, n);
         if (n == 0)
@@ -281,10 +313,13 @@ static void nic_drain(struct sim *s, struct sim_link *l, unsigned side)
         weir_sent(host->host->w, s->now, done, n);
         if (e->n_wait == 0)
             e->n_wait = weir_tx(host->host->w, s->now, host->nif, e->wait, SIM_NIC_BURST);
+        for (unsigned i = e->n_seen; i < e->n_wait; i++)
+            see_frame(s, host->host->id, true, e->wait[i]);
         unsigned k = vnic_all_tx(d, s->now, e->wait, e->n_wait);
         memmove(e->wait, e->wait + k, (e->n_wait - k) * sizeof(e->wait[0]));
         e->n_wait -= k;
         weir_device_full(host->host->w, s->now, host->nif, e->n_wait != 0);
+        e->n_seen = e->n_wait;
         if (k == 0 && n == 0)
             return;
     }
@@ -319,6 +354,7 @@ static void dir_arrive(struct sim *s, struct sim_link *l, unsigned side)
             to->host->nomem++;
         } else {
             sim_show(s, to->host->id, false, p);
+            see_frame(s, to->host->id, false, copy);
             copy->when = s->now;
             weir_rx(to->host->w, s->now, to->nif, &copy, 1);
             sim_kick(s, to->host);
@@ -359,6 +395,7 @@ static void nic_arrive(struct sim *s, struct sim_link *l, unsigned side)
     unsigned n = vnic_all_rx(d, s->now, v, SIM_NIC_BURST);
     for (unsigned i = 0; i < n; i++) {
         show_received(s, to->host->id, v[i]);
+        see_frame(s, to->host->id, false, v[i]);
         weir_rx(to->host->w, s->now, to->nif, &v[i], 1);
     }
     sim_kick(s, to->host);
@@ -426,5 +463,7 @@ bool sim_step(struct sim *s, w_ns until)
         sim_kick(s, &s->host[i]);
         WEIR_ASSERT(host_next(s, &s->host[i]) > s->now);
     }
+    if (s->see.step != NULL)
+        s->see.step(s->see.ctx);
     return true;
 }

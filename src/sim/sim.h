@@ -44,6 +44,18 @@ struct sim_link {
 typedef void (*sim_watch)(void *ctx, w_ns now, unsigned host, bool is_out, const uint8_t *frame,
                           uint32_t n);
 
+/* Who looks into the hosts: their stacks trace, n_trace records each. frame: a host hands p to its
+ * device (after which note may say what the link does to it), or is about to take it in; p is only
+ * lent. step: a step is over. end: before the hosts end. */
+struct sim_see {
+    void (*frame)(void *ctx, unsigned host, bool is_out, const struct pkt *p);
+    void (*note)(void *ctx, unsigned host, const char *what);
+    void (*step)(void *ctx);
+    void (*end)(void *ctx);
+    void *ctx;
+    uint32_t n_trace;
+};
+
 struct sim {
     w_ns now;
     struct rng rng;
@@ -56,7 +68,8 @@ struct sim {
     size_t n_wire_mem;
     sim_watch watch;
     void *watch_ctx;
-    uint64_t hash; /* of every frame sent, its time and its sender */
+    struct sim_see see; /* frame NULL: nobody; set before hosts are added */
+    uint64_t hash;      /* of every frame sent, its time and its sender */
     uint64_t n_frames;
 };
 

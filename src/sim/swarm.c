@@ -588,6 +588,12 @@ static void draw_nics(struct swarm *w, uint64_t seed)
 
 int swarm_run(uint64_t seed, enum swarm_kind kind, struct swarm_result *out, FILE *trace)
 {
+    return swarm_run_seen(seed, kind, out, trace, NULL);
+}
+
+int swarm_run_seen(uint64_t seed, enum swarm_kind kind, struct swarm_result *out, FILE *trace,
+                   struct view *view)
+{
     struct swarm *w = calloc(1, sizeof(*w));
     *out = (struct swarm_result){.seed = seed};
     if (w == NULL)
@@ -607,6 +613,8 @@ int swarm_run(uint64_t seed, enum swarm_kind kind, struct swarm_result *out, FIL
     if (kind == SWARM_NICS)
         draw_nics(w, seed);
     w->sim = sim_new(rng_u64(&w->rng));
+    if (w->sim != NULL && view != NULL)
+        view_attach(view, w->sim);
     oracle_init(&w->oracle);
     int r = w->sim == NULL ? -ENOMEM : swarm_world(w);
     if (r == 0) {

@@ -14,6 +14,7 @@
 
 #include "sim/load.h"
 #include "sim/swarm_nics.h"
+#include "sim/view.h"
 
 #include <stdio.h>
 
@@ -37,5 +38,8 @@ enum swarm_kind {
 /* Runs one seed. 0: no oracle violated; 1: one was (see violation); -ENOMEM. trace: every frame in
  * one line, or NULL. */
 int swarm_run(uint64_t seed, enum swarm_kind kind, struct swarm_result *out, FILE *trace);
+/* The same, seen by somebody (NULL: nobody). */
+int swarm_run_seen(uint64_t seed, enum swarm_kind kind, struct swarm_result *out, FILE *trace,
+                   struct view *);
 
 #endif

@@ -24,6 +24,7 @@ static const struct cmd cmds[] = {
     {"ss", cmd_ss, "show the sockets of programs running on weir"},
     {"why", cmd_why, "say what a connection waits for, in one sentence and a table"},
     {"pcap", cmd_pcap, "show a capture file, one line a packet"},
+    {"trace", cmd_trace, "follow chosen bytes through every layer"},
     {"drill", cmd_drill, "run packet scripts against the stack, in virtual time"},
     {"link", cmd_link, "join two TAP interfaces by an emulated link"},
     {"sim", cmd_sim, "run the stack in simulation, one seed or thousands"},

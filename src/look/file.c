@@ -11,7 +11,7 @@
  * names in <weir/trace.def>: so a file outlives changes of numbers. What is 0 is left out. tcp= has
  * the fields of struct weir_trace_tcp in their order, with commas between. A reader passes over
  * keys that it does not know and takes what is missing as 0; anything else that is not as above is
- * refused with its line's number.
+ * refused with its line's number. A last line without an end is not there yet.
  *
  * Called by look.c (writing) and by the commands that read. Owns a log's arrays.
  */
@@ -243,7 +243,9 @@ int look_log_read(struct look_log *l, FILE *f, char *err, size_t n_err)
         struct weir_trace r;
         unsigned host;
         size_t len = strcspn(line, "\n");
-        bool is_whole = line[len] == '\n' || feof(f);
+        bool is_whole = line[len] == '\n';
+        if (!is_whole && feof(f))
+            break; /* the file still grows */
         line[len] = '\0';
         const char *want = NULL;
         if (n == 1)

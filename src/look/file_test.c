@@ -84,6 +84,8 @@ static void what_is_no_trace_is_refused(void **state)
     }
     assert_int_equal(read_text("# weir trace 1\n1 0 SEND later=7 conn=3\n"), 0);
     assert_int_equal(all.host[0].v[0].conn, 3); /* keys of a newer one are passed over */
+    assert_int_equal(read_text("# weir trace 1\n1 0 SEND conn=3\n2 0 SEN"), 0);
+    assert_int_equal(all.host[0].n, 1); /* the rest is still being written */
     look_log_free(&all);
 }
 

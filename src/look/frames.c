@@ -71,11 +71,6 @@ struct look {
     struct host host[LOOK_HOSTS];
     struct frame *first, **end;
     unsigned n_frames;
-    struct kept {
-        unsigned host;
-        struct weir_trace r;
-    } * kept; /* conf.n_keep of them, in turn */
-    uint64_t n_kept;
 };
 
 struct look *look_new(const struct look_conf *conf)
@@ -85,11 +80,6 @@ struct look *look_new(const struct look_conf *conf)
         return NULL;
     l->conf = *conf;
     l->end = &l->first;
-    l->kept = conf->n_keep != 0 ? calloc(conf->n_keep, sizeof *l->kept) : NULL;
-    if (conf->n_keep != 0 && l->kept == NULL) {
-        free(l);
-        return NULL;
-    }
     if (conf->file != NULL)
         look_put_head(conf->file);
     return l;
@@ -235,7 +225,6 @@ void look_free(struct look *l)
         free(l->host[i].pkt);
         free(l->host[i].conn);
     }
-    free(l->kept);
     free(l);
 }
 
@@ -433,8 +422,6 @@ static void take_record(struct look *l, unsigned host, const struct weir_trace *
         look_put(l->conf.file, host, r);
     if (l->conf.record != NULL)
         l->conf.record(l->conf.ctx, host, r);
-    if (l->kept != NULL)
-        l->kept[l->n_kept++ % l->conf.n_keep] = (struct kept){host, *r};
     if (l->conf.frame != NULL)
         look_record(l, host, r);
 }
@@ -445,16 +432,6 @@ void look_drain(struct look *l, unsigned host, struct weir *w)
     for (size_t n; (n = weir_trace_read(w, v, BURST)) != 0;)
         for (size_t i = 0; i < n; i++)
             take_record(l, host, &v[i]);
-}
-
-void look_print(const struct look *l, FILE *f)
-{
-    uint64_t first = l->n_kept > l->conf.n_keep ? l->n_kept - l->conf.n_keep : 0;
-    look_put_head(f);
-    for (uint64_t i = first; i < l->n_kept; i++) {
-        const struct kept *k = &l->kept[i % l->conf.n_keep];
-        look_put(f, k->host, &k->r);
-    }
 }
 
 void look_record(struct look *l, unsigned host, const struct weir_trace *r)

@@ -37,9 +37,8 @@ struct look_conf {
     /* Given each record that look_drain reads; NULL: nobody wants them. */
     void (*record)(void *ctx, unsigned host, const struct weir_trace *);
     void *ctx;
-    bool is_l3;    /* frames begin with the IP header */
-    FILE *file;    /* look_drain writes records here, a trace file; NULL: nowhere */
-    size_t n_keep; /* how many of the last records look_drain keeps for look_print */
+    bool is_l3; /* frames begin with the IP header */
+    FILE *file; /* look_drain writes records here, a trace file; NULL: nowhere */
 };
 
 struct look;
@@ -52,8 +51,6 @@ void look_free(struct look *);
 void look_record(struct look *, unsigned host, const struct weir_trace *);
 /* All that the trace of this host's stack holds by now. */
 void look_drain(struct look *, unsigned host, struct weir *);
-/* The records kept, as a trace file. */
-void look_print(const struct look *, FILE *);
 /* A frame that this host sends (after the records of its way down, before those of what becomes of
  * it), or that reached it (before any record of it). p is only lent. */
 void look_frame(struct look *, w_ns now, unsigned host, bool is_out, const struct pkt *p);

@@ -16,6 +16,7 @@ int cmd_drill(int argc, char **argv);
 int cmd_ss(int argc, char **argv);
 int cmd_why(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
+int cmd_plot(int argc, char **argv);
 int cmd_pcap(int argc, char **argv);
 int cmd_link(int argc, char **argv);
 

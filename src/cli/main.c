@@ -25,6 +25,7 @@ static const struct cmd cmds[] = {
     {"why", cmd_why, "say what a connection waits for, in one sentence and a table"},
     {"pcap", cmd_pcap, "show a capture file, one line a packet"},
     {"trace", cmd_trace, "follow chosen bytes through every layer"},
+    {"plot", cmd_plot, "draw a connection of a trace: windows, RTT, throughput, buffers"},
     {"drill", cmd_drill, "run packet scripts against the stack, in virtual time"},
     {"link", cmd_link, "join two TAP interfaces by an emulated link"},
     {"sim", cmd_sim, "run the stack in simulation, one seed or thousands"},

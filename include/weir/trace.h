@@ -72,13 +72,16 @@ struct weir_trace {
     uint16_t flags;     /* SEND, SEGMENT: TCP's */
     uint32_t seq, len;  /* bytes of the stream, as on the wire. Below TCP: 0, length of the packet.
                            OPEN: seq and ack are the initial sequence numbers, ours and theirs (0:
-                           not known yet) */
-    uint32_t ack;       /* SEND, SEGMENT */
+                           not known yet). Driver and NIC (POST … WIRE, ARRIVE … POLL): seq is
+                           the number of the descriptor, on the way down of the one behind the
+                           packet's last; flags is the queue, nif 0. One host has one such card */
+    uint32_t ack;       /* SEND, SEGMENT. ARRIVE, STORE: the frame's number in the FIFO */
     uint32_t used, max; /* occupancy of the buffer it is about, its limit. WRITE, READ, KEEP,
                            AHEAD: bytes. QUEUE, LEAVE: packets. CUT: used is the whole's pkt, max
                            the piece's number from 0. MERGE: used is the pkt of the one before it.
-                           SEGMENT: max is its window, in bytes. LIMIT: used is how long, in
-                           microseconds */
+                           SEGMENT: max is its window, in bytes. POST, POLL: entries of the ring.
+                           FETCH, WIRE, ARRIVE, STORE: bytes of the FIFO. LIMIT: used is how long,
+                           in microseconds */
     union {
         struct weir_trace_tcp
             tcp; /* SEND, SEGMENT, WRITE, READ, KEEP, AHEAD, TIMER, LIMIT: before what it

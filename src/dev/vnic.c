@@ -57,6 +57,19 @@ uint64_t vnic_stat(struct vnic *v, enum nic_stat s)
 
 /* ---- interrupts ---- */
 
+void vnic_seen(struct vnic_queue *q, enum weir_trace_kind kind, const struct pkt *p, uint32_t desc)
+{
+    const struct vnic *v = q->nic;
+    bool is_tx = kind == WEIR_T_POST;
+    struct weir_trace *r = trace_add(v->see, v->now, kind);
+    r->pkt = p->idx;
+    r->len = p->len;
+    r->seq = desc;
+    r->flags = (uint16_t)(q - v->q);
+    r->used = is_tx ? q->tx_tail - q->tx_clean : q->rx_held;
+    r->max = is_tx ? v->conf.tx_ring : v->conf.rx_ring;
+}
+
 static void interrupt(void *ctx)
 {
     struct vnic_queue *q = ctx;

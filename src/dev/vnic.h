@@ -115,7 +115,8 @@ struct vnic {
     struct vnic_slot slot;
     struct vnic_conf conf;
     uint32_t max_ring;
-    uint32_t ctrl; /* what NIC_CTRL is to be */
+    uint32_t ctrl;     /* what NIC_CTRL is to be */
+    struct trace *see; /* the stack's, to write what happens; NULL: nobody looks */
     w_ns now, watch_at;
     w_ns deaf_until;            /* PAUSE is not obeyed until then; 0: as conf says */
     uint32_t paused;            /* looks in a row at which PAUSE held what we have to send */

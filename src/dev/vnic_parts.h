@@ -6,6 +6,7 @@
 #define WEIR_VNIC_PARTS_H
 
 #include "dev/vnic.h"
+#include "pkt/trace.h"
 
 void vnic_write(struct vnic *, uint32_t reg, uint32_t value);
 uint32_t vnic_read(struct vnic *, uint32_t reg);
@@ -26,6 +27,11 @@ w_ns vnic_dim_ns(const struct vnic_queue *);
 uint32_t vnic_dim_frames(const struct vnic_queue *);
 /* Resets the NIC and puts it to work again. */
 void vnic_recover(struct vnic *);
+
+/* A record about p, which `desc` is the last descriptor of, in a ring of conf's; only while
+ * v->see. */
+WEIR_APART void vnic_seen(struct vnic_queue *, enum weir_trace_kind, const struct pkt *p,
+                          uint32_t desc);
 
 /* ---- transmit ---- */
 unsigned vnic_tx(struct netdev *, unsigned q, w_ns now, struct pkt **v, unsigned n);

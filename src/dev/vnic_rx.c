@@ -186,6 +186,8 @@ static struct pkt *finish_frame(struct vnic_queue *q, const struct nic_ret *e)
     v->dev.stats.rx_bytes += p->len;
     q->rx_packets++;
     q->rx_bytes += p->len;
+    if (WEIR_UNLIKELY(v->see != NULL))
+        vnic_seen(q, WEIR_T_POLL, p, e->rx);
     return p;
 }
 

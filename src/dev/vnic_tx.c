@@ -62,6 +62,8 @@ static void put_packet(struct vnic_queue *q, struct pkt *p)
     uint32_t last = tx_place(q, q->tx_tail - 1);
     q->txd[last].flags |= NIC_TXD_EOP;
     q->sent[last] = p;
+    if (WEIR_UNLIKELY(q->nic->see != NULL))
+        vnic_seen(q, WEIR_T_POST, p, q->tx_tail);
 }
 
 unsigned vnic_tx(struct netdev *d, unsigned queue, w_ns now, struct pkt **v, unsigned n)

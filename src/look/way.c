@@ -109,10 +109,13 @@ unsigned look_streams(const struct look_log *l, struct look_stream out[LOOK_STRE
 /* A packet with some of the bytes, as long as it lives. */
 struct life {
     uint32_t pkt, first, n, headers, cut; /* headers: NONE: not known yet */
+    uint32_t seq;                         /* its own first byte's number */
+    uint32_t desc, queue;                 /* on the NIC's ring, desc 0: not yet; */
+    uint32_t fetched, gone;               /* … payload bytes of it in the FIFO, on the wire */
     size_t event;                         /* the last one of it */
 };
 
-enum { LIVES = 256 };
+enum { LIVES = 256, FRAMES = 1024, QUEUES = 8 };
 
 struct search {
     struct look_way *way;
@@ -120,8 +123,11 @@ struct search {
     struct life life[LIVES]; /* in turn; pkt 0: free */
     unsigned hand;
     const struct weir_trace *come; /* what comes up now */
-    uint32_t up_pkt;               /* the packet whose bytes matter and that is on its way up */
-    uint32_t acked;                /* chosen bytes known to be acknowledged */
+    /* The card's last records, by the number of frame, descriptor, packet. */
+    const struct weir_trace *arrive[FRAMES], *store[FRAMES], *poll[FRAMES], *poll_irq[FRAMES];
+    const struct weir_trace *irq[QUEUES];
+    uint32_t up_pkt; /* the packet whose bytes matter and that is on its way up */
+    uint32_t acked;  /* chosen bytes known to be acknowledged */
     uint32_t n_sent;
     bool is_short;
 };
@@ -229,6 +235,7 @@ static void on_sent_bytes(struct search *s, const struct weir_trace *r)
     struct life *f = life_begin(s, r->pkt);
     f->first = first;
     f->n = n;
+    f->seq = r->seq;
     f->event = (size_t)(e - s->way->v);
 }
 
@@ -251,6 +258,8 @@ static void on_cut(struct search *s, const struct weir_trace *r)
         struct life *f = life_begin(s, r->pkt);
         f->first = first;
         f->n = part;
+        f->seq = send->seq + w.cut;
+        f->headers = w.headers;
         f->event = w.event;
         go_on(s, f, r, LOOK_QUEUE);
     }
@@ -271,6 +280,46 @@ static void on_below(struct search *s, const struct weir_trace *r)
     go_on(s, f, r, is_queue ? LOOK_QUEUE : LOOK_DRIVER);
     if (r->kind == WEIR_T_SENT || r->kind == WEIR_T_DROP)
         f->pkt = 0;
+}
+
+/* The driver puts it on the ring: from now on the card names it by its descriptor. */
+static void on_post(struct search *s, const struct weir_trace *r)
+{
+    struct life *f = life_of(s, r->pkt);
+    if (f == NULL)
+        return;
+    go_on(s, f, r, LOOK_DRIVER);
+    f->desc = r->seq;
+    f->queue = r->flags;
+}
+
+/* A frame with some of a packet's bytes is in the card's FIFO (FETCH), or leaves it (WIRE). */
+static void on_frame(struct search *s, const struct weir_trace *r)
+{
+    struct life *f = NULL;
+    uint32_t first, n;
+    for (unsigned i = 0; i < LIVES && f == NULL; i++) {
+        struct life *o = &s->life[i];
+        if (o->pkt != 0 && o->desc == r->seq && o->queue == r->flags && o->desc != 0)
+            f = o;
+    }
+    if (f == NULL || f->headers == NONE || r->len < f->headers)
+        return;
+    uint32_t *done = r->kind == WEIR_T_FETCH ? &f->fetched : &f->gone;
+    uint32_t seq = f->seq + *done;
+    *done += r->len - f->headers;
+    if (!overlap(s->way, seq, r->len - f->headers, &first, &n))
+        return;
+    struct look_event *e = add(s, r, LOOK_NIC, false);
+    e->first = first;
+    e->n = n;
+    unsigned before = r->kind == WEIR_T_FETCH ? WEIR_T_POST : WEIR_T_FETCH;
+    for (size_t i = f->event; i + 1 < s->way->n_events; i++) {
+        struct look_event *b = &s->way->v[i];
+        bool is_it = b->r->kind == before && b->until == 0 && first - b->first < b->n;
+        if (is_it)
+            b->until = r->at;
+    }
 }
 
 /* An ACK, sent by the receiver or come to the sender, that covers more of the bytes. */
@@ -306,6 +355,9 @@ static void search_down(struct search *s, const struct weir_trace *r)
             on_sent_bytes(s, r);
         break;
     case WEIR_T_CUT: on_cut(s, r); break;
+    case WEIR_T_POST: on_post(s, r); break;
+    case WEIR_T_FETCH:
+    case WEIR_T_WIRE: on_frame(s, r); break;
     case WEIR_T_QUEUE:
     case WEIR_T_LEAVE:
     case WEIR_T_SENT:
@@ -322,6 +374,68 @@ static void search_down(struct search *s, const struct weir_trace *r)
     }
 }
 
+/* A step up of the bytes of `span`. */
+static struct look_event *step(struct search *s, const struct weir_trace *r, enum look_layer layer,
+                               const struct look_event *span)
+{
+    struct look_event *e = add(s, r, layer, true);
+    e->first = span->first;
+    e->n = span->n;
+    return e;
+}
+
+/* The frame has left the other host and was on its way until now. */
+static void end_flight(struct search *s, const struct weir_trace *r, const struct look_event *span)
+{
+    unsigned gone = r->kind == WEIR_T_ARRIVE ? WEIR_T_WIRE : WEIR_T_SENT;
+    struct look_event *last = NULL;
+    for (size_t i = 0; i < s->way->n_events; i++) {
+        struct look_event *e = &s->way->v[i];
+        bool is_it = e->r->kind == gone && !e->is_up && e->until == 0 && e->at <= r->at &&
+                     span->first - e->first < e->n;
+        if (is_it)
+            last = e;
+    }
+    if (last != NULL)
+        last->until = r->at;
+}
+
+/* What driver and card have recorded of the packet that comes up now. */
+static void through_card(struct search *s, const struct look_event *span)
+{
+    const struct weir_trace *poll = s->poll[s->come->pkt % FRAMES];
+    bool is_polled = poll != NULL && poll->pkt == s->come->pkt && poll->at <= s->come->at;
+    const struct weir_trace *store = is_polled ? s->store[poll->seq % FRAMES] : NULL;
+    if (store == NULL || store->seq != poll->seq) {
+        end_flight(s, s->come, span);
+        return;
+    }
+    const struct weir_trace *arrive = s->arrive[store->ack % FRAMES];
+    const struct weir_trace *irq = s->poll_irq[s->come->pkt % FRAMES];
+    if (arrive != NULL && arrive->ack == store->ack) {
+        end_flight(s, arrive, span);
+        step(s, arrive, LOOK_NIC, span)->until = store->at;
+    }
+    step(s, store, LOOK_NIC, span)->until = poll->at;
+    if (irq != NULL && irq->at >= store->at)
+        (void)step(s, irq, LOOK_NIC, span);
+    step(s, poll, LOOK_DRIVER, span)->until = s->come->at;
+}
+
+/* The card's records, kept until it is known whose they are. */
+static void keep_card(struct search *s, const struct weir_trace *r)
+{
+    switch (r->kind) {
+    case WEIR_T_ARRIVE: s->arrive[r->ack % FRAMES] = r; break;
+    case WEIR_T_STORE: s->store[r->seq % FRAMES] = r; break;
+    case WEIR_T_IRQ: s->irq[r->flags % QUEUES] = r; break;
+    default:
+        s->poll[r->pkt % FRAMES] = r;
+        s->poll_irq[r->pkt % FRAMES] = s->irq[r->flags % QUEUES];
+        break;
+    }
+}
+
 /* Bytes that came, in one of the layers above the device. */
 static void bytes_up(struct search *s, const struct weir_trace *r, enum look_layer layer)
 {
@@ -329,10 +443,9 @@ static void bytes_up(struct search *s, const struct weir_trace *r, enum look_lay
     if (!overlap(s->way, r->seq, r->len, &first, &n))
         return;
     if (r->kind == WEIR_T_SEGMENT && s->come != NULL && s->come->pkt == r->pkt) {
-        struct look_event *c = add(s, s->come, LOOK_DRIVER, true);
-        c->first = first;
-        c->n = n;
-        c->until = r->at;
+        const struct look_event span = {.first = first, .n = n};
+        through_card(s, &span);
+        step(s, s->come, LOOK_DRIVER, &span)->until = r->at;
         s->up_pkt = r->pkt;
     }
     struct look_event *e = add(s, r, layer, true);
@@ -348,6 +461,10 @@ static void bytes_up(struct search *s, const struct weir_trace *r, enum look_lay
 static void search_up(struct search *s, const struct weir_trace *r, uint32_t conn)
 {
     switch (r->kind) {
+    case WEIR_T_ARRIVE:
+    case WEIR_T_STORE:
+    case WEIR_T_IRQ:
+    case WEIR_T_POLL: keep_card(s, r); break;
     case WEIR_T_COME:
         s->come = r;
         s->up_pkt = 0;

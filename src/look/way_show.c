@@ -43,7 +43,20 @@ const char *look_way_text(char out[LOOK_SENTENCE], const struct look_event *e)
     case WEIR_T_QUEUE: snprintf(out, LOOK_SENTENCE, "packet of %u waits", r->len); break;
     case WEIR_T_CUT: snprintf(out, LOOK_SENTENCE, "cut: piece %u, %u bytes", r->max, r->len); break;
     case WEIR_T_LEAVE: snprintf(out, LOOK_SENTENCE, "frame of %u to the device", r->len); break;
+    case WEIR_T_POST: snprintf(out, LOOK_SENTENCE, "descriptors on the ring"); break;
+    case WEIR_T_FETCH:
+        snprintf(out, LOOK_SENTENCE, "DMA: frame of %u is in the FIFO", r->len);
+        break;
+    case WEIR_T_WIRE:
+        snprintf(out, LOOK_SENTENCE, "the last bit of %u bytes is out", r->len);
+        break;
     case WEIR_T_SENT: snprintf(out, LOOK_SENTENCE, "the device is done with it"); break;
+    case WEIR_T_ARRIVE:
+        snprintf(out, LOOK_SENTENCE, "the last bit of %u bytes is in", r->len);
+        break;
+    case WEIR_T_STORE: snprintf(out, LOOK_SENTENCE, "DMA: in the host's memory"); break;
+    case WEIR_T_IRQ: snprintf(out, LOOK_SENTENCE, "interrupt"); break;
+    case WEIR_T_POLL: snprintf(out, LOOK_SENTENCE, "the driver finds it"); break;
     case WEIR_T_COME: snprintf(out, LOOK_SENTENCE, "frame of %u comes", r->len); break;
     case WEIR_T_SEGMENT:
         if (r->len == 0 || e->n == 0)
@@ -79,7 +92,7 @@ static void buffer_text(char out[LOOK_SENTENCE], const struct look_event *e)
     out[0] = '\0';
     if (!has_buffer(r))
         return;
-    bool is_bytes = e->layer == LOOK_SOCKET || e->layer == LOOK_TCP;
+    bool is_bytes = e->layer == LOOK_SOCKET || e->layer == LOOK_TCP || e->layer == LOOK_NIC;
     snprintf(out, LOOK_SENTENCE, "%u of %u%s", r->used, r->max, is_bytes ? " B" : "");
 }
 
@@ -93,7 +106,7 @@ static void row(const struct look_way *w, const struct look_event *e, FILE *f)
     buffer_text(buffer, e);
     /* A dash and a µ are more bytes than columns. */
     int wide = e->n != 0 ? 19 : 17, wide_took = strstr(took, "µ") != NULL ? 11 : 10;
-    fprintf(f, "%12.3f  %2u %s %-7s %*s  %*s  %-17s  %s\n", (double)(e->at - w->v[0].at) / 1e6,
+    fprintf(f, "%12.6f  %2u %s %-7s %*s  %*s  %-17s  %s\n", (double)(e->at - w->v[0].at) / 1e6,
             e->host, e->is_up ? "▲" : "▼", look_layer_name(e->layer), wide, bytes, wide_took, took,
             buffer, look_way_text(text, e));
 }
@@ -177,6 +190,11 @@ static const char *gauge_of(const struct weir_trace *r)
     case WEIR_T_READ: return "receive buffer";
     case WEIR_T_QUEUE:
     case WEIR_T_LEAVE: return "queue";
+    case WEIR_T_POST: return "transmit ring";
+    case WEIR_T_FETCH:
+    case WEIR_T_WIRE: return "transmit FIFO";
+    case WEIR_T_ARRIVE:
+    case WEIR_T_STORE: return "receive FIFO";
     default: return NULL;
     }
 }

@@ -50,6 +50,8 @@ w_ns nic_irq_next(const struct nic *n)
 static void raise(struct nic *n, struct nic_irq *i)
 {
     n->stat[NIC_S_IRQS]++;
+    if (WEIR_UNLIKELY(n->see != NULL))
+        (void)nic_seen(n, WEIR_T_IRQ, (unsigned)(i - n->irq), NULL);
     bus_irq_raise(n->irqs, i->vector);
 }
 

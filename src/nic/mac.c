@@ -73,6 +73,8 @@ static void frame_gone(struct nic *n, struct nic_slot *s)
         put_crc(n, frame, s->len);
         n->stat[NIC_S_TX_PACKETS]++;
         n->stat[NIC_S_TX_BYTES] += s->len;
+        if (WEIR_UNLIKELY(n->see != NULL))
+            (void)nic_seen(n, WEIR_T_WIRE, s->queue, s);
         n->wire.frame(n->wire.ctx, n->now, frame, s->len + MAC_CRC);
     }
     if (s->is_last)
@@ -265,6 +267,8 @@ static void take_frame(struct nic *n, const uint8_t *bytes, uint32_t len)
     s->came = n->now;
     n->stat[NIC_S_RX_PACKETS]++;
     n->stat[NIC_S_RX_BYTES] += s->len;
+    if (WEIR_UNLIKELY(n->see != NULL))
+        nic_seen(n, WEIR_T_ARRIVE, 0, s)->ack = n->rx.first + n->rx.n - 1;
     nic_mac_watch_fifo(n);
 }
 

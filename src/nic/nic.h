@@ -24,6 +24,7 @@
 
 #include "base/rng.h"
 #include "bus/nic_regs.h"
+#include "pkt/trace.h"
 
 struct arena;
 
@@ -225,6 +226,7 @@ struct nic {
     struct bus_dma *dma;
     struct bus_irq *irqs;
     struct nic_wire wire;
+    struct trace *see; /* the host's, to write what happens; NULL: nobody looks */
     w_ns now;
     uint32_t ctrl, max_frame;
     uint32_t pause_high, pause_low, pause_quanta;

@@ -18,6 +18,11 @@ enum {
     NIC_TORN_MAX = 16, /* so often a torn descriptor is read again */
 };
 
+/* ---- seeing ---- */
+/* A record about a frame in one of the FIFOs (NULL: none); only while n->see. */
+WEIR_APART struct weir_trace *nic_seen(struct nic *, enum weir_trace_kind, unsigned queue,
+                                       const struct nic_slot *);
+
 /* ---- gauges ---- */
 void nic_gauge_set(struct nic_gauge *, w_ns now, uint32_t value);
 /* Whether something now waits for room. */

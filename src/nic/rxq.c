@@ -278,6 +278,11 @@ void nic_rx_stored(struct nic *n, const struct nic_op *op)
         store(n, op, s);
         r->ret_head = op->ret + op->n;
         r->done = op->idx + op->n;
+        if (WEIR_UNLIKELY(n->see != NULL)) {
+            struct weir_trace *t = nic_seen(n, WEIR_T_STORE, op->queue, s);
+            t->seq = r->done - 1;
+            t->ack = op->slot;
+        }
         nic_irq_event(n, op->queue, true);
     }
     for (uint32_t i = 0; i < op->len; i++)

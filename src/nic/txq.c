@@ -285,6 +285,8 @@ void nic_tx_frame_read(struct nic *n, const struct nic_op *op)
         s->len = MAC_MIN;
     }
     s->state = NIC_SLOT_READY;
+    if (WEIR_UNLIKELY(n->see != NULL))
+        (void)nic_seen(n, WEIR_T_FETCH, op->queue, s);
 }
 
 /* ---- sent ---- */

@@ -45,6 +45,7 @@ static int pair_world(struct pair *p, const struct pair_conf *c, struct sim *s)
     x->is_ip6 = c->is_ip6;
     x->end[0].conf.bytes = c->bytes;
     x->end[0].conf.write_bytes = c->write_bytes;
+    x->end[0].conf.write_pause = c->write_pause;
     x->end[1].conf.read_bytes = c->read_bytes;
     x->end[1].conf.read_pause = c->read_pause;
     return load_run_world(&p->load, s->now + PAIR_MAX) ? 0 : -EIO;

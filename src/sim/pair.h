@@ -11,7 +11,7 @@ struct pair_conf {
     const char *link; /* conditions of both directions, as dev/emu.h reads them; NULL: cards */
     uint64_t bytes;   /* that host 0 sends to host 1 */
     uint32_t write_bytes, read_bytes; /* per call; 0: 16384 */
-    w_ns read_pause;                  /* of host 1 after each read */
+    w_ns write_pause, read_pause;     /* of host 0 after each write, of host 1 after each read */
     uint64_t seed;
     bool is_ip6;
 };

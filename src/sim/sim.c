@@ -225,6 +225,8 @@ static int nics_open(struct sim_link *l)
 {
     l->nics->cable.watch = (struct cable_watch){cable_frame, l};
     for (unsigned i = 0; i < 2; i++) {
+        struct sim_nic_end *e = &l->nics->end[i];
+        e->nic.see = e->driver.see = stack_trace(l->end[i].host->w);
         int r = netdev_open(&l->nics->end[i].driver.dev, stack_mem(l->end[i].host->w));
         if (r != 0)
             return r;

@@ -241,4 +241,6 @@ size_t weir_trace_read(struct weir *w, struct weir_trace *v, size_t max)
     return trace_read(&w->env.trace, v, max);
 }
 
+struct trace *stack_trace(struct weir *w) { return env_traces(&w->env) ? &w->env.trace : NULL; }
+
 uint64_t weir_trace_lost(const struct weir *w) { return w->env.trace.n_lost; }

@@ -115,7 +115,7 @@ struct life {
     size_t event;                         /* the last one of it */
 };
 
-enum { LIVES = 256, FRAMES = 1024, QUEUES = 8 };
+enum { SCAN = 8192, LIVES = 256, FRAMES = 1024, QUEUES = 8 };
 
 struct search {
     struct look_way *way;
@@ -126,9 +126,10 @@ struct search {
     /* The card's last records, by the number of frame, descriptor, packet. */
     const struct weir_trace *arrive[FRAMES], *store[FRAMES], *poll[FRAMES], *poll_irq[FRAMES];
     const struct weir_trace *irq[QUEUES];
-    uint32_t up_pkt; /* the packet whose bytes matter and that is on its way up */
-    uint32_t acked;  /* chosen bytes known to be acknowledged */
-    uint32_t n_sent;
+    uint32_t up_pkt;          /* the packet whose bytes matter and that is on its way up */
+    uint32_t acked;           /* chosen bytes known to be acknowledged */
+    uint32_t n_sent, sent_to; /* segments; the byte behind the highest one sent */
+    size_t open[WEIR_T_N];    /* no event of this kind before it still lasts */
     bool is_short;
 };
 
@@ -193,10 +194,24 @@ static void go_on(struct search *s, struct life *f, const struct weir_trace *r,
     f->event = (size_t)(e - s->way->v);
 }
 
+/* Where events of this kind that still last begin. What never ends (a lost frame) does not hold up
+ * long journeys: the last SCAN events are enough. */
+static size_t first_open(struct search *s, unsigned host, unsigned kind)
+{
+    const struct look_way *w = s->way;
+    size_t i = s->open[kind];
+    i = w->n_events - i > SCAN ? w->n_events - SCAN : i;
+    while (i < w->n_events &&
+           (w->v[i].r->kind != kind || w->v[i].host != host || w->v[i].until != 0))
+        i++;
+    s->open[kind] = i;
+    return i;
+}
+
 /* Bytes in a buffer have waited until now. */
 static void end_wait(struct search *s, unsigned kind, const struct look_event *now)
 {
-    for (size_t i = 0; i < s->way->n_events; i++) {
+    for (size_t i = first_open(s, s->host, kind); i < s->way->n_events; i++) {
         struct look_event *e = &s->way->v[i];
         bool is_it = e->host == s->host && e->r->kind == kind && e->until == 0 &&
                      e->first < now->first + now->n && now->first < e->first + e->n;
@@ -209,7 +224,7 @@ static void end_wait(struct search *s, unsigned kind, const struct look_event *n
 static uint32_t times_sent(const struct search *s, uint32_t first, uint32_t n)
 {
     uint32_t times = 0;
-    for (size_t i = 0; i + 1 < s->way->n_events; i++) {
+    for (size_t i = 0; i + 1 < s->way->n_events && first < s->sent_to; i++) {
         const struct look_event *e = &s->way->v[i];
         bool is_it = e->r->kind == WEIR_T_SEND && e->nth != 0;
         times += is_it && e->first < first + n && first < e->first + e->n;
@@ -231,6 +246,7 @@ static void on_sent_bytes(struct search *s, const struct weir_trace *r)
     e->n = n;
     e->nth = times_sent(s, first, n) + 1;
     s->n_sent++;
+    s->sent_to = w_u32_max(s->sent_to, first + n);
     end_wait(s, WEIR_T_WRITE, e);
     struct life *f = life_begin(s, r->pkt);
     f->first = first;
@@ -389,12 +405,14 @@ static void end_flight(struct search *s, const struct weir_trace *r, const struc
 {
     unsigned gone = r->kind == WEIR_T_ARRIVE ? WEIR_T_WIRE : WEIR_T_SENT;
     struct look_event *last = NULL;
-    for (size_t i = 0; i < s->way->n_events; i++) {
+    for (size_t i = first_open(s, s->way->stream.host, gone); i < s->way->n_events; i++) {
         struct look_event *e = &s->way->v[i];
         bool is_it = e->r->kind == gone && !e->is_up && e->until == 0 && e->at <= r->at &&
                      span->first - e->first < e->n;
         if (is_it)
             last = e;
+        if (e->at > r->at && e->host != s->host)
+            break;
     }
     if (last != NULL)
         last->until = r->at;

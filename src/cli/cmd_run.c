@@ -8,6 +8,7 @@
  */
 #include "cli/cmd.h"
 #include "door/door.h"
+#include "run/nicdev.h"
 
 #include <weir/conf.h>
 
@@ -32,8 +33,10 @@ static const char help[] =
     "  --host-loopback       127.0.0.1 and ::1 are the host's, not the program's own\n"
     "  --link SPEC           an emulated link, in the words of netem:\n"
     "                        'delay 40ms loss 1% rate 20mbit'\n"
+    "  --nic[=OPTIONS]       a model NIC and its driver under the stack, in real time; tuned by\n"
+    "                        weir nic: 'rate=10gbit,rings=512,queues=2'; costs copies\n"
     "  --pcap FILE           write every packet to FILE (pcapng)\n"
-    "  --mtu BYTES           largest IP packet on the user network (65520; with --link 1500)\n"
+    "  --mtu BYTES           largest IP packet on the user network (65520; with --link or --nic 1500)\n"
     "  --set NAME=VALUE      a setting of the stack, such as tcp_congestion_control=6; can be\n"
     "                        repeated\n"
     "  --settings            list all settings, with their defaults\n"
@@ -55,6 +58,7 @@ enum run_opt {
     OPT_SLAAC,
     OPT_LOOPBACK,
     OPT_LINK,
+    OPT_NIC,
     OPT_PCAP,
     OPT_MTU,
     OPT_SET,
@@ -70,6 +74,7 @@ static const struct option options[] = {
     {"publish", required_argument, NULL, 'p'},
     {"host-loopback", no_argument, NULL, OPT_LOOPBACK},
     {"link", required_argument, NULL, OPT_LINK},
+    {"nic", optional_argument, NULL, OPT_NIC},
     {"pcap", required_argument, NULL, OPT_PCAP},
     {"mtu", required_argument, NULL, OPT_MTU},
     {"set", required_argument, NULL, OPT_SET},
@@ -151,7 +156,18 @@ static int parse_gw(struct door_conf *c, const char *text)
     return 0;
 }
 
-/* One option. 0, or -EINVAL after a sentence. */
+static int parse_nic(struct door_conf *c, const char *text)
+{
+    static struct nicdev_conf conf;
+    char why[NICDEV_ERR_TEXT];
+    nicdev_conf_default(&conf);
+    c->nic = &conf;
+    if (text == NULL || nicdev_parse(text, &conf, why) == 0)
+        return 0;
+    fprintf(stderr, "weir run: --nic: %s\n", why);
+    return -EINVAL;
+}
+
 static void list_settings(void)
 {
     const struct weir_setting *s;
@@ -191,6 +207,7 @@ static int parse_set(struct door_conf *c, const char *text)
     return 0;
 }
 
+/* One option. 0, or -EINVAL after a sentence. */
 static int parse_option(struct door_conf *c, int option, const char *arg)
 {
     switch (option) {
@@ -201,6 +218,7 @@ static int parse_option(struct door_conf *c, int option, const char *arg)
     case 'p': return parse_publish(c, arg);
     case OPT_LOOPBACK: c->backend.can_host_loopback = true; return 0;
     case OPT_LINK: c->link = arg; return 0;
+    case OPT_NIC: return parse_nic(c, arg);
     case OPT_PCAP: c->pcap = arg; return 0;
     case OPT_MTU: return parse_mtu(c, arg);
     case OPT_SET: return parse_set(c, arg);

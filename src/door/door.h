@@ -14,6 +14,8 @@
 
 #include <stdio.h>
 
+struct nicdev_conf;
+
 enum { DOOR_LINKS = 2, DOOR_SETTINGS = 64, DOOR_SETTING_NAME = 64 };
 
 /* What to run, and on which network. Strings and argv stay the caller's during door_run. */
@@ -21,6 +23,7 @@ struct door_conf {
     char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH */
     const char *net;   /* "user" (NULL too), "tap:NAME" */
     struct backend_conf backend;
+    const struct nicdev_conf *nic; /* the model NIC before the network, NULL: none */
     const char *link;  /* netem's vocabulary for both directions, NULL: a perfect link */
     const char *pcap;  /* file to write, NULL: none */
     bool wants_slaac;  /* IPv6 addresses and routes by what routers on the network say */

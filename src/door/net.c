@@ -2,7 +2,7 @@
  *
  * Putting a stack on a network: the device that --net names, and what is wrapped around it.
  *
- *     stack ── capture ── emulated link ── device
+ *     stack ── capture ── model NIC ── emulated link ── device
  *
  * The capture sees what the stack sends and gets, so before the emulated link on the way out and
  * after it on the way in: what the link loses is lost in the network.
@@ -13,6 +13,7 @@
 #include "door/net.h"
 
 #include "dev/wrap.h"
+#include "run/nicdev.h"
 #include "stack/stack.h"
 
 #include <errno.h>
@@ -26,6 +27,7 @@ struct net {
     struct backend backend;
     struct emu_dev emu;
     struct emu_slot *slots;
+    struct nicdev *nic;
     struct cap_dev cap;
     struct capture *capture;
     struct net_face face;
@@ -63,6 +65,13 @@ static int net_wrap(struct net *n, const struct door_conf *c, w_ns now, struct n
         emu_dev_init(&n->emu, *dev, &ec, &ec, n->slots, EMU_SLOTS);
         emu_dev_start(&n->emu, rng, now);
         *dev = &n->emu.dev;
+    }
+    if (c->nic != NULL) {
+        _Static_assert((int)BACKEND_ERR_TEXT == (int)NICDEV_ERR_TEXT, "one sentence");
+        n->nic = nicdev_new(*dev, c->nic, now, err);
+        if (n->nic == NULL)
+            return -EINVAL;
+        *dev = &n->nic->dev;
     }
     if (c->pcap == NULL)
         return 0;
@@ -162,8 +171,8 @@ struct net *net_open(struct loop *l, const struct door_conf *c, char *err, size_
     char why[BACKEND_ERR_TEXT] = "";
     struct backend_conf bc = c->backend;
     bool is_user = c->net == NULL || strcmp(c->net, "user") == 0;
-    /* A person who asks for a lossy link means packets of the Internet's size, not of 64 KiB. */
-    if (is_user && c->link != NULL && bc.mtu == 0)
+    /* A person who asks for a lossy link or a NIC means packets of Ethernet's size, not 64 KiB. */
+    if (is_user && (c->link != NULL || c->nic != NULL) && bc.mtu == 0)
         bc.mtu = LINK_MTU;
     struct net *n = calloc(1, sizeof(*n));
     if (n == NULL) {
@@ -206,6 +215,7 @@ void net_free(struct net *n)
         return;
     if (n->capture != NULL)
         (void)capture_close(n->capture);
+    nicdev_free(n->nic);
     free(n->slots);
     free(n);
 }

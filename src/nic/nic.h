@@ -194,6 +194,9 @@ void nic_step(struct nic *, w_ns now);
 w_ns nic_next(const struct nic *);
 /* A frame with its CRC whose last bit has come at `now`; the bytes are only lent. */
 void nic_receive(struct nic *, w_ns now, const uint8_t *bytes, uint32_t n);
+/* The CRC-32 of [IEEE 802.3 3.2.9] by a NIC's tables (nic.crc), as the four bytes behind a frame,
+ * first byte lowest. For whoever is the line's other end. */
+uint32_t nic_crc32(const uint32_t t[8][256], const uint8_t *, uint32_t n);
 /* The name of a statistic, as `ethtool -S` prints it. */
 const char *nic_stat_name(enum nic_stat);
 

@@ -78,8 +78,6 @@ void nic_mac_pump(struct nic *);
 w_ns nic_mac_next(const struct nic *);
 /* After the receive FIFO has changed. */
 void nic_mac_watch_fifo(struct nic *);
-/* The CRC-32 of [IEEE 802.3 3.2.9], as the four bytes behind a frame, first byte lowest. */
-uint32_t nic_crc32(const uint32_t t[8][256], const uint8_t *, uint32_t n);
 void nic_crc_tables(uint32_t t[8][256]);
 
 /* ---- all of it, at n->now: after something has changed from outside ---- */

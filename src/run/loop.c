@@ -244,6 +244,14 @@ int loop_add_hook(struct loop *l, loop_hook fn, loop_next next, void *arg)
     return 0;
 }
 
+static void dev_reap(struct loop *l, struct loop_dev *d)
+{
+    struct pkt *v[LOOP_BURST];
+    unsigned n;
+    while ((n = netdev_reap(d->dev, 0, l->now, v, LOOP_BURST)) != 0)
+        weir_sent(l->w, l->now, v, n);
+}
+
 static void dev_receive(struct loop *l, struct loop_dev *d)
 {
     struct pkt *v[LOOP_BURST];
@@ -252,16 +260,10 @@ static void dev_receive(struct loop *l, struct loop_dev *d)
         if (n != 0)
             weir_rx(l->w, l->now, d->nif, v, n);
         if (n < LOOP_BURST)
-            return;
+            break;
     }
-}
-
-static void dev_reap(struct loop *l, struct loop_dev *d)
-{
-    struct pkt *v[LOOP_BURST];
-    unsigned n;
-    while ((n = netdev_reap(d->dev, 0, l->now, v, LOOP_BURST)) != 0)
-        weir_sent(l->w, l->now, v, n);
+    /* What a device was done with since: whoever waited for that room sends in this turn. */
+    dev_reap(l, d);
 }
 
 /* Until the stack has nothing more or the device takes nothing more. */

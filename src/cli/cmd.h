@@ -16,6 +16,7 @@ int cmd_drill(int argc, char **argv);
 int cmd_ss(int argc, char **argv);
 int cmd_pcap(int argc, char **argv);
 int cmd_link(int argc, char **argv);
+int cmd_nic(int argc, char **argv);
 
 /* Subcommands of `weir sim`; argv[0] is their name. */
 int sim_cc(int argc, char **argv);

@@ -261,12 +261,14 @@ static int start_stack(struct run *r, const struct door_conf *c, char *err)
 /* Everything up to the running program: 0, or the exit status with a sentence in err. */
 static void link_counters(void *arg, FILE *f) { net_counters(arg, f); }
 
-/* For `weir ss`. */
+/* For `weir ss`, `weir nic`, `weir link`, `weir chain`. */
 static void window_open(struct run *r, const char *title)
 {
     r->ctl = ctl_open(r->door.loop, title);
-    if (r->ctl != NULL)
-        ctl_add_counters(r->ctl, link_counters, r->net);
+    if (r->ctl == NULL)
+        return;
+    ctl_add_counters(r->ctl, link_counters, r->net);
+    net_serve(r->net, r->ctl);
 }
 
 static int door_start(struct run *r, const struct door_conf *c, char *err)

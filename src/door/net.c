@@ -13,7 +13,7 @@
 #include "door/net.h"
 
 #include "dev/wrap.h"
-#include "run/nicdev.h"
+#include "run/niccmd.h"
 #include "stack/stack.h"
 
 #include <errno.h>
@@ -28,9 +28,11 @@ struct net {
     struct emu_dev emu;
     struct emu_slot *slots;
     struct nicdev *nic;
+    struct niccmd cmd;
     struct cap_dev cap;
     struct capture *capture;
     struct net_face face;
+    const char *title; /* as --net named it */
 };
 
 static int64_t wall_offset(void)
@@ -95,6 +97,8 @@ void net_counters(struct net *n, FILE *f)
             fprintf(f, "%-32s %llu\n", name, (unsigned long long)v);
     }
 }
+
+void net_serve(struct net *n, struct ctl *ctl) { niccmd_serve(&n->cmd, ctl); }
 
 static struct weir_addr face_addr(const struct addr *a)
 {
@@ -162,6 +166,7 @@ static int net_attach(struct net *n, struct loop *l, struct netdev *dev, bool sl
         netdev_close(dev);
         return r;
     }
+    n->cmd = (struct niccmd){.loop = l, .nif = (unsigned)r, .nic = n->nic, .title = n->title};
     n->face.mtu = dev->caps.mtu;
     return net_address(n, l, (unsigned)r, slaac, err, n_err);
 }
@@ -181,6 +186,7 @@ struct net *net_open(struct loop *l, const struct door_conf *c, char *err, size_
     }
     if (backend_open(c->net != NULL ? c->net : "user", &bc, &n->backend, why) < 0)
         goto refused;
+    n->title = c->net != NULL ? c->net : "user";
     n->face.addr = face_addr(&n->backend.addr);
     n->face.gw = face_addr(&n->backend.gw);
     n->face.dns = face_addr(&n->backend.dns);

@@ -6,6 +6,7 @@
 #define WEIR_DOOR_NET_H
 
 #include "door/door.h"
+#include "run/ctl.h"
 #include "run/loop.h"
 
 struct net;
@@ -15,6 +16,8 @@ struct net;
 struct net *net_open(struct loop *, const struct door_conf *, char *err, size_t n_err);
 /* The emulated link's counters that are not zero, as "link.TEXT VALUE" lines. */
 void net_counters(struct net *, FILE *);
+/* Answers what `weir nic` and its like ask. */
+void net_serve(struct net *, struct ctl *);
 /* What the capture holds so far, to the file. */
 void net_flush(struct net *);
 /* After loop_free(). NULL is fine. */

@@ -8,8 +8,8 @@
  * the inner device before it opens: behind a line there are frames of a line's size, with their
  * checksums, and the card is the one that offloads.
  *
- * Time is the owner's clock: card and line are stepped to the present whenever the device is called,
- * each event at its own moment, so that a late call shortens no frame and loses no rate.
+ * Time is the owner's clock: card and line are stepped to the present whenever the device is
+ * called, each event at its own moment, so that a late call shortens no frame and loses no rate.
  *
  * Owns card, driver, bus and their memory. One thread, the loop's. Called by run/loop.c as any
  * device, by door/net.c (life) and run/niccmd.c (settings); calls nicport.c and dev/vnic.
@@ -37,6 +37,7 @@ enum {
     COALESCE_FRAMES = 16,
     RX_USECS_MAX = 1000000,
     FRAMES_MAX = 1024,
+    DRAIN_ROUNDS = 4096,
 };
 
 static struct nicdev *self(struct netdev *d) { return WEIR_CONTAINER(d, struct nicdev, dev); }
@@ -67,6 +68,7 @@ static void ndev_close(struct netdev *dev)
     struct nicdev *d = self(dev);
     if (d->driver.dev.mem != NULL)
         netdev_close(&d->driver.dev);
+    pktq_free(&d->late);
     nicport_free(d);
     netdev_close(d->inner);
 }
@@ -97,6 +99,8 @@ static unsigned ndev_rx(struct netdev *dev, unsigned q, w_ns now, struct pkt **v
     unsigned n = 0, queues = d->driver.conf.n_queues;
     (void)q;
     run_to(d, now);
+    while (n < max && d->late.n != 0)
+        v[n++] = pktq_pop(&d->late);
     for (unsigned i = 0; i < queues && n < max; i++)
         n += netdev_rx(&d->driver.dev, (d->turn + i) % queues, now, v + n, max - n);
     d->turn = (d->turn + 1) % queues;
@@ -158,6 +162,8 @@ static w_ns ndev_next(struct netdev *dev, unsigned q)
     struct nicdev *d = self(dev);
     w_ns next = w_u64_min(nic_next(&d->nic), nicport_next(d));
     (void)q;
+    if (d->late.n != 0)
+        return 0;
     for (unsigned i = 0; i < d->driver.conf.n_queues; i++)
         next = w_u64_min(next, netdev_next(&d->driver.dev, i));
     return d->is_deaf ? next : w_u64_min(next, netdev_next(d->inner, 0));
@@ -177,8 +183,40 @@ static const struct netdev_ops nicdev_ops = {
 
 /* ---- settings ---- */
 
+static unsigned poll_all(struct nicdev *d, w_ns now)
+{
+    struct pkt *v[NICDEV_HELD];
+    unsigned total = 0;
+    for (unsigned q = 0; q < d->driver.conf.n_queues; q++) {
+        unsigned n = netdev_rx(&d->driver.dev, q, now, v, NICDEV_HELD);
+        for (unsigned i = 0; i < n; i++)
+            pktq_push(&d->late, v[i]);
+        total += n;
+    }
+    return total;
+}
+
+/* What the card has received comes out before its rings go: a driver has to lose what is being sent
+ * then, but nothing that arrived. The card's time runs ahead for that, by a few DMA accesses. */
+static void drain_received(struct nicdev *d, w_ns now)
+{
+    (void)netdev_arm(&d->driver.dev, 0, false);
+    for (unsigned round = 0; round < DRAIN_ROUNDS; round++) {
+        unsigned n = poll_all(d, now);
+        if (n == 0 && d->nic.rx.n == 0)
+            break;
+        w_ns next = nic_next(&d->nic);
+        if (n == 0 && next == W_NEVER)
+            break;
+        if (next != W_NEVER)
+            nic_step(&d->nic, w_u64_max(next, d->nic.now));
+    }
+    (void)netdev_arm(&d->driver.dev, 0, true);
+}
+
 int nicdev_set(struct nicdev *d, w_ns now, const struct vnic_conf *c)
 {
+    drain_received(d, w_u64_max(now, d->nic.now));
     uint64_t before[NIC_N_STATS];
     uint64_t resets = d->nic.stat[NIC_S_RESETS];
     for (unsigned i = 0; i < NIC_N_STATS; i++)

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Text to numbers, for what people type: whole numbers with a unit from a short table, nothing
- * rounded, nothing ignored. Owns nothing; called by whoever reads a command line or a request.
+ * Text to numbers, for what people type at a running instance or on a command line.
+ *
+ * Decides: which units there are. A value is a whole number with a unit from a short table behind
+ * it, nothing rounded, nothing ignored; what is out of its range is refused here, so that callers
+ * only have to say what the range is. The words of emulated links are dev/emu_parse.c's.
+ *
+ * Owns nothing. Called by nicdev.c, niccmd.c, qdisccmd.c.
  */
 #include "run/words.h"
 

@@ -18,6 +18,11 @@ int weir_set(struct weir *w, const char *name, const char *value)
     return r;
 }
 
+int weir_setting_get(const struct weir *w, const char *name, uint32_t *value)
+{
+    return weir_conf_get(&w->env.conf, name, value);
+}
+
 static uint32_t text_len(const char *s, uint32_t max)
 {
     uint32_t n = 0;

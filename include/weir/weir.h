@@ -32,6 +32,7 @@
 
 #include <weir/assert.h>
 #include <weir/conf.h>
+#include <weir/gauge.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -274,6 +275,16 @@ int weir_setting_get(const struct weir *, const char *name, uint32_t *value);
 /* The counter i's name and value; false beyond the last. Drops are listed as "drop.NAME". */
 bool weir_counter(const struct weir *, unsigned i, const char **name, uint64_t *value);
 uint64_t weir_counter_named(const struct weir *, const char *name); /* 0 also when unknown */
+
+/* The stack's part of the chain of buffers, in the order of the bytes. To send: the socket's "send
+ * buffer", "below TCP" (what a connection has handed down and is not gone, up to
+ * tcp_limit_output_bytes), the interface's "qdisc". To receive: the socket's "receive buffer". sock
+ * 0: the interface's alone. A connection's marks and times are kept only with the setting
+ * tcp_gauges, otherwise 0. What follows below and comes before is the device's, dev/vnic.h. v has
+ * room for WEIR_CHAIN_PART; how many were written, or -ENODEV, -EBADF. */
+enum weir_chain_way { WEIR_CHAIN_SEND, WEIR_CHAIN_RECV };
+int weir_chain(struct weir *, weir_ns now, unsigned nif, weir_sock, enum weir_chain_way,
+               struct weir_gauge *v);
 
 /* One socket as `weir ss` shows it. */
 struct weir_sock_info {

@@ -8,7 +8,7 @@
  */
 #include "cli/cmd.h"
 #include "door/door.h"
-#include "run/nicdev.h"
+#include "run/linkcmd.h"
 
 #include <weir/conf.h>
 
@@ -33,6 +33,8 @@ static const char help[] =
     "  --host-loopback       127.0.0.1 and ::1 are the host's, not the program's own\n"
     "  --link SPEC           an emulated link, in the words of netem:\n"
     "                        'delay 40ms loss 1% rate 20mbit'\n"
+    "  --qdisc 'KIND …'      the queue before the network, in the words of tc: 'fq_codel',\n"
+    "                        'tbf rate 10mbit', 'fifo limit 100'; see weir link --help\n"
     "  --nic[=OPTIONS]       a model NIC and its driver under the stack, in real time; tuned by\n"
     "                        weir nic: 'rate=10gbit,rings=512,queues=2'; costs copies\n"
     "  --pcap FILE           write every packet to FILE (pcapng)\n"
@@ -60,6 +62,7 @@ enum run_opt {
     OPT_LOOPBACK,
     OPT_LINK,
     OPT_NIC,
+    OPT_QDISC,
     OPT_PCAP,
     OPT_MTU,
     OPT_SET,
@@ -75,6 +78,7 @@ static const struct option options[] = {
     {"publish", required_argument, NULL, 'p'},
     {"host-loopback", no_argument, NULL, OPT_LOOPBACK},
     {"link", required_argument, NULL, OPT_LINK},
+    {"qdisc", required_argument, NULL, OPT_QDISC},
     {"nic", optional_argument, NULL, OPT_NIC},
     {"pcap", required_argument, NULL, OPT_PCAP},
     {"mtu", required_argument, NULL, OPT_MTU},
@@ -208,6 +212,17 @@ static int parse_set(struct door_conf *c, const char *text)
     return 0;
 }
 
+static int parse_queue(struct door_conf *c, const char *text)
+{
+    static struct weir_qdisc qdisc;
+    char why[LINKCMD_ERR_TEXT];
+    c->qdisc = &qdisc;
+    if (linkcmd_parse_qdisc(text, &qdisc, why) == 0)
+        return 0;
+    fprintf(stderr, "weir run: --qdisc: %s\n", why);
+    return -EINVAL;
+}
+
 /* One option. 0, or -EINVAL after a sentence. */
 static int parse_option(struct door_conf *c, int option, const char *arg)
 {
@@ -219,6 +234,7 @@ static int parse_option(struct door_conf *c, int option, const char *arg)
     case 'p': return parse_publish(c, arg);
     case OPT_LOOPBACK: c->backend.can_host_loopback = true; return 0;
     case OPT_LINK: c->link = arg; return 0;
+    case OPT_QDISC: return parse_queue(c, arg);
     case OPT_NIC: return parse_nic(c, arg);
     case OPT_PCAP: c->pcap = arg; return 0;
     case OPT_MTU: return parse_mtu(c, arg);

@@ -8,9 +8,12 @@
 #ifndef WEIR_VNIC_H
 #define WEIR_VNIC_H
 
+#include "base/gauge.h"
 #include "bus/nic_regs.h"
 #include "dev/netdev.h"
 #include "pkt/pkt.h"
+
+#include <weir/gauge.h>
 
 struct arena;
 
@@ -69,7 +72,8 @@ struct vnic_queue {
     struct pkt **sent; /* with a packet's last descriptor, to give it back */
     uint32_t *wb;      /* the NIC writes here how many are done */
     uint32_t tx_tail, tx_clean;
-    struct pktq lost; /* the NIC was reset while it had them */
+    struct pktq lost;      /* the NIC was reset while it had them */
+    struct gauge tx_gauge; /* of the transmit ring, in descriptors */
     /* receive */
     struct nic_rxd *rxd;
     struct vnic_buf *buf;
@@ -107,6 +111,11 @@ WEIR_MUST_CHECK int vnic_init(struct vnic *, const struct vnic_slot *, const str
 WEIR_MUST_CHECK int vnic_set(struct vnic *, w_ns now, const struct vnic_conf *);
 /* A statistic register of the NIC. */
 uint64_t vnic_stat(struct vnic *, enum nic_stat);
+/* The device's part of the chain of buffers, all queues together. To send: "TX ring", "TX FIFO",
+ * "line" (held by the peer's PAUSE); what is received: "RX FIFO", "RX ring". Their number, at most
+ * WEIR_CHAIN_PART. */
+unsigned vnic_chain_send(struct vnic *, w_ns now, struct weir_gauge *v);
+unsigned vnic_chain_recv(struct vnic *, w_ns now, struct weir_gauge *v);
 /* Entries of queue q's rings in use: to be sent; given to the NIC to receive into. */
 uint32_t vnic_tx_used(const struct vnic *, unsigned q);
 uint32_t vnic_rx_given(const struct vnic *, unsigned q);

@@ -234,6 +234,7 @@ static int start_stack(struct run *r, const struct door_conf *c, char *err)
     struct door *d = &r->door;
     weir_conf_default(&wc);
     /* There an ICMP error is the host's own answer to connect(), not what some router thinks. */
+    wc.tcp_gauges = 1; /* for weir chain */
     wc.tcp_soft_abort = c->net == NULL || strcmp(c->net, "user") == 0;
     apply_settings(c, &wc);
     d->loop = loop_new(&wc, err, ERR_TEXT);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 struct nicdev_conf;
+struct weir_qdisc;
 
 enum { DOOR_LINKS = 2, DOOR_SETTINGS = 64, DOOR_SETTING_NAME = 64 };
 
@@ -23,7 +24,8 @@ struct door_conf {
     char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH */
     const char *net;   /* "user" (NULL too), "tap:NAME" */
     struct backend_conf backend;
-    const struct nicdev_conf *nic; /* the model NIC before the network, NULL: none */
+    const struct nicdev_conf *nic;  /* the model NIC before the network, NULL: none */
+    const struct weir_qdisc *qdisc; /* of the queue before the network, NULL: the default */
     const char *link;  /* netem's vocabulary for both directions, NULL: a perfect link */
     const char *pcap;  /* file to write, NULL: none */
     bool wants_slaac;  /* IPv6 addresses and routes by what routers on the network say */

@@ -155,9 +155,10 @@ static int net_address(struct net *n, struct loop *l, unsigned nif, bool slaac, 
     return r;
 }
 
-static int net_attach(struct net *n, struct loop *l, struct netdev *dev, bool slaac, char *err,
-                      size_t n_err)
+static int net_attach(struct net *n, struct loop *l, struct netdev *dev, const struct door_conf *c,
+                      char *err, size_t n_err)
 {
+    bool slaac = c->wants_slaac;
     int r = netdev_open(dev, stack_mem(loop_weir(l)));
     if (r == 0)
         r = loop_add_dev(l, dev, &dev->caps, "net0", slaac ? (uint32_t)WEIR_NIF_SLAAC : 0);
@@ -165,6 +166,10 @@ static int net_attach(struct net *n, struct loop *l, struct netdev *dev, bool sl
         snprintf(err, n_err, "the network device does not start: %s", strerror(-r));
         netdev_close(dev);
         return r;
+    }
+    if (c->qdisc != NULL && weir_qdisc_set(loop_weir(l), loop_now(l), (unsigned)r, c->qdisc) < 0) {
+        snprintf(err, n_err, "the interface does not take this queue discipline");
+        return -EINVAL;
     }
     n->cmd = (struct niccmd){.loop = l, .nif = (unsigned)r, .nic = n->nic, .title = n->title};
     n->face.mtu = dev->caps.mtu;
@@ -199,7 +204,7 @@ struct net *net_open(struct loop *l, const struct door_conf *c, char *err, size_
         netdev_close(dev);
         goto refused;
     }
-    if (net_attach(n, l, dev, c->wants_slaac, err, n_err) == 0)
+    if (net_attach(n, l, dev, c, err, n_err) == 0)
         return n;
     net_free(n);
     return NULL;

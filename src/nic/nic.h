@@ -48,7 +48,8 @@ struct nic_wire {
 /* A buffer as a person sees it. */
 struct nic_gauge {
     uint32_t now, limit, high_water;
-    uint64_t full_ns; /* time during which something had to wait for room */
+    uint32_t n_full;  /* times that something had to wait for room */
+    uint64_t full_ns; /* … and for how long */
     w_ns full_since;  /* 0: it is not full */
 };
 
@@ -175,6 +176,7 @@ struct nic {
     struct nic_dma rd, wr;
     struct nic_txq txq[NIC_QUEUES_MAX];
     struct nic_rxq rxq[NIC_QUEUES_MAX];
+    struct nic_gauge rx_ring[NIC_QUEUES_MAX]; /* of rxq */
     struct nic_irq irq[NIC_QUEUES_MAX];
     struct nic_mac mac;
     uint64_t stat[NIC_N_STATS];

@@ -54,6 +54,7 @@ void nic_tx_written_back(struct nic *, const struct nic_op *);
 void nic_rx_pump(struct nic *);
 void nic_rx_fetched(struct nic *, const struct nic_op *);
 void nic_rx_stored(struct nic *, const struct nic_op *);
+void nic_rx_ring_watch(struct nic *, unsigned queue);
 
 /* ---- offload: on whole frames, without CRC ---- */
 /* Turns the headers of a super-segment, of which op is a piece, into that piece's; false: they are

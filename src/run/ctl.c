@@ -70,7 +70,7 @@ static int ctl_addr(struct sockaddr_un *sa, pid_t pid)
     return 0;
 }
 
-static void addr_print(FILE *f, const struct weir_addr *a)
+void ctl_print_addr(FILE *f, const struct weir_addr *a)
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     char text[INET6_ADDRSTRLEN];
@@ -131,8 +131,8 @@ static void sockets_print(FILE *f, struct ctl *c)
         fprintf(f, "%-5s %-10s %8llu %8llu ", i.type == WEIR_STREAM ? "tcp" : "udp", state_name(&i),
                 (unsigned long long)(is_listener ? i.accept_n : i.inq),
                 (unsigned long long)(is_listener ? i.accept_max : i.outq));
-        addr_print(f, &i.local);
-        addr_print(f, &i.peer);
+        ctl_print_addr(f, &i.local);
+        ctl_print_addr(f, &i.peer);
         if (i.timer[0] != '\0')
             fprintf(f, " timer:(%s,%.3fs)", i.timer,
                     i.timer_at > loop_now(c->loop) ? (double)(i.timer_at - loop_now(c->loop)) / 1e9

@@ -27,6 +27,8 @@ void ctl_add_counters(struct ctl *, ctl_counters fn, void *arg);
 /* Someone who answers requests that begin with `word` (a constant): writes text for `args`, the
  * rest of the line. Not 0: it is refused, and the text is why, in one sentence. */
 typedef int (*ctl_handler)(void *arg, const char *args, FILE *);
+/* " ADDRESS:PORT", filled up to a column, as all listings have it. */
+void ctl_print_addr(FILE *, const struct weir_addr *);
 /* 0 or -ENOSPC. */
 int ctl_add(struct ctl *, const char *word, ctl_handler fn, void *arg);
 

@@ -13,6 +13,8 @@
  */
 #include "run/niccmd.h"
 
+#include "run/chain_show.h"
+#include "run/linkcmd.h"
 #include "run/words.h"
 
 #include <ctype.h>
@@ -373,4 +375,58 @@ static int nic_request(void *arg, const char *args, FILE *f)
     return 0;
 }
 
-void niccmd_serve(struct niccmd *c, struct ctl *ctl) { (void)ctl_add(ctl, "nic", nic_request, c); }
+/* ---- the chain of buffers ---- */
+
+static void rows(FILE *f, const struct weir_gauge *v, int n)
+{
+    if (n > 0)
+        chain_show(f, v, (unsigned)n);
+}
+
+/* The buffers that are a socket's own; what is below is everybody's. */
+static void socket_rows(struct niccmd *c, const struct weir_sock_info *i, FILE *f)
+{
+    struct weir_gauge v[WEIR_CHAIN_PART];
+    struct weir *w = loop_weir(c->loop);
+    w_ns now = loop_now(c->loop);
+    fprintf(f, "%s", i->type == WEIR_STREAM ? "tcp" : "udp");
+    ctl_print_addr(f, &i->local);
+    ctl_print_addr(f, &i->peer);
+    fprintf(f, "\n");
+    int n = weir_chain(w, now, c->nif, i->sock, WEIR_CHAIN_SEND, v);
+    rows(f, v, n - 1); /* but for the qdisc */
+    rows(f, v, weir_chain(w, now, c->nif, i->sock, WEIR_CHAIN_RECV, v));
+}
+
+static int chain_request(void *arg, const char *args, FILE *f)
+{
+    enum { CLOSE = 7, LISTEN = 10 };
+    struct niccmd *c = arg;
+    struct weir_gauge v[WEIR_CHAIN_PART];
+    struct weir_sock_info i;
+    struct weir *w = loop_weir(c->loop);
+    w_ns now = loop_now(c->loop);
+    uint64_t cursor = 0;
+    (void)args;
+    chain_show_head(f);
+    while (weir_sock_next(w, now, &cursor, &i)) {
+        bool has_buffers = i.type == WEIR_DGRAM || (i.state != CLOSE && i.state != LISTEN);
+        if (i.sock != 0 && has_buffers)
+            socket_rows(c, &i, f);
+    }
+    fprintf(f, "net0 to send\n");
+    rows(f, v, weir_chain(w, now, c->nif, 0, WEIR_CHAIN_SEND, v));
+    if (c->nic == NULL)
+        return 0;
+    rows(f, v, (int)vnic_chain_send(&c->nic->driver, now, v));
+    fprintf(f, "net0 received\n");
+    rows(f, v, (int)vnic_chain_recv(&c->nic->driver, now, v));
+    return 0;
+}
+
+void niccmd_serve(struct niccmd *c, struct ctl *ctl)
+{
+    (void)ctl_add(ctl, "nic", nic_request, c);
+    (void)ctl_add(ctl, "chain", chain_request, c);
+    (void)ctl_add(ctl, "link", linkcmd_request, c);
+}

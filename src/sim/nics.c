@@ -86,10 +86,10 @@ void sim_nics_free(struct sim_nics *s)
     free(s);
 }
 
-w_ns sim_nics_next(struct sim_nics *s)
+w_ns sim_nics_next(struct sim_nics *s, const w_ns awake[2])
 {
     w_ns next = cable_next(&s->cable);
     for (unsigned i = 0; i < 2; i++)
-        next = w_u64_min(next, netdev_next(&s->end[i].driver.dev, 0));
+        next = w_u64_min(next, w_u64_max(netdev_next(&s->end[i].driver.dev, 0), awake[i]));
     return next;
 }

@@ -41,7 +41,7 @@ struct sim_nics *sim_nics_new(const struct sim_nic_conf *, const uint8_t mac[2][
                               w_ns now, int *error);
 /* Closes what is open; frames on rings are freed to the hosts' memories, which still exist. */
 void sim_nics_free(struct sim_nics *);
-/* When anything on the link happens next. */
-w_ns sim_nics_next(struct sim_nics *);
+/* When anything on the link happens next; a driver is not called before its host's `awake`. */
+w_ns sim_nics_next(struct sim_nics *, const w_ns awake[2]);
 
 #endif

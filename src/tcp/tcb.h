@@ -413,6 +413,12 @@ struct tcp_seen {
     uint8_t ack_why; /* enum weir_why of the ACK that is owed */
 };
 
+/* What is remembered of a connection's buffers, with conf.tcp_gauges; by enum tcp_buf. Owned by
+ * gauge.c. */
+struct tcp_gauges {
+    struct gauge of[TCP_BUFS];
+};
+
 /* t->st.path */
 enum path_flag {
     PF_HELD = 1,         /* T_PERSIST waits for a departure */

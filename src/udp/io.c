@@ -251,12 +251,14 @@ static enum drop enqueue(struct udp *u, struct udp_sock *s, struct pkt *p)
         return DROP_UDP_SHUT;
     if (s->rx_bytes >= s->rx_limit) {
         s->rx_drops++;
+        gauge_full(&s->gauge, u->env->now, true);
         env_count(u->env, STAT_UdpRcvbufErrors);
         return DROP_UDP_FULL;
     }
     p->truesize = pkt_truesize(p);
     p->user = s->rx_drops;
     s->rx_bytes += p->truesize;
+    gauge_saw(&s->gauge, s->rx_bytes);
     pktq_push(&s->rxq, p);
     s->n.rx_dgrams++;
     s->n.rx_bytes += p->len;
@@ -377,6 +379,8 @@ int64_t udp_recv(struct udp *u, struct udp_sock *s, void *to, size_t n, unsigned
     if ((flags & UDP_MSG_PEEK) == 0) {
         (void)pktq_pop(&s->rxq);
         s->rx_bytes -= p->truesize;
+        if (WEIR_UNLIKELY(s->gauge.full_since != 0))
+            gauge_full(&s->gauge, u->env->now, false);
         pkt_free(p);
     }
     return (flags & UDP_MSG_TRUNC) != 0 ? full : copied;

@@ -23,6 +23,7 @@
 #include "door/program.h"
 #include "door/state.h"
 #include "run/ctl.h"
+#include "run/nicdev.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -233,8 +234,13 @@ static int start_stack(struct run *r, const struct door_conf *c, char *err)
     struct weir_conf wc;
     struct door *d = &r->door;
     weir_conf_default(&wc);
-    /* There an ICMP error is the host's own answer to connect(), not what some router thinks. */
     wc.tcp_gauges = 1; /* for weir chain */
+    if (c->nic != NULL) {
+        /* Its rings at their largest, and the ends of its line, beside what the stack needs. */
+        wc.n_pkt += NICDEV_PKTS;
+        wc.n_blk_small += NICDEV_PKTS;
+    }
+    /* There an ICMP error is the host's own answer to connect(), not what some router thinks. */
     wc.tcp_soft_abort = c->net == NULL || strcmp(c->net, "user") == 0;
     apply_settings(c, &wc);
     d->loop = loop_new(&wc, err, ERR_TEXT);

@@ -90,6 +90,7 @@ static void run_to(struct nicdev *d, w_ns now)
 {
     nicport_run(d, now);
     nicport_take(d, now);
+    nicport_run(d, now); /* the line may be free for what was taken */
     listen_again(d);
 }
 
@@ -203,12 +204,10 @@ static void drain_received(struct nicdev *d, w_ns now)
     (void)netdev_arm(&d->driver.dev, 0, false);
     for (unsigned round = 0; round < DRAIN_ROUNDS; round++) {
         unsigned n = poll_all(d, now);
-        if (n == 0 && d->nic.rx.n == 0)
-            break;
         w_ns next = nic_next(&d->nic);
-        if (n == 0 && next == W_NEVER)
+        if (n == 0 && (d->nic.rx.n == 0 || next == W_NEVER))
             break;
-        if (next != W_NEVER)
+        if (d->nic.rx.n != 0 && next != W_NEVER)
             nic_step(&d->nic, w_u64_max(next, d->nic.now));
     }
     (void)netdev_arm(&d->driver.dev, 0, true);

@@ -16,6 +16,10 @@
 
 enum { NICDEV_HELD = 32, NICDEV_FRAME_MAX = 16384, NICDEV_RING_MAX = 1024, NICDEV_ERR_TEXT = 256 };
 
+/* Packets, and small blocks, that it may hold of the stack's memory: receive rings of all queues,
+ * and what waits behind the line. */
+enum { NICDEV_PKTS = NIC_QUEUES_MAX * NICDEV_RING_MAX + 2048 };
+
 struct nicdev_conf {
     struct nic_conf nic;
     struct vnic_conf driver;

@@ -187,6 +187,23 @@ static void a_slow_network_pauses_the_nic(void **state)
     end();
 }
 
+/* A host that does not poll: the card asks the line to wait, and the port behind it does. */
+static void the_port_waits_when_it_is_asked_to(void **state)
+{
+    (void)state;
+    start("rate=1gbit,rx=8", N);
+    send_far(0, 400, LEN);
+    assert_int_equal(receive(), 0);
+    for (w_ns until = now + 50 * W_MS; now < until; now += 10000)
+        assert_int_equal(netdev_tx(dev, 0, now, NULL, 0), 0);
+    assert_true(nicdev_stat(nic, NIC_S_TX_PAUSE) > 0);
+    assert_true(nic->port.in.n > 250); /* they are still there */
+    run_to(now + 20 * W_MS, 64);
+    assert_int_equal(next_in, 400);
+    assert_int_equal(nicdev_stat(nic, NIC_S_RX_MISSED), 0);
+    end();
+}
+
 /* Without PAUSE there is nobody to ask: what finds no room behind the line is counted. */
 static void without_pause_it_is_lost_and_counted(void **state)
 {
@@ -302,6 +319,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(both_ways_take_the_lines_time),
     cmocka_unit_test(short_frames_are_filled_up),
     cmocka_unit_test(a_slow_network_pauses_the_nic),
+    cmocka_unit_test(the_port_waits_when_it_is_asked_to),
     cmocka_unit_test(without_pause_it_is_lost_and_counted),
     cmocka_unit_test(a_full_line_leaves_frames_where_they_are),
     cmocka_unit_test(a_change_keeps_what_was_received),

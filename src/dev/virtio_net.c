@@ -148,6 +148,7 @@ static int bring_up(struct virtio_net *v)
     bool is_small = frame <= BLK_SMALL && !netdev_has(&v->dev, NETDEV_LRO);
     v->buf_bytes = is_small ? BLK_SMALL : BLK_BIG;
     v->must_reset = false;
+    v->has_missed = false;
     v->is_polling = true; /* look once before the first sleep */
     v->poll_ns = 0;
     v->watch_at = v->now + LOOK_NS;
@@ -201,6 +202,7 @@ static void hear_interrupt(struct virtio_net *v)
     if (v->host.irq_came == NULL || !v->host.irq_came(v->host.ctx))
         return;
     v->count[VIRTIO_NET_IRQS]++;
+    v->has_missed = false;
     if ((virtio_isr(&v->host) & VIRTIO_ISR_CONFIG) != 0)
         check_status(v);
     v->is_polling = true;
@@ -216,10 +218,11 @@ static void watch(struct virtio_net *v)
     v->watch_at = v->now + LOOK_NS;
     check_status(v);
     bool has_work = virtq_waiting(&v->rx) != 0 || virtq_waiting(&v->tx) != 0;
-    if (has_work && !v->is_polling && v->host.irq_came != NULL) {
-        v->count[VIRTIO_NET_LOST_IRQS]++;
-        v->is_polling = true;
-    }
+    /* Work that nobody has told of is done at once; its interrupt may just be late, so that it is
+     * called lost only if none has come by the next look. */
+    v->count[VIRTIO_NET_LOST_IRQS] += v->has_missed;
+    v->has_missed = has_work && !v->is_polling && v->host.irq_came != NULL;
+    v->is_polling |= v->has_missed;
     bool has_moved =
         v->tx.taken != v->watch_taken || virtq_held(&v->tx) == 0 || virtq_waiting(&v->tx) != 0;
     v->watch_taken = v->tx.taken;

@@ -26,7 +26,7 @@ struct virtio_net_conf {
     X(IRQS, "interrupts taken")                                                                    \
     X(POLLS, "polls")                                                                              \
     X(POLLS_FULL, "polls that used up their budget")                                               \
-    X(LOST_IRQS, "work found by the watchdog, not by an interrupt")                                \
+    X(LOST_IRQS, "interrupts that never came")                                                     \
     X(BELLS, "times the device was told of new buffers")                                           \
     X(TX_SUPER, "super-segments sent whole")                                                       \
     X(RX_SUPER, "super-segments received whole")                                                   \
@@ -68,6 +68,7 @@ struct virtio_net {
     unsigned strikes; /* resets in a row that brought no second of peace */
     /* watchdog */
     w_ns watch_at, tx_moved_at;
+    bool has_missed;      /* found work without an interrupt, and none has come since */
     uint16_t watch_taken; /* of tx, when the watchdog last looked */
     /* without interrupts: how long to the next look */
     w_ns poll_ns;

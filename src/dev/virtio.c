@@ -123,6 +123,17 @@ int virtio_config(const struct virtio_host *h, uint32_t at, uint8_t *out, unsign
     return -EIO;
 }
 
+int virtio_config16(const struct virtio_host *h, uint32_t at, uint16_t *out)
+{
+    for (unsigned try = 0; try < CONFIG_TRIES; try++) {
+        uint32_t before = common_get(h, CONFIG_GENERATION, 1);
+        *out = (uint16_t)h->read(h->ctx, VIRTIO_DEVICE, at, 2);
+        if (common_get(h, CONFIG_GENERATION, 1) == before)
+            return 0;
+    }
+    return -EIO;
+}
+
 /* ---- queues ---- */
 
 uint16_t virtio_queue_size(const struct virtio_host *h, uint16_t i)

@@ -87,10 +87,12 @@ void virtio_go(const struct virtio_host *);
 void virtio_give_up(const struct virtio_host *);
 /* Reads and so takes back what the device interrupts for: VIRTIO_ISR_…. */
 uint8_t virtio_isr(const struct virtio_host *);
-/* n ≤ 32 bytes of the device's own configuration, as they were at one moment. 0; -EIO: they change
- * faster than we read. */
+/* n fields of one byte of the device's own configuration, as they were at one moment. 0; -EIO: they
+ * change faster than we read. */
 WEIR_MUST_CHECK int virtio_config(const struct virtio_host *, uint32_t at, uint8_t *out,
                                   unsigned n);
+/* A field of 16 bits of them. */
+WEIR_MUST_CHECK int virtio_config16(const struct virtio_host *, uint32_t at, uint16_t *out);
 
 /* ---- queues ---- */
 

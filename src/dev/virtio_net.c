@@ -34,7 +34,9 @@
 #include "dev/vnet.h"
 #include "wire/eth.h"
 
+enum { MOST_MTU = BLK_BIG - VIRTIO_NET_HLEN - WIRE_ETH_HLEN - WIRE_VLAN_HLEN };
 enum { DEFAULT_MTU = 1500, LEAST_MTU = 68, SUPER_MAX = 65535, CONFIG_MAC = 0, CONFIG_MTU = 10 };
+enum { TSO_ENTRIES = 64 /* of a ring, so that the longest super-segment fits */ };
 enum { POLL_FIRST_NS = 100, POLL_MAX_NS = 500 * 1000, STRIKES = 8 };
 
 #define LOOK_NS  (100 * W_MS)
@@ -80,7 +82,7 @@ static uint32_t flags_of(uint64_t offered, uint32_t wanted)
     return flags;
 }
 
-/* What is accepted for these capabilities: a wrapper may have cleared some since. */
+/* What is accepted for these capabilities. */
 static uint64_t features_for(uint64_t offered, uint32_t flags)
 {
     uint64_t f = VIRTIO_F_VERSION_1 | (offered & VIRTIO_F_ACCESS_PLATFORM) |
@@ -92,26 +94,24 @@ static uint64_t features_for(uint64_t offered, uint32_t flags)
     return f;
 }
 
-/* Address and MTU. 0, -EIO, or -EINVAL: the device names an MTU that cannot be. */
+/* Address and MTU. 0, -EIO, or -EINVAL: the device or the person names an MTU that cannot be. */
 static int read_config(struct virtio_net *v)
 {
     struct netdev_caps *c = &v->dev.caps;
-    uint8_t mtu[2];
-    uint32_t most = BLK_BIG - VIRTIO_NET_HLEN - WIRE_ETH_HLEN - WIRE_VLAN_HLEN;
+    uint16_t mtu = DEFAULT_MTU;
     memcpy(c->mac, v->conf.mac, sizeof c->mac);
     if ((v->offered & VIRTIO_NET_F(MAC)) != 0 &&
         virtio_config(&v->host, CONFIG_MAC, c->mac, sizeof c->mac) != 0)
         return -EIO;
-    c->mtu = DEFAULT_MTU;
-    if ((v->offered & VIRTIO_NET_F(MTU)) != 0) {
-        if (virtio_config(&v->host, CONFIG_MTU, mtu, sizeof mtu) != 0)
-            return -EIO;
-        c->mtu = (uint32_t)(mtu[0] | mtu[1] << 8);
-        if (c->mtu < LEAST_MTU)
-            return -EIO;
+    if ((v->offered & VIRTIO_NET_F(MTU)) != 0 && virtio_config16(&v->host, CONFIG_MTU, &mtu) != 0)
+        return -EIO;
+    if (mtu >
+        MOST_MTU) { /* [virtio 1.2, 5.1.4.2] To accept it is to receive frames of that size. */
+        v->offered &= ~VIRTIO_NET_F(MTU);
+        mtu = MOST_MTU;
     }
-    c->mtu = w_u32_min(c->mtu, v->conf.mtu != 0 ? v->conf.mtu : most);
-    c->mtu = w_u32_min(c->mtu, most);
+    v->rx_mtu = mtu;
+    c->mtu = v->conf.mtu != 0 ? w_u32_min(mtu, v->conf.mtu) : mtu;
     return c->mtu >= LEAST_MTU ? 0 : -EINVAL;
 }
 
@@ -144,7 +144,7 @@ static int bring_up(struct virtio_net *v)
         return e;
     }
     /* Buffers of which one holds a whole frame, or the sixth part of a super-segment. */
-    uint32_t frame = VIRTIO_NET_HLEN + WIRE_ETH_HLEN + WIRE_VLAN_HLEN + v->dev.caps.mtu;
+    uint32_t frame = VIRTIO_NET_HLEN + WIRE_ETH_HLEN + WIRE_VLAN_HLEN + v->rx_mtu;
     bool is_small = frame <= BLK_SMALL && !netdev_has(&v->dev, NETDEV_LRO);
     v->buf_bytes = is_small ? BLK_SMALL : BLK_BIG;
     v->must_reset = false;
@@ -276,6 +276,8 @@ static int vdev_open(struct netdev *d, struct pktmem *mem)
 {
     struct virtio_net *v = of_dev(d);
     d->mem = mem;
+    d->caps.flags =
+        flags_of(v->offered, d->caps.flags); /* of what a wrapper has left, what works */
     int e = map_memory(v, mem);
     if (e == 0)
         e = bring_up(v);
@@ -354,8 +356,9 @@ int virtio_net_init(struct virtio_net *v, const struct virtio_host *host,
         return -ENOTSUP;
     }
     v->dev.ops = &virtio_net_ops;
-    uint32_t flags = flags_of(v->offered, conf->offloads);
     const uint32_t tso = NETDEV_TSO4 | NETDEV_TSO6;
+    bool is_long = virtio_queue_size(host, VIRTIO_NET_TXQ) >= TSO_ENTRIES;
+    uint32_t flags = flags_of(v->offered, is_long ? conf->offloads : conf->offloads & ~tso);
     v->dev.caps = (struct netdev_caps){
         .flags = flags, .n_queues = 1, .gso_max = (flags & tso) != 0 ? SUPER_MAX : 0};
     return read_config(v);

@@ -75,6 +75,7 @@ struct virtio_net {
     /* receive */
     struct virtq rx;
     uint32_t rx_bell, buf_bytes;
+    uint32_t rx_mtu;            /* the device's: what may arrive */
     struct blk *buf[VIRTQ_MAX]; /* by head, while the device has them */
     /* transmit */
     struct virtq tx;

@@ -132,6 +132,41 @@ static void long_packets_leave_in_pieces(void **state)
     end();
 }
 
+/* If this fails, a card of long frames is told to be content with short ones and loses what comes:
+ * [virtio 1.2, 5.1.4.2] whoever accepts its MTU has buffers for it. */
+static void long_frames_arrive(void **state)
+{
+    (void)state;
+    for (unsigned merged = 0; merged < 2; merged++) {
+        now = 10 * W_S;
+        rig_init(&r, N, 64);
+        r.offers |= VIRTIO_NET_F(MTU) | (merged ? VIRTIO_NET_F(MRG_RXBUF) : 0);
+        r.config[10] = 9000 & 0xff;
+        r.config[11] = 9000 >> 8;
+        assert_int_equal(rig_probe(&r, 0, 1500), 0);
+        assert_int_equal(dev()->caps.mtu, 1500);
+        assert_int_equal(netdev_open(dev(), &r.mem), 0);
+        for (unsigned i = 0; i < 100; i++) {
+            arrives(9014);
+            arrives(60);
+        }
+        end();
+    }
+}
+
+/* If this fails, a card with a short ring drops every super-segment, and TCP sends it again. */
+static void a_short_ring_gets_no_super_segments(void **state)
+{
+    (void)state;
+    for (uint16_t size = 32; size <= 64; size = (uint16_t)(2 * size)) {
+        start_with(VIRTIO_NET_F(CSUM) | VIRTIO_NET_F(HOST_TSO4) | VIRTIO_NET_F(HOST_TSO6) |
+                       VIRTIO_NET_F(HOST_ECN),
+                   size, UINT32_MAX);
+        assert_int_equal(netdev_has(dev(), NETDEV_TSO4), size == 64);
+        end();
+    }
+}
+
 /* If this fails, checksums are vouched for that nobody checked, or the other way round. */
 static void what_the_header_says_of_checksums(void **state)
 {
@@ -179,11 +214,27 @@ static void merged_buffers(void **state)
         arrives(1514);
     }
     assert_int_equal(counted(VIRTIO_NET_RX_SUPER), 50);
+    /* A short frame keeps no long buffer. */
+    uint32_t small = r.mem.small_blks.in_use, big = r.mem.big_blks.in_use;
+    assert_true(rig_arrive(&r, plain, frame, 1514));
+    struct pkt *short_one = receive_one();
+    assert_int_equal(r.mem.big_blks.in_use, big);
+    assert_int_equal(r.mem.small_blks.in_use, small + 1);
+    pkt_free(short_one);
     /* More than a packet has fragments for, and more than any frame. */
     assert_true(rig_arrive(&r, super, frame, 65535 + 100 - VIRTIO_NET_HLEN));
     assert_null(receive_one());
     assert_int_equal(counted(VIRTIO_NET_RX_TOO_LONG), 1);
     arrives(1514);
+    end();
+    /* What a wrapper clears is not accepted, nor what needs it. */
+    rig_init(&r, N, 256);
+    r.offers |= offers | VIRTIO_NET_F(CSUM);
+    assert_int_equal(rig_probe(&r, UINT32_MAX, 0), 0);
+    dev()->caps.flags &= ~(uint32_t)NETDEV_RX_CSUM;
+    assert_int_equal(netdev_open(dev(), &r.mem), 0);
+    assert_int_equal(dev()->caps.flags, NETDEV_TX_CSUM);
+    assert_int_equal(r.accepted & (VIRTIO_NET_F(GUEST_CSUM) | VIRTIO_NET_F(GUEST_TSO4)), 0);
     end();
     /* Without one of the features it needs, none of it is accepted. */
     start_with(offers & ~VIRTIO_NET_F(MRG_RXBUF), 256, UINT32_MAX);
@@ -498,13 +549,17 @@ static void devices_that_are_refused(void **state)
     assert_int_equal(rig_probe(&r, 0, 0), -ENOTSUP);
     assert_int_equal(r.status & VIRTIO_FAILED, VIRTIO_FAILED);
     r.offers |= VIRTIO_F_VERSION_1 | VIRTIO_NET_F(MTU);
-    assert_int_equal(rig_probe(&r, 0, 0), -EIO); /* an MTU of 0 */
+    assert_int_equal(rig_probe(&r, 0, 0), -EINVAL); /* an MTU of 0 */
     r.config[10] = 0x40;
     r.config[11] = 0x05;
     assert_int_equal(rig_probe(&r, 0, 1400), 0);
     assert_int_equal(dev()->caps.mtu, 0x540);
     assert_int_equal(rig_probe(&r, 0, 1300), 0);
     assert_int_equal(dev()->caps.mtu, 1300);
+    r.config[11] = 0xff; /* more than a buffer holds */
+    assert_int_equal(rig_probe(&r, 0, 9000), 0);
+    assert_int_equal(dev()->caps.mtu, 9000);
+    assert_int_equal(r.nic.offered & VIRTIO_NET_F(MTU), 0);
     r.never_settles = true;
     assert_int_equal(rig_probe(&r, 0, 0), -EIO);
     r.never_settles = false;
@@ -531,6 +586,8 @@ static void devices_that_are_refused(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(frames_cross_both_ways),
     cmocka_unit_test(long_packets_leave_in_pieces),
+    cmocka_unit_test(long_frames_arrive),
+    cmocka_unit_test(a_short_ring_gets_no_super_segments),
     cmocka_unit_test(what_the_header_says_of_checksums),
     cmocka_unit_test(merged_buffers),
     cmocka_unit_test(a_full_ring_pushes_back),

@@ -4,9 +4,10 @@
  *
  * A buffer is one block. A frame's first bytes, where the headers are, are copied from it into the
  * packet's linear part, the rest stays and becomes the packet's fragment; a frame that fits the
- * linear part gives its block back at once. A packet is only taken when there is a frame for it. A
- * frame may go on in further buffers if the device was allowed to (MRG_RXBUF); then all of them are
- * in the used ring together [virtio 1.2, 5.1.6.4.1].
+ * linear part gives its block back at once, a short one moves from a big block to a small one. A
+ * packet is only taken when there is a frame for it. A frame may go on in further buffers if the
+ * device was allowed to (MRG_RXBUF); then all of them are in the used ring together [virtio 1.2,
+ * 5.1.6.4.1].
  *
  *   first buffer:   | virtio-net header 12 | frame …      further ones: | frame goes on …
  *
@@ -111,6 +112,21 @@ static struct blk *take_buffer(struct virtio_net *v)
     return NULL;
 }
 
+/* A short frame in a long buffer would pin all of it: its rest moves to a small block, where there
+ * is one. */
+static struct blk *shrink(struct virtio_net *v, struct blk *b)
+{
+    struct blk *small = NULL;
+    if (b->cap == BLK_BIG && b->used > VIRTIO_NET_HLEN + PKT_RX_LINEAR && b->used <= BLK_SMALL)
+        small = blk_new(v->dev.mem, BLK_SMALL);
+    if (small == NULL)
+        return b;
+    memcpy(small->mem, b->mem, b->used);
+    small->used = b->used;
+    blk_unref(b);
+    return small;
+}
+
 /* n bytes of the block from `at` on are the frame's next ones. The block's reference is given away.
  * False: the frame has more of them than a packet takes. */
 static bool add_bytes(struct pkt *p, struct blk *b, uint32_t at, uint32_t n)
@@ -170,6 +186,7 @@ static struct pkt *take_frame(struct virtio_net *v, struct blk *first)
         return NULL;
     }
     p->off = 0;
+    first = shrink(v, first);
     bool is_whole = add_bytes(p, first, VIRTIO_NET_HLEN, first->used - VIRTIO_NET_HLEN);
     is_whole = add_buffers(v, p, further, is_whole);
     bool is_sound = is_whole && vnet_get(p, header, v->dev.caps.flags);

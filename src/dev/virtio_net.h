@@ -31,7 +31,7 @@ struct virtio_net_conf {
     X(TX_SUPER, "super-segments sent whole")                                                       \
     X(RX_SUPER, "super-segments received whole")                                                   \
     X(BAD_USED, "used entries that cannot be true")                                                \
-    X(BAD_HEADERS, "frames whose header cannot be true")                                           \
+    X(BAD_FRAMES, "frames too short, or whose header cannot be true")                              \
     X(RX_TOO_LONG, "frames in more pieces than a packet has")                                      \
     X(REFILL_FAILED, "times a buffer was wanted and there was no memory")                          \
     X(TX_UNSENDABLE, "packets in more pieces than the ring has, or out of reach")                  \

@@ -446,10 +446,17 @@ static void lies_in_headers(void **state)
         start_with(VIRTIO_NET_F(GUEST_CSUM), 8, NETDEV_RX_CSUM);
         assert_true(rig_arrive(&r, lie[i], frame, 100));
         assert_null(receive_one());
-        assert_int_equal(counted(VIRTIO_NET_BAD_HEADERS), 1);
+        assert_int_equal(counted(VIRTIO_NET_BAD_FRAMES), 1);
         assert_int_equal(dev()->stats.rx_dropped, 1);
         assert_int_equal(counted(VIRTIO_NET_RESETS), 0);
         arrives(1514);
+        end();
+    }
+    for (uint32_t n = 0; n < WIRE_ETH_HLEN; n++) {
+        start_with(0, 8, 0);
+        assert_true(rig_arrive(&r, plain, frame, n));
+        assert_null(receive_one());
+        assert_int_equal(counted(VIRTIO_NET_BAD_FRAMES), 1);
         end();
     }
     /* How many buffers a frame has. */

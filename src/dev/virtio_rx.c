@@ -20,6 +20,7 @@
 
 #include "dev/virtio_parts.h"
 #include "dev/vnet.h"
+#include "wire/eth.h"
 
 enum {
     FRAME_MAX = 65535 + 64, /* as pkt_from_bytes */
@@ -189,13 +190,13 @@ static struct pkt *take_frame(struct virtio_net *v, struct blk *first)
     first = shrink(v, first);
     bool is_whole = add_bytes(p, first, VIRTIO_NET_HLEN, first->used - VIRTIO_NET_HLEN);
     is_whole = add_buffers(v, p, further, is_whole);
-    bool is_sound = is_whole && vnet_get(p, header, v->dev.caps.flags);
+    bool is_sound = is_whole && p->lin >= WIRE_ETH_HLEN && vnet_get(p, header, v->dev.caps.flags);
     v->count[VIRTIO_NET_RX_SUPER] += is_sound && p->gso_size != 0;
     if (is_sound)
         return p;
     v->dev.stats.rx_dropped++;
     if (!v->must_reset) /* otherwise counted already */
-        v->count[is_whole ? VIRTIO_NET_BAD_HEADERS : VIRTIO_NET_RX_TOO_LONG]++;
+        v->count[is_whole ? VIRTIO_NET_BAD_FRAMES : VIRTIO_NET_RX_TOO_LONG]++;
     pkt_free(p);
     return NULL;
 }

@@ -259,8 +259,15 @@ static int start_stack(struct run *r, const struct door_conf *c, char *err)
     return 0;
 }
 
-/* Everything up to the running program: 0, or the exit status with a sentence in err. */
 static void link_counters(void *arg, FILE *f) { net_counters(arg, f); }
+
+static void say_report(struct run *r, const struct door_conf *c)
+{
+    if (!c->wants_report)
+        return;
+    report_print(&r->door);
+    net_counters(r->net, c->err);
+}
 
 /* For `weir ss`. */
 static void window_open(struct run *r, const char *title)
@@ -270,6 +277,7 @@ static void window_open(struct run *r, const char *title)
         ctl_add_counters(r->ctl, link_counters, r->net);
 }
 
+/* Everything up to the running program: 0, or the exit status with a sentence in err. */
 static int door_start(struct run *r, const struct door_conf *c, char *err)
 {
     struct door *d = &r->door;
@@ -409,13 +417,11 @@ int door_run(const struct door_conf *c, int *sig)
         loop_once(r->door.loop, W_NEVER);
     wait_alone(r);
     if (!r->door.is_alone && !r->is_hurried) {
-        if (c->wants_report)
-            report_print(&r->door);
+        say_report(r, c);
         stay_behind(r, c);
     }
     door_drain(r);
-    if (c->wants_report)
-        report_print(&r->door);
+    say_report(r, c);
     status = r->status;
     door_free(r);
     *sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;

@@ -13,7 +13,8 @@ struct net;
 /* Opens the network conf asks for and attaches it to the loop's stack: address, route, emulated
  * link, capture. NULL with a sentence in err. It closes with the loop; then net_free(). */
 struct net *net_open(struct loop *, const struct door_conf *, char *err, size_t n_err);
-/* The emulated link's counters that are not zero, as "link.TEXT VALUE" lines. */
+/* The emulated link's counters and the device's driver's, those that are not zero, as "link.TEXT
+ * VALUE" and "device.TEXT VALUE" lines. */
 void net_counters(struct net *, FILE *);
 /* What the capture holds so far, to the file. */
 void net_flush(struct net *);

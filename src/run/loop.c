@@ -267,9 +267,11 @@ static void dev_reap(struct loop *l, struct loop_dev *d)
         weir_sent(l->w, l->now, v, n);
 }
 
-/* Until the stack has nothing more or the device takes nothing more. */
+/* Until the stack has nothing more or the device takes nothing more. First of all what a device
+ * has finished since: the connection that sent it may be waiting for the credit. */
 static void dev_transmit(struct loop *l, struct loop_dev *d)
 {
+    dev_reap(l, d);
     for (;;) {
         if (d->n_wait == 0)
             d->n_wait = weir_tx(l->w, l->now, d->nif, d->wait, LOOP_BURST);

@@ -16,6 +16,7 @@ int cmd_demo(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
 int cmd_drill(int argc, char **argv);
 int cmd_ss(int argc, char **argv);
+int cmd_why(int argc, char **argv);
 int cmd_pcap(int argc, char **argv);
 int cmd_link(int argc, char **argv);
 int cmd_chain(int argc, char **argv);
@@ -29,5 +30,6 @@ int link_running(int argc, char **argv);
 int sim_cc(int argc, char **argv);
 int sim_grid(int argc, char **argv);
 int sim_chain(int argc, char **argv);
+int sim_why(int argc, char **argv);
 
 #endif

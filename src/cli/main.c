@@ -24,6 +24,7 @@ static const struct cmd cmds[] = {
     {"ss", cmd_ss, "show the sockets of programs running on weir"},
     {"nic", cmd_nic, "show and tune the model NIC of a running program"},
     {"chain", cmd_chain, "show every buffer between a running program and the wire"},
+    {"why", cmd_why, "say what a connection waits for, in one sentence and a table"},
     {"pcap", cmd_pcap, "show a capture file, one line a packet"},
     {"drill", cmd_drill, "run packet scripts against the stack, in virtual time"},
     {"link", cmd_link, "join two TAP interfaces by an emulated link"},

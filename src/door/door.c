@@ -240,6 +240,7 @@ static int start_stack(struct run *r, const struct door_conf *c, char *err)
         wc.n_pkt += NICDEV_PKTS;
         wc.n_blk_small += NICDEV_PKTS;
     }
+    wc.tcp_why = 1;
     /* There an ICMP error is the host's own answer to connect(), not what some router thinks. */
     wc.tcp_soft_abort = c->net == NULL || strcmp(c->net, "user") == 0;
     apply_settings(c, &wc);
@@ -265,8 +266,15 @@ static int start_stack(struct run *r, const struct door_conf *c, char *err)
     return 0;
 }
 
-/* Everything up to the running program: 0, or the exit status with a sentence in err. */
 static void link_counters(void *arg, FILE *f) { net_counters(arg, f); }
+
+static void say_report(struct run *r, const struct door_conf *c)
+{
+    if (!c->wants_report)
+        return;
+    report_print(&r->door);
+    net_counters(r->net, c->err);
+}
 
 /* For `weir ss`, `weir nic`, `weir link`, `weir chain`. */
 static void window_open(struct run *r, const char *title)
@@ -278,6 +286,7 @@ static void window_open(struct run *r, const char *title)
     net_serve(r->net, r->ctl);
 }
 
+/* Everything up to the running program: 0, or the exit status with a sentence in err. */
 static int door_start(struct run *r, const struct door_conf *c, char *err)
 {
     struct door *d = &r->door;
@@ -417,13 +426,11 @@ int door_run(const struct door_conf *c, int *sig)
         loop_once(r->door.loop, W_NEVER);
     wait_alone(r);
     if (!r->door.is_alone && !r->is_hurried) {
-        if (c->wants_report)
-            report_print(&r->door);
+        say_report(r, c);
         stay_behind(r, c);
     }
     door_drain(r);
-    if (c->wants_report)
-        report_print(&r->door);
+    say_report(r, c);
     status = r->status;
     door_free(r);
     *sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;

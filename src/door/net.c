@@ -87,15 +87,24 @@ static int net_wrap(struct net *n, const struct door_conf *c, w_ns now, struct n
     return 0;
 }
 
+static void print_counter(FILE *f, const char *whose, const char *what, uint64_t value)
+{
+    char name[96];
+    snprintf(name, sizeof(name), "%s.%s", whose, what);
+    if (value != 0)
+        fprintf(f, "%-32s %llu\n", name, (unsigned long long)value);
+}
+
 void net_counters(struct net *n, FILE *f)
 {
-    for (unsigned i = 0; n->slots != NULL && i < EMU_N_COUNTERS; i++) {
-        uint64_t v = n->emu.tx.count[i] + n->emu.rx.count[i];
-        char name[64];
-        snprintf(name, sizeof(name), "link.%s", emu_counter_text((enum emu_counter)i));
-        if (v != 0)
-            fprintf(f, "%-32s %llu\n", name, (unsigned long long)v);
-    }
+    const struct backend *b = &n->backend;
+    const char *what;
+    uint64_t value;
+    for (unsigned i = 0; n->slots != NULL && i < EMU_N_COUNTERS; i++)
+        print_counter(f, "link", emu_counter_text((enum emu_counter)i),
+                      n->emu.tx.count[i] + n->emu.rx.count[i]);
+    for (unsigned i = 0; b->counter != NULL && (what = b->counter(b->dev, i, &value)) != NULL; i++)
+        print_counter(f, "device", what, value);
 }
 
 void net_serve(struct net *n, struct ctl *ctl) { niccmd_serve(&n->cmd, ctl); }

@@ -22,6 +22,8 @@ void link_init(struct link *l, struct env *env, struct arena *a)
 {
     l->env = env;
     l->full = l->n_told = 0;
+    l->is_metered = false;
+    memset(l->meter, 0, sizeof l->meter);
     for (unsigned i = 0; i < LINK_NIFS; i++) {
         struct qdisc_later *later =
             arena_take(a, sizeof(struct qdisc_later) * LINK_TXQ_MAX, WEIR_CACHELINE);
@@ -62,6 +64,7 @@ int link_nif_add(struct link *l, const struct nif_conf *c)
     };
     q_init(&nif->q, later, mem);
     qdisc.limit = c->txqueuelen != 0 ? c->txqueuelen : l->env->conf.txqueuelen;
+    link_meter_begin(l, nif, c->rate_bps);
     int r = link_set_qdisc(l, nif, &qdisc);
     WEIR_ASSERT(r == 0); /* the limits of conf.def are in the range, and no kind there needs more */
     if (c->mac != NULL)
@@ -181,6 +184,8 @@ unsigned link_tx_waiting(struct link *l, struct nif *nif, struct pkt **v, unsign
             link_seen(l, nif, WEIR_T_LEAVE, p);
         v[n++] = p;
     }
+    if (WEIR_UNLIKELY(l->is_metered))
+        link_meter_tx(l, nif, v, n);
     return n;
 }
 

@@ -17,7 +17,6 @@
 #include "run/linkcmd.h"
 #include "run/words.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -50,7 +49,7 @@ static const struct field rings[] = {
     {.name = "rx-jumbo", .text = "RX Jumbo", .kind = ABSENT},
 };
 static const struct field coalescing[] = {
-    {.name = "adaptive-rx", .kind = ABSENT},
+    {.name = "adaptive-rx", .kind = ONOFF, .at = AT(is_adaptive)},
     {.name = "adaptive-tx", .kind = ABSENT},
     {.name = "rx-usecs", .kind = NUMBER, .at = AT(rx_ns), .hi = USECS_MAX, .scale = NS_A_US},
     {.name = "rx-frames", .kind = NUMBER, .at = AT(rx_frames), .hi = FRAMES_MAX, .scale = 1},
@@ -66,7 +65,10 @@ static const struct field offloads[] = {
      .bits = NETDEV_TSO4 | NETDEV_TSO6},
     {.name = "gso", .text = "generic-segmentation-offload", .kind = STACK, .key = "tcp_gso"},
     {.name = "gro", .text = "generic-receive-offload", .kind = STACK, .key = "gro"},
-    {.name = "lro", .text = "large-receive-offload", .kind = ABSENT},
+    {.name = "lro",
+     .text = "large-receive-offload",
+     .kind = OFFLOAD,
+     .bits = NETDEV_LRO | NETDEV_LRO6},
 };
 static const struct field pause[] = {
     {.name = "autoneg", .text = "Autonegotiate", .kind = ABSENT},
@@ -167,23 +169,15 @@ static void page_print(struct niccmd *c, const struct page *p, FILE *f)
     }
 }
 
+/* The card begins at 0 with each reset; what is shown goes on. */
 static void stats_print(struct niccmd *c, FILE *f)
 {
-    static const char *const counter[] = {
-#define X(name, text) [VNIC_##name] = #name,
-        VNIC_COUNTERS(X)
-#undef X
-    };
+    const char *name;
+    uint64_t v;
     fprintf(f, "NIC statistics:\n");
-    for (unsigned i = 0; i < NIC_N_STATS; i++)
-        fprintf(f, "     %s: %llu\n", nic_stat_name((enum nic_stat)i),
-                (unsigned long long)nicdev_stat(c->nic, (enum nic_stat)i));
-    for (unsigned i = 0; i < VNIC_N_COUNTERS; i++) {
-        fprintf(f, "     driver_");
-        for (const char *s = counter[i]; *s != '\0'; s++)
-            fputc(tolower((unsigned char)*s), f);
-        fprintf(f, ": %llu\n", (unsigned long long)c->nic->driver.count[i]);
-    }
+    for (unsigned i = 0; vnic_stat_at(&c->nic->driver, i, &name, &v); i++)
+        fprintf(f, "     %s: %llu\n", name,
+                (unsigned long long)(i < NIC_N_STATS ? nicdev_stat(c->nic, (enum nic_stat)i) : v));
     const struct netdev_stats *s = &c->nic->dev.stats;
     fprintf(f, "     driver_tx_dropped: %llu\n     driver_tx_busy: %llu\n",
             (unsigned long long)s->tx_dropped, (unsigned long long)s->tx_busy);

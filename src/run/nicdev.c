@@ -3,9 +3,8 @@
  * The model NIC as a device of the real world: the stack's frames go through its driver, its rings,
  * its DMA and its MAC, at the line's rate, before the real device has them; and back.
  *
- * What is decided here: which queue a frame takes (a connection's always the same, so nothing is
- * reordered), in which order queues are polled, when the owner has to wake. Offloads are taken from
- * the inner device before it opens: behind a line there are frames of a line's size, with their
+ * What is decided here: when the owner has to wake, and that all queues of the card are served as
+ * one. Offloads are taken from the inner device before it opens: behind a line there are frames of a line's size, with their
  * checksums, and the card is the one that offloads.
  *
  * Time is the owner's clock: card and line are stepped to the present whenever the device is
@@ -97,53 +96,31 @@ static void run_to(struct nicdev *d, w_ns now)
 static unsigned ndev_rx(struct netdev *dev, unsigned q, w_ns now, struct pkt **v, unsigned max)
 {
     struct nicdev *d = self(dev);
-    unsigned n = 0, queues = d->driver.conf.n_queues;
+    unsigned n = 0;
     (void)q;
     run_to(d, now);
     while (n < max && d->late.n != 0)
         v[n++] = pktq_pop(&d->late);
-    for (unsigned i = 0; i < queues && n < max; i++)
-        n += netdev_rx(&d->driver.dev, (d->turn + i) % queues, now, v + n, max - n);
-    d->turn = (d->turn + 1) % queues;
+    n += vnic_all_rx(&d->driver, now, v + n, max - n);
     show_stats(d);
     return n;
 }
 
-static unsigned queue_of(const struct nicdev *d, const struct pkt *p)
-{
-    return p->owner % d->driver.conf.n_queues;
-}
-
-/* Frames that follow one another into the same queue go as one burst. */
 static unsigned ndev_tx(struct netdev *dev, unsigned q, w_ns now, struct pkt **v, unsigned n)
 {
     struct nicdev *d = self(dev);
-    unsigned done = 0;
     (void)q;
     nicport_run(d, now);
-    while (done < n) {
-        unsigned k = 1, to = queue_of(d, v[done]);
-        while (done + k < n && queue_of(d, v[done + k]) == to)
-            k++;
-        unsigned taken = netdev_tx(&d->driver.dev, to, now, v + done, k);
-        done += taken;
-        if (taken < k)
-            break;
-    }
+    unsigned taken = vnic_all_tx(&d->driver, now, v, n);
     nicport_run(d, now);
     show_stats(d);
-    return done;
+    return taken;
 }
 
-/* Queues that are no longer in use may still have packets to give back. */
 static unsigned ndev_reap(struct netdev *dev, unsigned q, w_ns now, struct pkt **v, unsigned max)
 {
-    struct nicdev *d = self(dev);
-    unsigned n = 0;
     (void)q;
-    for (unsigned i = 0; i < NIC_QUEUES_MAX && d->driver.q[i].txd != NULL && n < max; i++)
-        n += netdev_reap(&d->driver.dev, i, now, v + n, max - n);
-    return n;
+    return vnic_all_reap(&self(dev)->driver, now, v, max);
 }
 
 static int ndev_arm(struct netdev *dev, unsigned q, bool on)
@@ -165,8 +142,7 @@ static w_ns ndev_next(struct netdev *dev, unsigned q)
     (void)q;
     if (d->late.n != 0)
         return 0;
-    for (unsigned i = 0; i < d->driver.conf.n_queues; i++)
-        next = w_u64_min(next, netdev_next(&d->driver.dev, i));
+    next = w_u64_min(next, vnic_all_next(&d->driver));
     return d->is_deaf ? next : w_u64_min(next, netdev_next(d->inner, 0));
 }
 
@@ -187,14 +163,10 @@ static const struct netdev_ops nicdev_ops = {
 static unsigned poll_all(struct nicdev *d, w_ns now)
 {
     struct pkt *v[NICDEV_HELD];
-    unsigned total = 0;
-    for (unsigned q = 0; q < d->driver.conf.n_queues; q++) {
-        unsigned n = netdev_rx(&d->driver.dev, q, now, v, NICDEV_HELD);
-        for (unsigned i = 0; i < n; i++)
-            pktq_push(&d->late, v[i]);
-        total += n;
-    }
-    return total;
+    unsigned n = vnic_all_rx(&d->driver, now, v, NICDEV_HELD);
+    for (unsigned i = 0; i < n; i++)
+        pktq_push(&d->late, v[i]);
+    return n;
 }
 
 /* What the card has received comes out before its rings go: a driver has to lose what is being sent
@@ -240,7 +212,8 @@ void nicdev_conf_default(struct nicdev_conf *c)
 {
     *c = (struct nicdev_conf){
         .nic = {.rate_bps = 1000000000,
-                .features = NIC_F_TX_CSUM | NIC_F_RX_CSUM | NIC_F_TSO | NIC_F_RSS | NIC_F_PAUSE,
+                .features =
+                    NIC_F_TX_CSUM | NIC_F_RX_CSUM | NIC_F_TSO | NIC_F_RSS | NIC_F_PAUSE | NIC_F_LRO,
                 .n_queues = NIC_QUEUES_MAX,
                 .dma_latency_ns = DMA_LATENCY_NS},
         .driver = {.n_queues = 1,

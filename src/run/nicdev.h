@@ -50,7 +50,6 @@ struct nicdev {
     struct bus_irq irqs;
     struct nicdev_port port;
     struct pktq late; /* received before the rings were changed, still to be passed on */
-    unsigned turn;    /* the queue that is polled first */
     int ep;           /* what the owner sleeps on */
     bool is_deaf;     /* the inner device's descriptor is not listened to: `in` is full */
     uint64_t stat_before[NIC_N_STATS]; /* of the NIC before its resets */

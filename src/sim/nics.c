@@ -90,6 +90,15 @@ w_ns sim_nics_next(struct sim_nics *s, const w_ns awake[2])
 {
     w_ns next = cable_next(&s->cable);
     for (unsigned i = 0; i < 2; i++)
-        next = w_u64_min(next, w_u64_max(netdev_next(&s->end[i].driver.dev, 0), awake[i]));
+        next = w_u64_min(next, w_u64_max(vnic_all_next(&s->end[i].driver), awake[i]));
     return next;
+}
+
+bool sim_nics_has_frames(const struct sim_nics *s, unsigned side)
+{
+    const struct sim_nic_end *e = &s->end[side];
+    bool has = e->n_wait != 0 || e->nic.tx.n != 0;
+    for (unsigned q = 0; q < e->driver.conf.n_queues; q++)
+        has |= vnic_tx_used(&e->driver, q) != 0;
+    return has;
 }

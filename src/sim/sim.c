@@ -16,7 +16,13 @@
 #include "sim/sim.h"
 
 #include "stack/stack.h"
+#include "wire/csum.h"
 #include "wire/eth.h"
+#include "wire/ipv4.h"
+#include "wire/ipv6.h"
+#include "wire/tcp.h"
+
+#include <weir/limit.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -136,8 +142,11 @@ static int end_init(struct sim *s, struct sim_end *e, struct sim_host *h, uint32
     struct weir_nif_conf nc = {.name = "eth", .mtu = j->mtu};
     struct weir_addr a = {.ip = {[10] = 0xff, [11] = 0xff}, .family = 4};
     end_mac(s, h, nc.mac);
-    if (l->nics != NULL)
-        end_offloads(&nc, &l->nics->end[e == &l->end[1]].driver.dev.caps);
+    if (l->nics != NULL) {
+        const struct sim_nic_end *n = &l->nics->end[e == &l->end[1]];
+        end_offloads(&nc, &n->driver.dev.caps);
+        nc.rate_bps = n->nic.conf.rate_bps;
+    }
     w_put32(a.ip + 12, ip);
     int nif = weir_nif_add(h->w, &nc);
     if (nif < 0)
@@ -265,16 +274,17 @@ static void nic_drain(struct sim *s, struct sim_link *l, unsigned side)
 {
     struct sim_nic_end *e = &l->nics->end[side];
     struct sim_end *host = &l->end[side];
-    struct netdev *d = &e->driver.dev;
+    struct vnic *d = &e->driver;
     for (int round = 0; round < SIM_DRAIN_ROUNDS; round++) {
         struct pkt *done[SIM_NIC_BURST];
-        unsigned n = netdev_reap(d, 0, s->now, done, SIM_NIC_BURST);
+        unsigned n = vnic_all_reap(d, s->now, done, SIM_NIC_BURST);
         weir_sent(host->host->w, s->now, done, n);
         if (e->n_wait == 0)
             e->n_wait = weir_tx(host->host->w, s->now, host->nif, e->wait, SIM_NIC_BURST);
-        unsigned k = netdev_tx(d, 0, s->now, e->wait, e->n_wait);
+        unsigned k = vnic_all_tx(d, s->now, e->wait, e->n_wait);
         memmove(e->wait, e->wait + k, (e->n_wait - k) * sizeof(e->wait[0]));
         e->n_wait -= k;
+        weir_device_full(host->host->w, s->now, host->nif, e->n_wait != 0);
         if (k == 0 && n == 0)
             return;
     }
@@ -319,17 +329,38 @@ static void dir_arrive(struct sim *s, struct sim_link *l, unsigned side)
     }
 }
 
+/* What was merged on the way has the checksum of its first segment only. */
+static void show_received(struct sim *s, unsigned host, const struct pkt *p)
+{
+    uint8_t bytes[WIRE_ETH_HLEN + 65536], *ip = bytes + WIRE_ETH_HLEN;
+    uint32_t n = pkt_copy_out(p, 0, bytes, sizeof(bytes));
+    if (p->gso_size != 0) {
+        bool is_v4 = ip[0] >> 4 == 4;
+        uint32_t hlen = is_v4 ? (uint32_t)WIRE_IP4_HLEN : (uint32_t)WIRE_IP6_HLEN;
+        uint32_t len = n - WIRE_ETH_HLEN - hlen;
+        struct addr src = addr_from_ip4(ip + 12), dst = addr_from_ip4(ip + 16);
+        if (!is_v4) {
+            memcpy(src.b, ip + 8, sizeof(src.b));
+            memcpy(dst.b, ip + 24, sizeof(dst.b));
+        }
+        wire_tcp_set_csum(ip + hlen, 0);
+        uint32_t sum = csum_pseudo(&src, &dst, PROTO_TCP, len);
+        wire_tcp_set_csum(ip + hlen, csum_fold(csum_partial(CSUM_SCALAR, ip + hlen, len, sum)));
+    }
+    show_bytes(s, host, false, bytes, n);
+}
+
 /* What the NIC has brought to one host, in the driver's bursts. */
 static void nic_arrive(struct sim *s, struct sim_link *l, unsigned side)
 {
     struct pkt *v[SIM_NIC_BURST];
     struct sim_end *to = &l->end[side];
-    struct netdev *d = &l->nics->end[side].driver.dev;
-    if (to->host->stopped_until > s->now || netdev_next(d, 0) > s->now)
+    struct vnic *d = &l->nics->end[side].driver;
+    if (to->host->stopped_until > s->now || vnic_all_next(d) > s->now)
         return;
-    unsigned n = netdev_rx(d, 0, s->now, v, SIM_NIC_BURST);
+    unsigned n = vnic_all_rx(d, s->now, v, SIM_NIC_BURST);
     for (unsigned i = 0; i < n; i++) {
-        sim_show(s, to->host->id, false, v[i]);
+        show_received(s, to->host->id, v[i]);
         weir_rx(to->host->w, s->now, to->nif, &v[i], 1);
     }
     sim_kick(s, to->host);

@@ -126,7 +126,8 @@ int weir_nif_add(struct weir *w, const struct weir_nif_conf *c)
                           .mac = is_l3 ? NULL : c->mac,
                           .flags = NIF_UP | (is_l3 ? (uint32_t)NIF_L3 : 0),
                           .mtu = c->mtu,
-                          .gso_max = c->gso_max};
+                          .gso_max = c->gso_max,
+                          .rate_bps = c->rate_bps};
     nc.caps = caps_of(c->flags);
     int id = link_nif_add(&w->link, &nc);
     if (id < 0)

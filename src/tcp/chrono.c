@@ -55,6 +55,7 @@ void tcp_chrono_refused(struct tcp *tcp, struct tcb *t)
     tcp_gauge_full(tcp, t, TCP_BUF_SEND, true);
     if (is_short_of_buffer(t))
         tcp_chrono(tcp, t, CHRONO_SNDBUF);
+    tcp_limit(tcp, t);
 }
 
 void tcp_chrono_writable(struct tcp *tcp, struct tcb *t)

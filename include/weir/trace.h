@@ -66,7 +66,7 @@ struct weir_trace {
     uint32_t pkt;       /* 0: none */
     uint8_t kind;       /* enum weir_trace_kind */
     uint8_t why;        /* SEND: enum weir_why. TIMER: 0 retransmission, 1 persist, 2 delayed ACK,
-                           3 keepalive */
+                           3 keepalive. LIMIT: enum weir_limit */
     uint16_t drop;      /* DROP: the reason, see weir_trace_drop_name */
     uint16_t nif;       /* interface, 0: none */
     uint16_t flags;     /* SEND, SEGMENT: TCP's */
@@ -76,9 +76,11 @@ struct weir_trace {
     uint32_t ack;       /* SEND, SEGMENT */
     uint32_t used, max; /* occupancy of the buffer it is about, its limit. WRITE, READ, KEEP,
                            AHEAD: bytes. QUEUE, LEAVE: packets. CUT: used is the whole's pkt, max
-                           the piece's number from 0. SEGMENT: max is its window, in bytes */
+                           the piece's number from 0. SEGMENT: max is its window, in bytes.
+                           LIMIT: used is how long, in microseconds */
     union {
-        struct weir_trace_tcp tcp; /* SEND, SEGMENT, WRITE, READ, KEEP, AHEAD, TIMER: before what it
+        struct weir_trace_tcp
+            tcp; /* SEND, SEGMENT, WRITE, READ, KEEP, AHEAD, TIMER, LIMIT: before what it
                                       is about has changed the connection, but for buffers */
         struct {
             struct weir_trace_end local, remote;

@@ -137,8 +137,9 @@ struct weir_nif_conf {
     const char *name; /* copied, 15 bytes at most */
     uint8_t mac[6];
     uint32_t mtu;
-    uint32_t flags;   /* enum weir_nif_flag */
-    uint32_t gso_max; /* largest super-segment, bytes of IP packet; 0: 65535 */
+    uint32_t flags;    /* enum weir_nif_flag */
+    uint32_t gso_max;  /* largest super-segment, bytes of IP packet; 0: 65535 */
+    uint64_t rate_bps; /* of the line, for weir_limits; 0: not known */
 };
 /* Adds an interface: its number ≥ 1, or -ENOSPC, -EINVAL. */
 int weir_nif_add(struct weir *, const struct weir_nif_conf *);

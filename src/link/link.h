@@ -93,6 +93,22 @@ struct nif_counters {
     uint64_t gro_merged; /* segments that came to rest under another's head */
 };
 
+/* What the way out was busy with: clocks, of which one runs at a time. See meter.c. */
+enum nif_clock {
+    METER_LINE,  /* the line sends */
+    METER_FULL,  /* the device takes no more, though its line should be idle */
+    METER_QUEUE, /* packets wait in the queue, and neither is why */
+    METER_FREE,
+    METER_N
+};
+struct nif_meter {
+    w_ns ns[METER_N];
+    w_ns at;           /* they have counted up to here */
+    w_ns line_free;    /* all that was given to the device is sent, at the line's rate */
+    uint64_t rate_bps; /* 0: not known */
+    bool is_full, has_queue;
+};
+
 struct nif {
     uint8_t id; /* 1..LINK_NIFS; 0: this slot is free */
     uint8_t mac[6];
@@ -107,6 +123,7 @@ struct nif {
     w_ns gso_retry;     /* out of packets in the middle of a cut: not again before this */
     w_ns gso_until;     /* … and the rest is dropped when there is none by then; 0: not waiting */
     struct nif_counters n;
+    struct nif_meter meter;
     char name[NIF_NAME];
 };
 
@@ -127,6 +144,7 @@ struct nif_conf {
     uint32_t mtu;        /* 68..65535 [RFC 791 3.2] */
     uint32_t gso_max;    /* 0: LINK_GSO_MAX */
     uint32_t txqueuelen; /* packets, 0: the configuration's default */
+    uint64_t rate_bps;   /* of the line; 0: not known */
 };
 
 /* Sizes come from env->conf; memory from the arena, which may be only counting. */
@@ -202,6 +220,12 @@ static inline uint32_t link_told_pop(struct link *l)
 {
     return l->n_told != 0 ? l->told[--l->n_told] : 0;
 }
+
+/* The clocks of interface id (0: any) up to now; METER_N of them. */
+const w_ns *link_meter(struct link *, unsigned id);
+/* These go to the device now; it has no room any more, or again. */
+void link_meter_tx(struct link *, struct nif *, struct pkt *const *v, unsigned n);
+void link_meter_full(struct link *, struct nif *, bool is_full);
 
 /* Takes effect at once; packets beyond a smaller limit stay. 0..LINK_TXQ_MAX. */
 WEIR_MUST_CHECK int link_set_txqueuelen(struct link *, struct nif *, uint32_t packets);

@@ -52,11 +52,15 @@ int link_nif_add(struct link *l, const struct nif_conf *c)
     struct qdisc_later *later = nif->q.later;
     struct aqm_mem mem = nif->q.aqm.mem;
     struct aqm_conf qdisc = {.kind = l->env->conf.qdisc};
+    /* Its clocks never go back: connections may still compare them with what they read before. */
+    struct nif_meter meter = {.at = l->env->now, .rate_bps = c->rate_bps};
+    memcpy(meter.ns, link_meter(l, i + 1), sizeof meter.ns);
     *nif = (struct nif){
         .id = (uint8_t)(i + 1),
         .flags = c->flags,
         .caps = c->caps,
         .mtu = c->mtu,
+        .meter = meter,
         .gso_max = c->gso_max != 0 ? w_u32_min(c->gso_max, LINK_GSO_MAX) : LINK_GSO_MAX,
     };
     q_init(&nif->q, later, mem);

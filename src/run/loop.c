@@ -18,6 +18,8 @@
 #include "pkt/pkt.h"
 #include "stack/stack.h"
 
+#include <weir/limit.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +51,7 @@ struct loop_dev {
     unsigned nif;
     struct pkt *wait[LOOP_BURST]; /* given out by the stack, not yet taken by the device */
     unsigned n_wait;
+    bool is_full; /* as the stack was told */
 };
 
 struct hook {
@@ -275,6 +278,10 @@ static void dev_transmit(struct loop *l, struct loop_dev *d)
         unsigned n = netdev_tx(d->dev, 0, l->now, d->wait, d->n_wait);
         memmove(d->wait, d->wait + n, (d->n_wait - n) * sizeof(d->wait[0]));
         d->n_wait -= n;
+        if (d->is_full != (d->n_wait != 0)) {
+            d->is_full = d->n_wait != 0;
+            weir_device_full(l->w, l->now, d->nif, d->is_full);
+        }
         dev_reap(l, d);
         if (d->n_wait != 0)
             break;

@@ -22,6 +22,8 @@
 #include "wire/ipv6.h"
 #include "wire/tcp.h"
 
+#include <weir/limit.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -140,8 +142,11 @@ static int end_init(struct sim *s, struct sim_end *e, struct sim_host *h, uint32
     struct weir_nif_conf nc = {.name = "eth", .mtu = j->mtu};
     struct weir_addr a = {.ip = {[10] = 0xff, [11] = 0xff}, .family = 4};
     end_mac(s, h, nc.mac);
-    if (l->nics != NULL)
-        end_offloads(&nc, &l->nics->end[e == &l->end[1]].driver.dev.caps);
+    if (l->nics != NULL) {
+        const struct sim_nic_end *n = &l->nics->end[e == &l->end[1]];
+        end_offloads(&nc, &n->driver.dev.caps);
+        nc.rate_bps = n->nic.conf.rate_bps;
+    }
     w_put32(a.ip + 12, ip);
     int nif = weir_nif_add(h->w, &nc);
     if (nif < 0)
@@ -279,6 +284,7 @@ static void nic_drain(struct sim *s, struct sim_link *l, unsigned side)
         unsigned k = vnic_all_tx(d, s->now, e->wait, e->n_wait);
         memmove(e->wait, e->wait + k, (e->n_wait - k) * sizeof(e->wait[0]));
         e->n_wait -= k;
+        weir_device_full(host->host->w, s->now, host->nif, e->n_wait != 0);
         if (k == 0 && n == 0)
             return;
     }

@@ -8,6 +8,8 @@
  */
 #include "stack/stack.h"
 
+#include <weir/limit.h>
+
 enum { TICK_ROUNDS = 64 };
 
 static void due_one(struct weir *w, struct timer *t)
@@ -49,6 +51,8 @@ unsigned weir_tx(struct weir *w, weir_ns now, unsigned nif, struct pkt **v, unsi
     unsigned n = link_tx(&w->link, out, v, max);
     for (unsigned i = 0; i < n; i++)
         v[i]->truesize = stack_payload(v[i]);
+    if (WEIR_UNLIKELY(w->tcp.limits != NULL))
+        link_meter_tx(&w->link, out, v, n);
     return n;
 }
 
@@ -67,6 +71,14 @@ void weir_sent(struct weir *w, weir_ns now, struct pkt **v, unsigned n)
     }
     stack_told(w);
     stack_settle(w);
+}
+
+void weir_device_full(struct weir *w, weir_ns now, unsigned nif, bool is_full)
+{
+    stack_enter(w, now);
+    struct nif *out = link_nif(&w->link, nif);
+    if (out != NULL)
+        link_meter_full(&w->link, out, is_full);
 }
 
 weir_ns weir_next(const struct weir *w)

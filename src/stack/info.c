@@ -10,6 +10,8 @@
 
 #include <errno.h>
 
+#include <weir/limit.h>
+
 int weir_set(struct weir *w, const char *name, const char *value)
 {
     int r = weir_conf_set(&w->env.conf, name, value);
@@ -192,6 +194,46 @@ bool weir_sock_next(struct weir *w, weir_ns now, uint64_t *cursor, struct weir_s
         *cursor = CURSOR_UDP;
     }
     return next_udp(w, cursor, out);
+}
+
+static const char *const limit_names[] = {
+#define LIMIT(name, text, waiting, advice) text,
+#include <weir/limit.def>
+};
+static const char *const limit_waits[] = {
+#define LIMIT(name, text, waiting, advice) waiting,
+#include <weir/limit.def>
+};
+static const char *const limit_advices[] = {
+#define LIMIT(name, text, waiting, advice) advice,
+#include <weir/limit.def>
+};
+
+const char *weir_limit_name(unsigned k) { return k < WEIR_LIMIT_N ? limit_names[k] : "?"; }
+const char *weir_limit_waiting(unsigned k) { return k < WEIR_LIMIT_N ? limit_waits[k] : "?"; }
+const char *weir_limit_advice(unsigned k) { return k < WEIR_LIMIT_N ? limit_advices[k] : "?"; }
+
+int weir_limits(struct weir *w, weir_ns now, weir_sock h, struct weir_limits *out)
+{
+    stack_enter(w, now);
+    struct sock *s = sock_find(&w->socks, h);
+    if (s == NULL)
+        return -EBADF;
+    if (s->type != WEIR_STREAM)
+        return -EOPNOTSUPP;
+    return tcp_limits_get(&w->tcp, sock_tcb(&w->socks, s), out);
+}
+
+bool weir_limits_next(struct weir *w, weir_ns now, uint64_t *cursor, struct weir_limits *out)
+{
+    struct tcp_row row;
+    stack_enter(w, now);
+    while (tcp_row_next(&w->tcp, cursor, &row)) {
+        bool is_conn = row.t != NULL && row.state != TCPS_LISTEN;
+        if (is_conn && tcp_limits_get(&w->tcp, (struct tcb *)(uintptr_t)row.t, out) == 0)
+            return true;
+    }
+    return false;
 }
 
 size_t weir_trace_read(struct weir *w, struct weir_trace *v, size_t max)

@@ -118,7 +118,8 @@ int weir_nif_add(struct weir *w, const struct weir_nif_conf *c)
                           .mac = is_l3 ? NULL : c->mac,
                           .flags = NIF_UP | (is_l3 ? (uint32_t)NIF_L3 : 0),
                           .mtu = c->mtu,
-                          .gso_max = c->gso_max};
+                          .gso_max = c->gso_max,
+                          .rate_bps = c->rate_bps};
     nc.caps |= (c->flags & WEIR_NIF_TX_CSUM) != 0 ? (uint32_t)NIF_CAP_TX_CSUM : 0;
     nc.caps |= (c->flags & WEIR_NIF_TSO) != 0 ? (uint32_t)NIF_CAP_TSO : 0;
     int id = link_nif_add(&w->link, &nc);

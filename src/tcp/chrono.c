@@ -54,6 +54,7 @@ void tcp_chrono_refused(struct tcp *tcp, struct tcb *t)
     t->is_refused = 1;
     if (is_short_of_buffer(t))
         tcp_chrono(tcp, t, CHRONO_SNDBUF);
+    tcp_limit(tcp, t);
 }
 
 void tcp_chrono_writable(struct tcp *tcp, struct tcb *t)

@@ -379,6 +379,22 @@ void tcp_chrono_repaired(struct tcp *, struct tcb *);
 /* The sums so far, as TCP_INFO has them. */
 void tcp_chrono_get(const struct tcp *, const struct tcb *, struct weir_tcp_info *);
 
+/* ---- limit.c: what it has waited for; each only where tcp->limits is not NULL ---- */
+WEIR_APART void tcp_limit_turn(struct tcp *, struct tcb *);
+/* What it waits for may have changed. */
+static inline void tcp_limit(struct tcp *tcp, struct tcb *t)
+{
+    if (WEIR_UNLIKELY(tcp->limits != NULL))
+        tcp_limit_turn(tcp, t);
+}
+/* Nothing has been charged; it begins at the next turn. */
+void tcp_limit_begin(struct tcp *, struct tcb *);
+/* It is over, its state still says not. */
+void tcp_limit_end(struct tcp *, struct tcb *);
+/* The retransmission timer fires. */
+WEIR_APART void tcp_limit_timeout(struct tcp *, struct tcb *);
+bool tcp_limit_adds_up(const struct tcp *, const struct tcb *);
+
 /* ---- event.c ---- */
 bool tcp_is_readable(const struct tcb *);
 
@@ -450,6 +466,8 @@ bool tcp_out_persist(struct tcp *, struct tcb *);
 /* One segment beyond cwnd, new if there is something new, else the last one again (*is_rtx). False:
  * nothing was sent. */
 bool tcp_out_probe(struct tcp *, struct tcb *, bool *is_rtx);
+/* What cwnd leaves for one packet, in bytes. */
+uint32_t tcp_out_cwnd_room(const struct tcb *, uint32_t mss);
 void tcp_out_remove(struct tcp *, struct tcb *);
 /* True: the queue below has no room for what t would send; it is called again when there is. */
 bool tcp_out_must_wait(struct tcp *, struct tcb *);
@@ -738,5 +756,7 @@ void tcp_seen_segment(struct tcp *, const struct tcb *, const struct seg *);
 void tcp_seen_bytes(struct tcp *, const struct tcb *, enum weir_trace_kind, tcp_seq seq,
                     uint32_t len);
 void tcp_seen_timer(struct tcp *, const struct tcb *, unsigned which);
+/* It has waited for enum weir_limit `which`, for so long. */
+void tcp_seen_limit(struct tcp *, const struct tcb *, unsigned which, w_ns spent);
 
 #endif

@@ -151,3 +151,10 @@ void tcp_seen_timer(struct tcp *tcp, const struct tcb *t, unsigned which)
 {
     record(tcp, t, WEIR_T_TIMER, NULL)->why = (uint8_t)which;
 }
+
+void tcp_seen_limit(struct tcp *tcp, const struct tcb *t, unsigned which, w_ns spent)
+{
+    struct weir_trace *r = record(tcp, t, WEIR_T_LIMIT, NULL);
+    r->why = (uint8_t)which;
+    r->used = (uint32_t)w_u64_min(spent / W_US, UINT32_MAX);
+}

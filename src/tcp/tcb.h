@@ -17,6 +17,8 @@
 #include "tcp/seq.h"
 #include "tcp/tcp.h"
 
+#include <weir/limit.h>
+
 /* Congestion states, numbered as tcpi_ca_state. */
 enum tcp_ca { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
 
@@ -406,6 +408,25 @@ struct tcp_times {
     uint32_t ms[CHRONO_SNDBUF + 1]; /* by enum tcp_chrono */
 };
 _Static_assert(sizeof(struct tcp_times) == 16, "four to a line");
+
+/* What a connection waits for, and what it has waited for: beside the tcb of a stack that keeps
+ * account of it. Owned by limit.c. */
+struct tcp_wait {
+    uint8_t why;   /* enum weir_limit */
+    bool is_below; /* first of all what was handed down waits: for what, the interface knows */
+};
+struct tcp_limit {
+    w_ns begun; /* 0: not yet */
+    w_ns since; /* all before is charged; `wait` holds from here on */
+    w_ns late_at;
+    w_ns quiet_since;    /* nothing was sent or delivered since: `settled` are the sums then */
+    w_ns meter[METER_N]; /* the interface's clocks at `since`, with wait.is_below */
+    w_ns ns[WEIR_LIMIT_N], settled[WEIR_LIMIT_N];
+    w_ns run_since;       /* what had most of each charge was `run` from here on */
+    uint32_t news;        /* segments sent and delivered: whether it is still quiet */
+    struct tcp_wait wait; /* found at the last look */
+    uint8_t nif, run;
+};
 
 /* What a trace remembers of a connection. Owned by seen.c. */
 struct tcp_seen {

@@ -39,6 +39,8 @@ struct tcp_metric;
 struct tcp_path;
 struct note;
 struct tcp_acc;
+struct tcp_limit;
+struct weir_limits;
 
 /* Numbered as in Linux (tcp_info.tcpi_state, /proc/net/tcp). */
 enum tcp_state {
@@ -148,6 +150,7 @@ struct tcp {
     struct tcp_path *paths;   /* one beside each tcb */
     struct tcp_acc *accs;     /* one beside each tcb */
     struct tcp_times *times;  /* one beside each tcb */
+    struct tcp_limit *limits; /* one beside each tcb of a stack with tcp_why or n_trace, else NULL */
     struct tcp_seen *seen;    /* one beside each tcb of a stack that traces, else NULL */
     uint8_t why;              /* enum weir_why of what is being sent, 0: what it is says it */
     struct tcp_bucket *table; /* all connections, half-open and TIME-WAIT ones included */
@@ -328,6 +331,9 @@ void tcp_info_get(const struct tcp *, const struct tcb *, struct weir_tcp_info *
  * size, 0: nothing. */
 union cc_info;
 size_t tcp_cc_info(const struct tcb *, union cc_info *);
+
+/* What it has waited for. 0, -ENOTCONN (never a connection), -ENODATA (nobody keeps account). */
+int tcp_limits_get(struct tcp *, struct tcb *, struct weir_limits *);
 
 /* For `ss`: one row per listener, connection, half-open connection and TIME-WAIT. Start with
  * *cursor = 0; false: no more. t is NULL for half-open and TIME-WAIT records. */

@@ -147,6 +147,8 @@ static bool rto_fired(struct tcp *tcp, struct tcb *t)
         return true;
     }
     tcp_count(tcp, STAT_TCPTimeouts);
+    if (WEIR_UNLIKELY(tcp->limits != NULL))
+        tcp_limit_timeout(tcp, t);
     if (is_hopeless(tcp, t))
         return give_up(tcp, t);
     if ((t->flags & TF_ORPHAN) != 0 && !tcp_orphan_may_stay(tcp, t))
@@ -252,6 +254,7 @@ static void conn_timer(struct tcp *tcp, struct tcb *t)
         next = w_u64_min(next, t->at[i]);
     if (next != W_NEVER && (!t->timer.is_set || next < t->timer.at))
         wheel_set(&tcp->env->wheel, &t->timer, next);
+    tcp_limit(tcp, t);
     tcb_check(tcp, t);
 }
 
@@ -299,4 +302,5 @@ void tcp_sent(struct tcp *tcp, uint32_t owner, uint32_t bytes)
     /* Refused before, or stopped by the limit: on it goes. */
     if (waits && (was_full || (t->at[T_PERSIST] != W_NEVER && (t->flags & TF_PROBE0) == 0)))
         tcp_out_mark(tcp, t);
+    tcp_limit(tcp, t);
 }

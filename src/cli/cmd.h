@@ -14,11 +14,13 @@ int cmd_demo(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
 int cmd_drill(int argc, char **argv);
 int cmd_ss(int argc, char **argv);
+int cmd_why(int argc, char **argv);
 int cmd_pcap(int argc, char **argv);
 int cmd_link(int argc, char **argv);
 
 /* Subcommands of `weir sim`; argv[0] is their name. */
 int sim_cc(int argc, char **argv);
 int sim_grid(int argc, char **argv);
+int sim_why(int argc, char **argv);
 
 #endif

@@ -27,6 +27,7 @@ static const char help[] =
     "       weir sim --example\n"
     "       weir sim cc [OPTIONS] [TABLE…]\n"
     "       weir sim grid [OPTIONS]\n"
+    "       weir sim why [OPTIONS] [SITUATION…]\n"
     "\n"
     "Runs hosts with this very stack, joined by emulated links, in virtual time. A seed draws the\n"
     "world, its faults and its workload; the same seed always gives the same run, bit for bit.\n"
@@ -41,6 +42,7 @@ static const char help[] =
     "  --example     500,000 bytes with an MSS of 1,000, segment by segment\n"
     "  cc            congestion control, alone and in pairs, tables; has its own --help\n"
     "  grid          goodput over a link that loses and reorders, a table; has its own --help\n"
+    "  why           what a connection waits for, in prepared situations; has its own --help\n"
     "  -h, --help    this text\n"
     "\n"
     "Exit status: 0 all held, 1 an oracle was violated, 2 wrong usage.\n";
@@ -245,6 +247,7 @@ static const struct {
 } subcommands[] = {
     {"cc", sim_cc},
     {"grid", sim_grid},
+    {"why", sim_why},
 };
 
 int cmd_sim(int argc, char **argv)

@@ -22,6 +22,7 @@ static const struct cmd cmds[] = {
     {"run", cmd_run, "run a program on weir's TCP/IP"},
     {"demo", cmd_demo, "see it work: curl over weir, a lossy link, a textbook example"},
     {"ss", cmd_ss, "show the sockets of programs running on weir"},
+    {"why", cmd_why, "say what a connection waits for, in one sentence and a table"},
     {"pcap", cmd_pcap, "show a capture file, one line a packet"},
     {"drill", cmd_drill, "run packet scripts against the stack, in virtual time"},
     {"link", cmd_link, "join two TAP interfaces by an emulated link"},

@@ -233,6 +233,7 @@ static int start_stack(struct run *r, const struct door_conf *c, char *err)
     struct weir_conf wc;
     struct door *d = &r->door;
     weir_conf_default(&wc);
+    wc.tcp_why = 1;
     /* There an ICMP error is the host's own answer to connect(), not what some router thinks. */
     wc.tcp_soft_abort = c->net == NULL || strcmp(c->net, "user") == 0;
     apply_settings(c, &wc);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The window of a running instance: `weir ss` looks through it.
+ * The window of a running instance: `weir ss` and `weir why` look through it.
  *
  * Decides how sockets and counters read as text, after the manner of `ss -tipm` and `nstat`. Owns
  * the listening socket and at most one connection at a time: an answer is made whole, written, and
@@ -10,6 +10,7 @@
  */
 #include "run/ctl.h"
 
+#include "run/why.h"
 #include "tcp/tcp.h"
 
 #include <arpa/inet.h>
@@ -23,7 +24,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { L_TCP = 6, OPT_INFO = 11, OPT_CONGESTION = 13, REQUEST_MAX = 64 };
+enum { L_TCP = 6, OPT_INFO = 11, OPT_CONGESTION = 13, REQUEST_MAX = 128 };
 
 struct ctl {
     struct loop *loop;
@@ -147,6 +148,25 @@ static void counters_print(FILE *f, struct ctl *c)
         c->more(c->more_arg, f);
 }
 
+/* "why": all connections, a line each. "why ADDR:PORT": those with such an end, in full. Nothing
+ * where there is none. */
+static void why_answer(FILE *f, struct ctl *c, char *which)
+{
+    struct weir_limits l;
+    struct weir_addr end;
+    uint64_t cursor = 0;
+    bool is_any = true;
+    which[strcspn(which, "\n")] = '\0';
+    if (which[0] != '\0' && !why_parse(which + 1, &end, &is_any))
+        return;
+    while (weir_limits_next(loop_weir(c->loop), loop_now(c->loop), &cursor, &l)) {
+        if (which[0] == '\0')
+            why_print_line(f, &l);
+        else if (why_is_of(&l, &end, is_any))
+            why_print(f, &l);
+    }
+}
+
 static void ctl_answer(struct ctl *c, int fd)
 {
     char req[REQUEST_MAX] = "", *text = NULL;
@@ -159,6 +179,8 @@ static void ctl_answer(struct ctl *c, int fd)
         sockets_print(f, c);
     else if (got > 0 && strncmp(req, "counters", 8) == 0)
         counters_print(f, c);
+    else if (got > 0 && strncmp(req, "why", 3) == 0)
+        why_answer(f, c, req + 3);
     else
         fprintf(f, "unknown request\n");
     fclose(f);

@@ -2,7 +2,7 @@
  *
  * How other commands look into a running instance: a socket in a directory of the user's own.
  *
- * One request a connection: a line with a word ("ss", "counters"), answered with text until the end
+ * One request a connection: a line with a word ("ss", "counters", "why", "why ADDR:PORT"), answered with text until the end
  * of the stream. Only the same user can open it (the directory is 0700).
  */
 #ifndef WEIR_CTL_H

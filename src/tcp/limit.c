@@ -19,10 +19,15 @@
  *       the interface's queue has no room                   below; else QDISC
  *       tcp_limit_output_bytes are below TCP                below; else SMALLQ
  *       its departure is not due                            PACING
- *       no room in cwnd for a segment                       below; else CWND
- *       none in the peer's window, which is less than half
- *         of what it once was: its program does not read    PEER_READ
+ *       no room in cwnd for a segment; cwnd is less than
+ *         before the last loss, and no queue on the path
+ *         (SRTT is near the smallest) says it should be     below; else RECOVERY
+ *       no room in cwnd                                     below; else CWND
+ *       none in the peer's window; all was acknowledged, or
+ *         the window is less than half of what it was in
+ *         the last seconds: its program does not read       PEER_READ
  *       none in the peer's window                           below; else RWND
+ *       less than a segment: the program was refused        below; else SNDBUF
  *       less than a segment, and Nagle, TCP_CORK, MSG_MORE  NAGLE
  *       none of these: no packet memory, no route           OTHER
  *     nothing to send, and
@@ -38,10 +43,12 @@
  * though its line was idle, QDISC while packets waited in the queue and neither was the case; what
  * is left goes to the reason after "else".
  *
- * Two things are known only afterwards. ACK_DELAY: with less than two segments in flight, a reason
- * CWND, RWND, SNDBUF or NAGLE holds until an ACK could have come (the smallest round trip, a
- * quarter and SLACK more); what is beyond is the peer's delayed ACK. RTO: when the timer fires, the
- * time since anything was sent or acknowledged had been waiting for it, whatever was thought.
+ * Two things are known only afterwards. A late ACK: a reason CWND, RWND, SNDBUF or NAGLE holds until
+ * an ACK of what was sent first could have come (the smallest round trip, a quarter and SLACK more).
+ * Beyond that it is ACK_DELAY if less than two segments are in flight. More than that a receiver
+ * acknowledges at once, unless it has no window to give with it: PEER_READ, if it was RWND. RTO:
+ * when the timer fires, the time since anything was sent or acknowledged had been waiting for it,
+ * whatever was thought.
  *
  * Invariant: begun + all sums = since.
  */
@@ -49,7 +56,8 @@
 
 #include "tcp/room.h"
 
-#define SLACK (5 * W_MS)
+#define SLACK      (5 * W_MS)
+#define WINDOW_AGE W_S
 
 static struct tcp_limit *limit_of(const struct tcp *tcp, const struct tcb *t)
 {
@@ -70,8 +78,28 @@ static bool is_gathering(const struct tcb *t, uint32_t left, uint32_t mss)
     return left < mss && (is_nagle || (t->flags & TF_CORK) != 0 || t->snd.push != t->snd.end);
 }
 
+/* What was lost has made cwnd small, and the path has room: an algorithm that follows a model of
+ * the path means what it says. */
+static bool is_cut_by_loss(const struct tcp *tcp, const struct tcb *t)
+{
+    uint32_t srtt = t->rtt.srtt8_us >> 3, min = t->rtt.min_us;
+    bool is_model = cc_at(t->cc.kind)->every_ack != 0;
+    return t->rec.lost != 0 && t->cc.cwnd < tcp_loss(tcp, t)->prior_cwnd && !is_model &&
+           srtt < min + min / 4 + SLACK / W_US;
+}
+
+/* The peer's window has no room. */
+static struct tcp_wait wait_for_window(const struct tcb *t, const struct tcp_limit *m)
+{
+    uint32_t once = w_u32_max(m->wnd[0], m->wnd[1]);
+    if (t->snd.una == t->snd.nxt || t->snd.wnd < once / 2)
+        return (struct tcp_wait){WEIR_LIMIT_PEER_READ, false};
+    return (struct tcp_wait){WEIR_LIMIT_RWND, true};
+}
+
 /* There is something to send. */
-static struct tcp_wait wait_to_send(const struct tcp *tcp, const struct tcb *t)
+static struct tcp_wait wait_to_send(const struct tcp *tcp, const struct tcb *t,
+                                    const struct tcp_limit *m)
 {
     uint32_t mss = tcp_seg_mss(tcp, t), left = seq_ahead(t->snd.end, t->snd.nxt);
     uint32_t want = w_u32_min(left, mss), wnd = seq_ahead(t->snd.una + t->snd.wnd, t->snd.nxt);
@@ -82,11 +110,12 @@ static struct tcp_wait wait_to_send(const struct tcp *tcp, const struct tcb *t)
     if (tcp_is_paced(t) && (t->st.path & PF_HELD) != 0)
         return (struct tcp_wait){WEIR_LIMIT_PACING, false};
     if (left == 0 || tcp_out_cwnd_room(t, mss) < want)
-        return (struct tcp_wait){WEIR_LIMIT_CWND, true};
-    if (wnd < want && t->snd.wnd < t->snd.wnd_max / 2)
-        return (struct tcp_wait){WEIR_LIMIT_PEER_READ, false};
+        return (struct tcp_wait){is_cut_by_loss(tcp, t) ? WEIR_LIMIT_RECOVERY : WEIR_LIMIT_CWND,
+                                 true};
     if (wnd < want)
-        return (struct tcp_wait){WEIR_LIMIT_RWND, true};
+        return wait_for_window(t, m);
+    if (left < mss && t->is_refused)
+        return (struct tcp_wait){WEIR_LIMIT_SNDBUF, true};
     return (struct tcp_wait){is_gathering(t, left, mss) ? WEIR_LIMIT_NAGLE : WEIR_LIMIT_OTHER,
                              false};
 }
@@ -103,7 +132,8 @@ static enum weir_limit wait_for_programs(const struct tcb *t)
     return has_end ? WEIR_LIMIT_APP_WRITE : WEIR_LIMIT_PEER_SEND;
 }
 
-static struct tcp_wait wait_of(const struct tcp *tcp, const struct tcb *t)
+static struct tcp_wait wait_of(const struct tcp *tcp, const struct tcb *t,
+                               const struct tcp_limit *m)
 {
     bool is_opening =
         t->state == TCPS_SYN_SENT || (t->state == TCPS_SYN_RECEIVED && !tcp_fo_is_open(t));
@@ -115,7 +145,7 @@ static struct tcp_wait wait_of(const struct tcp *tcp, const struct tcb *t)
     if (t->ca_state >= CA_RECOVERY)
         return (struct tcp_wait){WEIR_LIMIT_RECOVERY, false};
     if (seq_gt(t->snd.end, t->snd.nxt) || t->snd.lost > t->snd.rtx)
-        return wait_to_send(tcp, t);
+        return wait_to_send(tcp, t, m);
     if (is_shut && is_flying)
         return (struct tcp_wait){WEIR_LIMIT_HANDSHAKE, false};
     if (t->is_refused && is_flying)
@@ -123,16 +153,18 @@ static struct tcp_wait wait_of(const struct tcp *tcp, const struct tcb *t)
     return (struct tcp_wait){wait_for_programs(t), false};
 }
 
-/* When the ACK of what was sent last is late; W_NEVER: that is no question. */
-static w_ns late_at(const struct tcp *tcp, const struct tcb *t, unsigned why)
+/* When the ACK of the oldest in flight is late, and what that means; W_NEVER: that is no question. */
+static w_ns late_at(const struct tcp *tcp, const struct tcb *t, struct tcp_limit *m)
 {
-    bool can_be = why == WEIR_LIMIT_CWND || why == WEIR_LIMIT_RWND || why == WEIR_LIMIT_SNDBUF ||
-                  why == WEIR_LIMIT_NAGLE;
-    uint32_t flight = t->snd.nxt - t->snd.una;
-    const struct sent_rec *r = tcp_sent_at(tcp, t->sndq.rec_tail);
-    if (!can_be || flight >= 2u * t->snd.mss || t->snd.below != 0 || r == NULL ||
-        t->rtt.min_us == 0)
+    unsigned why = m->wait.why;
+    bool is_few = t->snd.nxt - t->snd.una < 2u * t->snd.mss;
+    bool can_be =
+        why == WEIR_LIMIT_RWND ||
+        (is_few && (why == WEIR_LIMIT_CWND || why == WEIR_LIMIT_SNDBUF || why == WEIR_LIMIT_NAGLE));
+    const struct sent_rec *r = tcp_sent_at(tcp, t->snd.rec_head);
+    if (!can_be || t->snd.below != 0 || r == NULL || t->rtt.min_us == 0)
         return W_NEVER;
+    m->late = is_few ? WEIR_LIMIT_ACK_DELAY : WEIR_LIMIT_PEER_READ;
     return r->sent_at + (t->rtt.min_us + t->rtt.min_us / 4) * W_US + SLACK;
 }
 
@@ -162,9 +194,9 @@ static void charge(struct tcp *tcp, const struct tcb *t, struct tcp_limit *m)
     if (m->wait.is_below)
         charge_below(tcp, m, got);
     else if (m->late_at < now)
-        got[WEIR_LIMIT_ACK_DELAY] = now - w_u64_max(m->late_at, m->since);
+        got[m->late] = now - w_u64_max(m->late_at, m->since);
     if (!m->wait.is_below)
-        got[m->wait.why] = spent - got[WEIR_LIMIT_ACK_DELAY];
+        got[m->wait.why] += spent - got[m->late];
     for (unsigned i = 0; i < WEIR_LIMIT_N; i++) {
         m->ns[i] += got[i];
         if (got[i] > got[most])
@@ -176,6 +208,20 @@ static void charge(struct tcp *tcp, const struct tcb *t, struct tcp_limit *m)
         m->run_since = m->since;
     }
     m->since = now;
+}
+
+/* The largest window of this WINDOW_AGE and of the one before; not what a SYN says, which a program
+ * can still make smaller. */
+static void note_window(const struct tcp *tcp, const struct tcb *t, struct tcp_limit *m)
+{
+    if (t->st.bytes_acked == 0)
+        return;
+    if (tcp->env->now - m->wnd_at >= WINDOW_AGE) {
+        m->wnd[1] = m->wnd[0];
+        m->wnd[0] = 0;
+        m->wnd_at = tcp->env->now;
+    }
+    m->wnd[0] = w_u32_max(m->wnd[0], t->snd.wnd);
 }
 
 /* Something was sent, or arrived there: what is charged up to here stays. */
@@ -202,8 +248,9 @@ void tcp_limit_turn(struct tcp *tcp, struct tcb *t)
     }
     charge(tcp, t, m);
     settle_quiet(t, m);
-    m->wait = wait_of(tcp, t);
-    m->late_at = late_at(tcp, t, m->wait.why);
+    note_window(tcp, t, m);
+    m->wait = wait_of(tcp, t, m);
+    m->late_at = late_at(tcp, t, m);
     m->wait.is_below &= t->snd.below != 0;
     m->nif = t->dst.nif;
     if (m->wait.is_below)

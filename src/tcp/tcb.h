@@ -416,16 +416,18 @@ struct tcp_wait {
     bool is_below; /* first of all what was handed down waits: for what, the interface knows */
 };
 struct tcp_limit {
-    w_ns begun; /* 0: not yet */
-    w_ns since; /* all before is charged; `wait` holds from here on */
-    w_ns late_at;
+    w_ns begun;          /* 0: not yet */
+    w_ns since;          /* all before is charged; `wait` holds from here on */
+    w_ns late_at;        /* from then on it is `late` */
     w_ns quiet_since;    /* nothing was sent or delivered since: `settled` are the sums then */
     w_ns meter[METER_N]; /* the interface's clocks at `since`, with wait.is_below */
     w_ns ns[WEIR_LIMIT_N], settled[WEIR_LIMIT_N];
+    w_ns wnd_at;          /* wnd[0] is the largest window since, wnd[1] of the while before */
     w_ns run_since;       /* what had most of each charge was `run` from here on */
     uint32_t news;        /* segments sent and delivered: whether it is still quiet */
     struct tcp_wait wait; /* found at the last look */
-    uint8_t nif, run;
+    uint32_t wnd[2];
+    uint8_t nif, run, late;
 };
 
 /* What a trace remembers of a connection. Owned by seen.c. */

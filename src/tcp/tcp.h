@@ -150,7 +150,7 @@ struct tcp {
     struct tcp_path *paths;   /* one beside each tcb */
     struct tcp_acc *accs;     /* one beside each tcb */
     struct tcp_times *times;  /* one beside each tcb */
-    struct tcp_limit *limits; /* one beside each tcb of a stack with tcp_why or n_trace, else NULL */
+    struct tcp_limit *limits; /* one beside each tcb, with tcp_why or n_trace; else NULL */
     struct tcp_seen *seen;    /* one beside each tcb of a stack that traces, else NULL */
     uint8_t why;              /* enum weir_why of what is being sent, 0: what it is says it */
     struct tcp_bucket *table; /* all connections, half-open and TIME-WAIT ones included */

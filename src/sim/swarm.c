@@ -18,6 +18,8 @@
 #include "stack/stack.h"
 #include "wire/show.h"
 
+#include <weir/limit.h>
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -48,6 +50,7 @@ struct swarm {
     struct rng rng_mtu; /* of hops with an MTU of their own, the same */
     struct rng rng_q;   /* of queues, the same */
     bool has_ip6, has_budget;
+    bool has_why;     /* account is kept of what connections wait for: that changes nothing else */
     uint32_t hop_mtu; /* 0: no such hop */
     bool hop_tells;
     unsigned faults;
@@ -372,6 +375,24 @@ static bool is_on_ring(const struct swarm *w, unsigned host)
     return sim_nics_has_frames(w->sim->link[0].nics, host);
 }
 
+/* Every now and then: whatever a connection waited for, it was charged once. */
+static void check_limits(struct swarm *w, w_ns now, unsigned host)
+{
+    struct weir_limits l;
+    uint64_t cursor = 0;
+    if (w->sim->n_frames % 64 != 0)
+        return;
+    while (weir_limits_next(w->sim->host[host].w, now, &cursor, &l)) {
+        w_ns sum = 0;
+        for (unsigned i = 0; i < WEIR_LIMIT_N; i++)
+            sum += l.ns[i];
+        if (sum != l.life || (l.state != TCPS_CLOSED && l.begun + l.life != now))
+            oracle_fail(&w->oracle, now,
+                        "host %u: a connection of port %u lives %llu ns and waited %llu", host,
+                        l.local.port, (unsigned long long)l.life, (unsigned long long)sum);
+    }
+}
+
 static void swarm_watch(void *ctx, w_ns now, unsigned host, bool is_out, const uint8_t *frame,
                         uint32_t n)
 {
@@ -383,6 +404,7 @@ static void swarm_watch(void *ctx, w_ns now, unsigned host, bool is_out, const u
         w->oracle.has_queue[host] = q.packets != 0 || (w->has_nics && is_on_ring(w, host));
     oracle_watch(&w->oracle, now, host, is_out, frame, n);
     check_memory(w, now, host);
+    check_limits(w, now, host);
     if (w->trace == NULL)
         return;
     (void)wire_show_eth(frame, n, n, text, sizeof(text));
@@ -398,6 +420,7 @@ static int swarm_world(struct swarm *w)
     draw_conf(w, &cb);
     w->calm = draw_calm(w);
     draw_queues(w, &ca, &cb);
+    ca.tcp_why = cb.tcp_why = w->has_why;
     w->faults_end = w->sim->now + (1 + rng_below(&w->rng, 20)) * W_S;
     struct sim_join j = {.a_ip = 0x0a000001, .b_ip = 0x0a000002, .mtu = pick(w, mtus, 4)};
     j.has_ip6 = w->has_ip6;
@@ -570,6 +593,7 @@ int swarm_run(uint64_t seed, enum swarm_kind kind, struct swarm_result *out, FIL
     if (w == NULL)
         return -ENOMEM;
     w->trace = trace;
+    w->has_why = seed % 2 != 0;
     rng_seed(&w->rng, seed);
     rng_seed(&w->rng6, ~seed);
     rng_seed(&w->rng_opt, seed ^ 0x6f7074696f6e73);

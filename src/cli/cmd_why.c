@@ -2,7 +2,8 @@
  *
  * weir why: what a connection of a running program waits for.
  *
- * Asks every `weir run` of this user, as weir ss does; the answers are made there (run/why.c).
+ * Decides: how a connection is named. Asks every `weir run` of this user, as weir ss does; the
+ * answers are made there (run/why.c), and kept until all have come: nothing at all is an error.
  * Exit status 1: nobody has such a connection.
  */
 #include "cli/cmd.h"
@@ -21,10 +22,10 @@
 static const char help[] =
     "Usage: weir why [ADDR:PORT | :PORT]\n"
     "\n"
-    "Says what a connection of a running `weir run` program waits for: each nanosecond of its life\n"
-    "is charged to one of the program, the peer, windows, losses, timers, pacing, the queue, the TX\n"
-    "ring or the line, and the shares add up to 100 %. ADDR:PORT is either of its ends; an IPv6\n"
-    "address stands in brackets. Without it: every connection, a line each.\n"
+    "Says what a connection of a running `weir run` program waits for: each nanosecond of its\n"
+    "life is charged to one of the program, the peer, windows, losses, timers, pacing, the queue,\n"
+    "the TX ring or the line, and the shares add up to 100 %. ADDR:PORT is either of its ends, an\n"
+    "IPv6 address in brackets. Without it: every connection, a line each.\n"
     "\n"
     "  -h, --help   this text\n"
     "\n"

@@ -2,8 +2,8 @@
  *
  * weir sim why: what the answers of weir why look like where one knows what is wrong.
  *
- * Runs the situations of sim/why.c in virtual time and prints what the sender says, or both ends.
- * Owns nothing.
+ * Decides: which situations are run. They, and what each should be said to wait for, stand in
+ * sim/why.c; the words are run/why.c's. Prints what the sender says, or both ends. Owns nothing.
  */
 #include "cli/cmd.h"
 
@@ -16,8 +16,8 @@
 static const char help[] =
     "Usage: weir sim why [--list] [--all] [--peer] [SITUATION…]\n"
     "\n"
-    "Two hosts and a connection in virtual time, in situations prepared so that it waits for one\n"
-    "thing above all; then what weir why says about it. Without SITUATION the five usual suspects.\n"
+    "Two hosts and a connection in virtual time, in situations prepared so that it waits for\n"
+    "one thing above all; then what weir why says. Without SITUATION the five usual suspects.\n"
     "\n"
     "  --list      the situations\n"
     "  --all       all of them\n"

@@ -2,8 +2,8 @@
  *
  * How other commands look into a running instance: a socket in a directory of the user's own.
  *
- * One request a connection: a line with a word ("ss", "counters", "why", "why ADDR:PORT"), answered with text until the end
- * of the stream. Only the same user can open it (the directory is 0700).
+ * One request a connection: a line with a word ("ss", "counters", "why", "why ADDR:PORT"), answered
+ * with text until the end of the stream. Only the same user can open it (the directory is 0700).
  */
 #ifndef WEIR_CTL_H
 #define WEIR_CTL_H

@@ -8,47 +8,31 @@
  * a read, credit, a timer or the end of the connection may have changed what it waits for.
  *
  * Theory of operation. Whenever something happens, the time since the last look is charged to what
- * was found then; then it is looked again. So exactly one limiter has each moment, and the sums add
- * up to the life of the connection by construction. The first line that holds is it:
+ * was found then, and it is looked again: each moment has one limiter, and the sums add up to the
+ * life. The first line that holds is it; "below": see below:
  *
- *     what is seen                                          charged to
  *     opening; all written, closed, and not acknowledged    HANDSHAKE
  *     a timeout, nothing new acknowledged since             RTO
  *     fast recovery; after a timeout, once ACKs come        RECOVERY
  *     something to send, and
- *       the interface's queue has no room                   below; else QDISC
- *       tcp_limit_output_bytes are below TCP                below; else SMALLQ
+ *       the interface's queue has no room                   below, else QDISC
+ *       tcp_limit_output_bytes are below TCP                below, else SMALLQ
  *       its departure is not due                            PACING
- *       no room in cwnd for a segment; cwnd is less than
- *         before the last loss, and no queue on the path
- *         (SRTT is near the smallest) says it should be     below; else RECOVERY
- *       no room in cwnd                                     below; else CWND
- *       none in the peer's window; all was acknowledged, or
- *         the window is less than half of what it was in
- *         the last seconds: its program does not read       PEER_READ
- *       none in the peer's window                           below; else RWND
- *       less than a segment: the program was refused        below; else SNDBUF
+ *       no room in cwnd, which a loss has made small, while
+ *         SRTT says that the path has no queue              below, else RECOVERY
+ *       no room in cwnd                                     below, else CWND
+ *       none in the peer's window: all is acknowledged, or
+ *         it is less than half of what it lately was        PEER_READ
+ *       none in the peer's window                           below, else RWND
+ *       less than a segment: the program was refused        below, else SNDBUF
  *       less than a segment, and Nagle, TCP_CORK, MSG_MORE  NAGLE
  *       none of these: no packet memory, no route           OTHER
  *     nothing to send, and
- *       the program was refused, the buffer is in flight    below; else SNDBUF
- *       it received more than it sent: more is unread than
- *         the peer may still send                           APP_READ
- *       … otherwise                                         PEER_SEND
+ *       the program was refused, the buffer is in flight    below, else SNDBUF
+ *       more was received than sent, and is unread, more
+ *         than the peer may still send                      APP_READ
+ *       more was received than sent                         PEER_SEND
  *       else                                                APP_WRITE
- *
- * "Below": while bytes of this connection have been handed down and the device has not sent them,
- * more room in a window would only let more wait there. That time is charged as the interface's
- * clocks (link/meter.c) ran meanwhile: LINK while the line was busy, RING while the device was full
- * though its line was idle, QDISC while packets waited in the queue and neither was the case; what
- * is left goes to the reason after "else".
- *
- * Two things are known only afterwards. A late ACK: a reason CWND, RWND, SNDBUF or NAGLE holds until
- * an ACK of what was sent first could have come (the smallest round trip, a quarter and SLACK more).
- * Beyond that it is ACK_DELAY if less than two segments are in flight. More than that a receiver
- * acknowledges at once, unless it has no window to give with it: PEER_READ, if it was RWND. RTO:
- * when the timer fires, the time since anything was sent or acknowledged had been waiting for it,
- * whatever was thought.
  *
  * Invariant: begun + all sums = since.
  */
@@ -153,7 +137,10 @@ static struct tcp_wait wait_of(const struct tcp *tcp, const struct tcb *t,
     return (struct tcp_wait){wait_for_programs(t), false};
 }
 
-/* When the ACK of the oldest in flight is late, and what that means; W_NEVER: that is no question. */
+/* When the ACK of the oldest in flight is late, and what that means; W_NEVER: that is no question.
+ * Until an ACK could have come (the smallest round trip, a quarter and SLACK) it is what it seems.
+ * Beyond that the peer delays it, if less than two segments are in flight. More than that a receiver
+ * acknowledges at once, unless it has no window to give with the ACK: nobody reads. */
 static w_ns late_at(const struct tcp *tcp, const struct tcb *t, struct tcp_limit *m)
 {
     unsigned why = m->wait.why;
@@ -170,7 +157,10 @@ static w_ns late_at(const struct tcp *tcp, const struct tcb *t, struct tcp_limit
 
 /* ---- charging ---- */
 
-/* The time since the last look, as the interface's clocks ran. */
+/* Below: while bytes of this connection are handed down and not sent, more room in a window would
+ * only let more wait there. The time since the last look is charged as the interface's clocks ran:
+ * LINK while the line was busy, RING while the device was full though its line was idle, QDISC while
+ * packets waited in the queue and neither was the case, and the rest to the reason found. */
 static void charge_below(struct tcp *tcp, struct tcp_limit *m, w_ns *to)
 {
     static const uint8_t who[METER_N] = {WEIR_LIMIT_LINK, WEIR_LIMIT_RING, WEIR_LIMIT_QDISC};
@@ -267,6 +257,8 @@ void tcp_limit_end(struct tcp *tcp, struct tcb *t)
     m->run_since = m->since;
 }
 
+/* Only now it is known what the time since anything was sent or acknowledged had been spent for,
+ * whatever was thought. */
 void tcp_limit_timeout(struct tcp *tcp, struct tcb *t)
 {
     struct tcp_limit *m = limit_of(tcp, t);

@@ -2,7 +2,8 @@
  *
  * weir sim why: what the answers of weir why look like where one knows what is wrong.
  *
- * Decides: which situations are run. They, and what each should be said to wait for, stand in
+ * Decides: which situations are run, and that another answer than the expected one is an error.
+ * They, and what each should be said to wait for, stand in
  * sim/why.c; the words are run/why.c's. Prints what the sender says, or both ends. Owns nothing.
  */
 #include "cli/cmd.h"

@@ -123,7 +123,6 @@ struct nif {
     w_ns gso_retry;     /* out of packets in the middle of a cut: not again before this */
     w_ns gso_until;     /* … and the rest is dropped when there is none by then; 0: not waiting */
     struct nif_counters n;
-    struct nif_meter meter;
     char name[NIF_NAME];
 };
 
@@ -135,6 +134,8 @@ struct link {
     uint32_t n_told;
     uint32_t told[LINK_TOLD];  /* connections whose packets wait too long: link_told_pop */
     struct nif nif[LINK_NIFS]; /* id i at nif[i - 1] */
+    struct nif_meter meter[LINK_NIFS];
+    bool is_metered; /* somebody reads these */
 };
 
 struct nif_conf {
@@ -223,8 +224,10 @@ static inline uint32_t link_told_pop(struct link *l)
 
 /* The clocks of interface id (0: any) up to now; METER_N of them. */
 const w_ns *link_meter(struct link *, unsigned id);
+/* An interface is new, or another than before. */
+void link_meter_begin(struct link *, const struct nif *, uint64_t rate_bps);
 /* These go to the device now; it has no room any more, or again. */
-void link_meter_tx(struct link *, struct nif *, struct pkt *const *v, unsigned n);
+WEIR_APART void link_meter_tx(struct link *, struct nif *, struct pkt *const *v, unsigned n);
 void link_meter_full(struct link *, struct nif *, bool is_full);
 
 /* Takes effect at once; packets beyond a smaller limit stay. 0..LINK_TXQ_MAX. */

@@ -6,7 +6,7 @@
  * rate, one frame after the other), or the device is full though its line should be idle, or
  * packets wait in the queue though neither is the case, or nothing holds anything up.
  * Owns: struct nif_meter. Called by tcp/limit.c, which charges waiting connections by the
- * differences, and by stack/ when packets go to the device; only where limits are kept.
+ * differences, and by nif.c when packets go to the device; only where limits are kept.
  *
  * Where the line's rate is not known it is never busy here, and a full device counts as full.
  */
@@ -16,9 +16,8 @@
  * shortest frame without its CRC. */
 enum { LINE_EXTRA = 8 + 4 + 12, LINE_MIN = 60 };
 
-static void run_clocks(const struct link *l, struct nif *nif)
+static void run_clocks(const struct link *l, struct nif_meter *m)
 {
-    struct nif_meter *m = &nif->meter;
     w_ns now = l->env->now, spent = now - m->at, busy = 0;
     if (m->line_free > m->at)
         busy = w_u64_min(m->line_free - m->at, spent);
@@ -30,10 +29,21 @@ static void run_clocks(const struct link *l, struct nif *nif)
 const w_ns *link_meter(struct link *l, unsigned id)
 {
     /* A connection without a route has no interface: clocks that stand still would lose time. */
-    struct nif *nif = id - 1u < LINK_NIFS ? &l->nif[id - 1] : &l->nif[0];
-    run_clocks(l, nif);
-    nif->meter.has_queue = !nif_is_empty(nif);
-    return nif->meter.ns;
+    unsigned i = id - 1u < LINK_NIFS ? id - 1 : 0;
+    run_clocks(l, &l->meter[i]);
+    l->meter[i].has_queue = !nif_is_empty(&l->nif[i]);
+    return l->meter[i].ns;
+}
+
+/* The clocks themselves never go back: connections may compare them with what an interface in this
+ * place had before. */
+void link_meter_begin(struct link *l, const struct nif *nif, uint64_t rate_bps)
+{
+    struct nif_meter *m = &l->meter[nif->id - 1];
+    run_clocks(l, m);
+    m->line_free = 0;
+    m->rate_bps = rate_bps;
+    m->is_full = false;
 }
 
 static uint64_t line_bytes(const struct pkt *p)
@@ -47,7 +57,7 @@ static uint64_t line_bytes(const struct pkt *p)
 
 void link_meter_tx(struct link *l, struct nif *nif, struct pkt *const *v, unsigned n)
 {
-    struct nif_meter *m = &nif->meter;
+    struct nif_meter *m = &l->meter[nif->id - 1];
     uint64_t bytes = 0;
     (void)link_meter(l, nif->id);
     if (m->rate_bps == 0)
@@ -60,5 +70,5 @@ void link_meter_tx(struct link *l, struct nif *nif, struct pkt *const *v, unsign
 void link_meter_full(struct link *l, struct nif *nif, bool is_full)
 {
     (void)link_meter(l, nif->id);
-    nif->meter.is_full = is_full;
+    l->meter[nif->id - 1].is_full = is_full;
 }

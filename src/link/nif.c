@@ -22,6 +22,8 @@ void link_init(struct link *l, struct env *env, struct arena *a)
 {
     l->env = env;
     l->full = l->n_told = 0;
+    l->is_metered = false;
+    memset(l->meter, 0, sizeof l->meter);
     for (unsigned i = 0; i < LINK_NIFS; i++) {
         struct qdisc_later *later =
             arena_take(a, sizeof(struct qdisc_later) * LINK_TXQ_MAX, WEIR_CACHELINE);
@@ -52,19 +54,16 @@ int link_nif_add(struct link *l, const struct nif_conf *c)
     struct qdisc_later *later = nif->q.later;
     struct aqm_mem mem = nif->q.aqm.mem;
     struct aqm_conf qdisc = {.kind = l->env->conf.qdisc};
-    /* Its clocks never go back: connections may still compare them with what they read before. */
-    struct nif_meter meter = {.at = l->env->now, .rate_bps = c->rate_bps};
-    memcpy(meter.ns, link_meter(l, i + 1), sizeof meter.ns);
     *nif = (struct nif){
         .id = (uint8_t)(i + 1),
         .flags = c->flags,
         .caps = c->caps,
         .mtu = c->mtu,
-        .meter = meter,
         .gso_max = c->gso_max != 0 ? w_u32_min(c->gso_max, LINK_GSO_MAX) : LINK_GSO_MAX,
     };
     q_init(&nif->q, later, mem);
     qdisc.limit = c->txqueuelen != 0 ? c->txqueuelen : l->env->conf.txqueuelen;
+    link_meter_begin(l, nif, c->rate_bps);
     int r = link_set_qdisc(l, nif, &qdisc);
     WEIR_ASSERT(r == 0); /* the limits of conf.def are in the range, and no kind there needs more */
     if (c->mac != NULL)
@@ -173,6 +172,8 @@ unsigned link_tx_waiting(struct link *l, struct nif *nif, struct pkt **v, unsign
             link_seen(l, nif, WEIR_T_LEAVE, p);
         v[n++] = p;
     }
+    if (WEIR_UNLIKELY(l->is_metered))
+        link_meter_tx(l, nif, v, n);
     return n;
 }
 

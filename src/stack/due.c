@@ -51,8 +51,6 @@ unsigned weir_tx(struct weir *w, weir_ns now, unsigned nif, struct pkt **v, unsi
     unsigned n = link_tx(&w->link, out, v, max);
     for (unsigned i = 0; i < n; i++)
         v[i]->truesize = stack_payload(v[i]);
-    if (WEIR_UNLIKELY(w->tcp.limits != NULL))
-        link_meter_tx(&w->link, out, v, n);
     return n;
 }
 

@@ -473,7 +473,8 @@ void tcp_init(struct tcp *tcp, struct env *env, struct ip *ip, struct arena *a)
     tcp->watch_of = arena_take(a, (c->n_tcb + 1u) * sizeof(uint32_t), 8);
     tcp->accs = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_acc), WEIR_CACHELINE);
     tcp->times = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_times), WEIR_CACHELINE);
-    if ((c->tcp_why | c->n_trace) != 0)
+    ip->link->is_metered = (c->tcp_why | c->n_trace) != 0;
+    if (ip->link->is_metered)
         tcp->limits = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_limit), WEIR_CACHELINE);
     if (c->n_trace != 0)
         tcp->seen = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_seen), WEIR_CACHELINE);

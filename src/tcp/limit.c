@@ -139,8 +139,8 @@ static struct tcp_wait wait_of(const struct tcp *tcp, const struct tcb *t,
 
 /* When the ACK of the oldest in flight is late, and what that means; W_NEVER: that is no question.
  * Until an ACK could have come (the smallest round trip, a quarter and SLACK) it is what it seems.
- * Beyond that the peer delays it, if less than two segments are in flight. More than that a receiver
- * acknowledges at once, unless it has no window to give with the ACK: nobody reads. */
+ * Beyond that the peer delays it, if less than two segments are in flight. More than that a
+ * receiver acknowledges at once, unless it has no window to give with the ACK: nobody reads. */
 static w_ns late_at(const struct tcp *tcp, const struct tcb *t, struct tcp_limit *m)
 {
     unsigned why = m->wait.why;
@@ -159,8 +159,8 @@ static w_ns late_at(const struct tcp *tcp, const struct tcb *t, struct tcp_limit
 
 /* Below: while bytes of this connection are handed down and not sent, more room in a window would
  * only let more wait there. The time since the last look is charged as the interface's clocks ran:
- * LINK while the line was busy, RING while the device was full though its line was idle, QDISC while
- * packets waited in the queue and neither was the case, and the rest to the reason found. */
+ * LINK while the line was busy, RING while the device was full though its line was idle, QDISC
+ * while packets waited in the queue and neither was the case, and the rest to the reason found. */
 static void charge_below(struct tcp *tcp, struct tcp_limit *m, w_ns *to)
 {
     static const uint8_t who[METER_N] = {WEIR_LIMIT_LINK, WEIR_LIMIT_RING, WEIR_LIMIT_QDISC};

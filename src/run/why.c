@@ -175,7 +175,7 @@ static void because(FILE *f, unsigned why, const struct weir_limits *l)
                 bytes_text(l->rcv_wnd, a));
         break;
     case WEIR_LIMIT_PEER_READ:
-        fprintf(f, "its window, now %s, stays closed although all has arrived",
+        fprintf(f, "its window, %s now, opens only as it reads",
                 bytes_text(l->snd_wnd, a));
         break;
     case WEIR_LIMIT_PEER_SEND:

@@ -7,6 +7,8 @@
 
 #include "sim/why.h"
 
+#include <errno.h>
+
 static unsigned largest(const struct weir_limits *l)
 {
     unsigned most = 0;
@@ -36,8 +38,7 @@ static void each_situation_is_named(void **state)
         if (largest(&us) != c->limit)
             fail_msg("%s is said to wait for %s", c->name, weir_limit_waiting(largest(&us)));
         if (us.ns[c->limit] * 100 < us.life * c->share)
-            fail_msg("%s: only %d %% of the time", c->name,
-                     (int)(us.ns[c->limit] * 100 / us.life));
+            fail_msg("%s: only %d %% of the time", c->name, (int)(us.ns[c->limit] * 100 / us.life));
         if (largest(&them) != c->peer)
             fail_msg("%s: its peer is said to wait for %s", c->name,
                      weir_limit_waiting(largest(&them)));
@@ -46,7 +47,39 @@ static void each_situation_is_named(void **state)
     }
 }
 
+/* If this failed a stack that keeps no account would invent one. */
+static void who_cannot_know_says_so(void **state)
+{
+    (void)state;
+    struct weir_conf c;
+    struct weir_limits l;
+    uint64_t cursor = 0;
+    weir_sock tcp, udp;
+    for (unsigned i = 0; i < 2; i++) {
+        struct sim *s = sim_new(1);
+        weir_conf_default(&c);
+        c.tcp_why = i;
+        struct sim_host *h = sim_add_host(s, &c);
+        struct weir_addr any = {.port = 80, .family = 4};
+        assert_int_equal(weir_socket(h->w, WEIR_INET, WEIR_STREAM, &tcp), 0);
+        assert_int_equal(weir_socket(h->w, WEIR_INET, WEIR_DGRAM, &udp), 0);
+        assert_int_equal(weir_limits(h->w, s->now, udp, &l), -EOPNOTSUPP);
+        assert_int_equal(weir_limits(h->w, s->now, tcp + 1000, &l), -EBADF);
+        assert_int_equal(weir_limits(h->w, s->now, tcp, &l), i == 0 ? -ENODATA : -ENOTCONN);
+        assert_int_equal(weir_bind(h->w, tcp, &any), 0);
+        assert_int_equal(weir_listen(h->w, tcp, 1), 0);
+        assert_int_equal(weir_limits(h->w, s->now, tcp, &l), i == 0 ? -ENODATA : -ENOTCONN);
+        assert_false(weir_limits_next(h->w, s->now, &cursor, &l));
+        weir_device_full(h->w, s->now, 7, true); /* no such interface: nothing */
+        assert_int_equal(sim_free(s), 0);
+    }
+    assert_string_equal(weir_limit_name(WEIR_LIMIT_N), "?");
+    assert_string_equal(weir_limit_waiting(~0u), "?");
+    assert_string_equal(weir_limit_advice(WEIR_LIMIT_N), "?");
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(who_cannot_know_says_so),
     cmocka_unit_test(each_situation_is_named),
 };
 UNIT_MAIN(tests)

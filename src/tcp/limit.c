@@ -134,7 +134,7 @@ static struct tcp_wait wait_of(const struct tcp *tcp, const struct tcb *t,
         return (struct tcp_wait){WEIR_LIMIT_HANDSHAKE, false};
     if (t->is_refused && is_flying)
         return (struct tcp_wait){WEIR_LIMIT_SNDBUF, true};
-    return (struct tcp_wait){wait_for_programs(t), false};
+    return (struct tcp_wait){(uint8_t)wait_for_programs(t), false};
 }
 
 /* When the ACK of the oldest in flight is late, and what that means; W_NEVER: that is no question.

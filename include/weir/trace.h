@@ -60,6 +60,10 @@ struct weir_trace_end {
     uint16_t port;
 };
 
+struct weir_trace_ends {
+    struct weir_trace_end local, remote;
+};
+
 struct weir_trace {
     uint64_t at;        /* nanoseconds, the stack's clock */
     uint32_t conn;      /* the same in all records of one connection, 0: none */
@@ -83,12 +87,10 @@ struct weir_trace {
                            FETCH, WIRE, ARRIVE, STORE: bytes of the FIFO. LIMIT: used is how long,
                            in microseconds */
     union {
-        struct weir_trace_tcp
-            tcp; /* SEND, SEGMENT, WRITE, READ, KEEP, AHEAD, TIMER, LIMIT: before what it
-                                      is about has changed the connection, but for buffers */
-        struct {
-            struct weir_trace_end local, remote;
-        }; /* OPEN */
+        /* SEND, SEGMENT, WRITE, READ, KEEP, AHEAD, TIMER, LIMIT: before what it is about has
+         * changed the connection, but for buffers */
+        struct weir_trace_tcp tcp;
+        struct weir_trace_ends ends; /* OPEN */
     };
 };
 

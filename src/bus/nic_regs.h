@@ -79,9 +79,28 @@ enum nic_reg {
     NIC_LRO_MAX = 0x3c,      /* bytes of a merged frame */
     NIC_RSS_KEY = 0x40,      /* NIC_RSS_WORDS words, big-endian */
     NIC_RSS_TABLE = 0x80,    /* NIC_RSS_ENTRIES bytes, four a word, lowest first */
+    NIC_GAUGES = 0x100,      /* + NIC_GAUGE_STRIDE * enum nic_gauge_id; read only */
     NIC_STATS = 0x200,       /* + 8 * enum nic_stat: low word; + 4: high word; read only */
     NIC_QUEUE_0 = 0x1000,
     NIC_QUEUE_STRIDE = 0x100,
+};
+
+/* The NIC's buffers, for people: six words each, of which the last two are one number. They outlive
+ * a reset. */
+enum nic_gauge_reg {
+    NIC_GAUGE_NOW = 0x00, /* bytes, or entries of a ring */
+    NIC_GAUGE_LIMIT = 0x04,
+    NIC_GAUGE_HIGH = 0x08,    /* the most that ever was */
+    NIC_GAUGE_N_FULL = 0x0c,  /* times something had to wait for room, or found none */
+    NIC_GAUGE_FULL_LO = 0x10, /* for how long in all, ns */
+    NIC_GAUGE_FULL_HI = 0x14,
+    NIC_GAUGE_STRIDE = 0x18,
+};
+enum nic_gauge_id {
+    NIC_G_TX_FIFO,
+    NIC_G_RX_FIFO,
+    NIC_G_RX_RING, /* + queue: receive entries that the NIC has filled, or never was given */
+    NIC_N_GAUGES = NIC_G_RX_RING + NIC_QUEUES_MAX,
 };
 
 #define NIC_QUEUE(q) ((uint32_t)NIC_QUEUE_0 + (uint32_t)(q) * (uint32_t)NIC_QUEUE_STRIDE)

@@ -27,6 +27,7 @@ static const char help[] =
     "       weir sim --example\n"
     "       weir sim cc [OPTIONS] [TABLE…]\n"
     "       weir sim grid [OPTIONS]\n"
+    "       weir sim chain [OPTIONS]\n"
     "       weir sim why [OPTIONS] [SITUATION…]\n"
     "\n"
     "Runs hosts with this very stack, joined by emulated links, in virtual time. A seed draws the\n"
@@ -45,6 +46,7 @@ static const char help[] =
     "  --example     500,000 bytes with an MSS of 1,000, segment by segment\n"
     "  cc            congestion control, alone and in pairs, tables; has its own --help\n"
     "  grid          goodput over a link that loses and reorders, a table; has its own --help\n"
+    "  chain         a receiver that stops, seen in every buffer up to write()\n"
     "  why           what a connection waits for, in prepared situations; has its own --help\n"
     "  -h, --help    this text\n"
     "\n"
@@ -273,6 +275,7 @@ static const struct {
 } subcommands[] = {
     {"cc", sim_cc},
     {"grid", sim_grid},
+    {"chain", sim_chain},
     {"why", sim_why},
 };
 

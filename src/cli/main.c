@@ -22,6 +22,8 @@ static const struct cmd cmds[] = {
     {"run", cmd_run, "run a program on weir's TCP/IP"},
     {"demo", cmd_demo, "see it work: curl over weir, a lossy link, a textbook example"},
     {"ss", cmd_ss, "show the sockets of programs running on weir"},
+    {"nic", cmd_nic, "show and tune the model NIC of a running program"},
+    {"chain", cmd_chain, "show every buffer between a running program and the wire"},
     {"why", cmd_why, "say what a connection waits for, in one sentence and a table"},
     {"pcap", cmd_pcap, "show a capture file, one line a packet"},
     {"trace", cmd_trace, "follow chosen bytes through every layer"},

@@ -8,9 +8,12 @@
 #ifndef WEIR_VNIC_H
 #define WEIR_VNIC_H
 
+#include "base/gauge.h"
 #include "bus/nic_regs.h"
 #include "dev/netdev.h"
 #include "pkt/pkt.h"
+
+#include <weir/gauge.h>
 
 struct arena;
 
@@ -94,8 +97,9 @@ struct vnic_queue {
     struct pkt **sent; /* with a packet's last descriptor, to give it back */
     uint32_t *wb;      /* the NIC writes here how many are done */
     uint32_t tx_tail, tx_clean;
-    uint32_t old_count; /* an impossible value of *wb that has been counted */
-    struct pktq lost;   /* the NIC was reset while it had them */
+    struct gauge tx_gauge; /* of the transmit ring, in descriptors */
+    uint32_t old_count;    /* an impossible value of *wb that has been counted */
+    struct pktq lost;      /* the NIC was reset while it had them */
     /* receive */
     struct nic_rxd *rxd;
     struct vnic_buf *buf;
@@ -159,6 +163,11 @@ unsigned vnic_queue_of(const struct vnic *, const struct pkt *);
 
 /* A statistic register of the NIC. */
 uint64_t vnic_stat(struct vnic *, enum nic_stat);
+/* The device's part of the chain of buffers, all queues together. To send: "TX ring", "TX FIFO",
+ * "line" (held by the peer's PAUSE); what is received: "RX FIFO", "RX ring". Their number, at most
+ * WEIR_CHAIN_PART. */
+unsigned vnic_chain_send(struct vnic *, w_ns now, struct weir_gauge *v);
+unsigned vnic_chain_recv(struct vnic *, w_ns now, struct weir_gauge *v);
 /* All statistics, the card's, the driver's and each queue's, named as `ethtool -S` would: the i-th.
  * The name lives for ever. False: there are no more. */
 bool vnic_stat_at(struct vnic *, unsigned i, const char **name, uint64_t *value);

@@ -85,6 +85,8 @@ unsigned vnic_tx(struct netdev *d, unsigned queue, w_ns now, struct pkt **v, uns
         put_packet(q, v[k]);
     }
     d->stats.tx_busy += k < n;
+    gauge_saw(&q->tx_gauge, q->tx_tail - q->tx_clean);
+    gauge_full(&q->tx_gauge, now, k < n);
     if (k != 0)
         vnic_write(nic, q->regs + NIC_TX_TAIL, q->tx_tail);
     return k;

@@ -23,6 +23,7 @@
 #include "door/program.h"
 #include "door/state.h"
 #include "run/ctl.h"
+#include "run/nicdev.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -233,6 +234,12 @@ static int start_stack(struct run *r, const struct door_conf *c, char *err)
     struct weir_conf wc;
     struct door *d = &r->door;
     weir_conf_default(&wc);
+    wc.tcp_gauges = 1; /* for weir chain */
+    if (c->nic != NULL) {
+        /* Its rings at their largest, and the ends of its line, beside what the stack needs. */
+        wc.n_pkt += NICDEV_PKTS;
+        wc.n_blk_small += NICDEV_PKTS;
+    }
     wc.tcp_why = 1;
     /* There an ICMP error is the host's own answer to connect(), not what some router thinks. */
     wc.tcp_soft_abort = c->net == NULL || strcmp(c->net, "user") == 0;
@@ -261,17 +268,27 @@ static int start_stack(struct run *r, const struct door_conf *c, char *err)
     return 0;
 }
 
-/* Everything up to the running program: 0, or the exit status with a sentence in err. */
 static void link_counters(void *arg, FILE *f) { net_counters(arg, f); }
 
-/* For `weir ss`. */
+static void say_report(struct run *r, const struct door_conf *c)
+{
+    if (!c->wants_report)
+        return;
+    report_print(&r->door);
+    net_counters(r->net, c->err);
+}
+
+/* For `weir ss`, `weir nic`, `weir link`, `weir chain`. */
 static void window_open(struct run *r, const char *title)
 {
     r->ctl = ctl_open(r->door.loop, title);
-    if (r->ctl != NULL)
-        ctl_add_counters(r->ctl, link_counters, r->net);
+    if (r->ctl == NULL)
+        return;
+    ctl_add_counters(r->ctl, link_counters, r->net);
+    net_serve(r->net, r->ctl);
 }
 
+/* Everything up to the running program: 0, or the exit status with a sentence in err. */
 static int door_start(struct run *r, const struct door_conf *c, char *err)
 {
     struct door *d = &r->door;
@@ -412,13 +429,11 @@ int door_run(const struct door_conf *c, int *sig)
         loop_once(r->door.loop, W_NEVER);
     wait_alone(r);
     if (!r->door.is_alone && !r->is_hurried) {
-        if (c->wants_report)
-            report_print(&r->door);
+        say_report(r, c);
         stay_behind(r, c);
     }
     door_drain(r);
-    if (c->wants_report)
-        report_print(&r->door);
+    say_report(r, c);
     status = r->status;
     door_free(r);
     *sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;

@@ -2,7 +2,7 @@
  *
  * Putting a stack on a network: the device that --net names, and what is wrapped around it.
  *
- *     stack ── capture ── emulated link ── device
+ *     stack ── capture ── model NIC ── emulated link ── device
  *
  * The capture sees what the stack sends and gets, so before the emulated link on the way out and
  * after it on the way in: what the link loses is lost in the network.
@@ -14,6 +14,7 @@
 
 #include "dev/wrap.h"
 #include "look/look.h"
+#include "run/niccmd.h"
 #include "stack/stack.h"
 
 #include <errno.h>
@@ -27,12 +28,15 @@ struct net {
     struct backend backend;
     struct emu_dev emu;
     struct emu_slot *slots;
+    struct nicdev *nic;
+    struct niccmd cmd;
     struct cap_dev cap;
     struct capture *capture;
     struct weir *w;
     struct look *look; /* NULL: nobody looks */
     FILE *trace;
     struct net_face face;
+    const char *title; /* as --net named it */
 };
 
 static int64_t wall_offset(void)
@@ -113,6 +117,13 @@ static int net_wrap(struct net *n, const struct door_conf *c, w_ns now, struct n
         emu_dev_start(&n->emu, rng, now);
         *dev = &n->emu.dev;
     }
+    if (c->nic != NULL) {
+        _Static_assert((int)BACKEND_ERR_TEXT == (int)NICDEV_ERR_TEXT, "one sentence");
+        n->nic = nicdev_new(*dev, c->nic, now, err);
+        if (n->nic == NULL)
+            return -EINVAL;
+        *dev = &n->nic->dev;
+    }
     int r = net_look(n, c, netdev_has(*dev, NETDEV_L3), err);
     if (r < 0 || n->capture == NULL)
         return r;
@@ -121,16 +132,27 @@ static int net_wrap(struct net *n, const struct door_conf *c, w_ns now, struct n
     return 0;
 }
 
+static void print_counter(FILE *f, const char *whose, const char *what, uint64_t value)
+{
+    char name[96];
+    snprintf(name, sizeof(name), "%s.%s", whose, what);
+    if (value != 0)
+        fprintf(f, "%-32s %llu\n", name, (unsigned long long)value);
+}
+
 void net_counters(struct net *n, FILE *f)
 {
-    for (unsigned i = 0; n->slots != NULL && i < EMU_N_COUNTERS; i++) {
-        uint64_t v = n->emu.tx.count[i] + n->emu.rx.count[i];
-        char name[64];
-        snprintf(name, sizeof(name), "link.%s", emu_counter_text((enum emu_counter)i));
-        if (v != 0)
-            fprintf(f, "%-32s %llu\n", name, (unsigned long long)v);
-    }
+    const struct backend *b = &n->backend;
+    const char *what;
+    uint64_t value;
+    for (unsigned i = 0; n->slots != NULL && i < EMU_N_COUNTERS; i++)
+        print_counter(f, "link", emu_counter_text((enum emu_counter)i),
+                      n->emu.tx.count[i] + n->emu.rx.count[i]);
+    for (unsigned i = 0; b->counter != NULL && (what = b->counter(b->dev, i, &value)) != NULL; i++)
+        print_counter(f, "device", what, value);
 }
+
+void net_serve(struct net *n, struct ctl *ctl) { niccmd_serve(&n->cmd, ctl); }
 
 static struct weir_addr face_addr(const struct addr *a)
 {
@@ -187,9 +209,10 @@ static int net_address(struct net *n, struct loop *l, unsigned nif, bool slaac, 
     return r;
 }
 
-static int net_attach(struct net *n, struct loop *l, struct netdev *dev, bool slaac, char *err,
-                      size_t n_err)
+static int net_attach(struct net *n, struct loop *l, struct netdev *dev, const struct door_conf *c,
+                      char *err, size_t n_err)
 {
+    bool slaac = c->wants_slaac;
     int r = netdev_open(dev, stack_mem(loop_weir(l)));
     if (r == 0)
         r = loop_add_dev(l, dev, &dev->caps, "net0", slaac ? (uint32_t)WEIR_NIF_SLAAC : 0);
@@ -198,6 +221,11 @@ static int net_attach(struct net *n, struct loop *l, struct netdev *dev, bool sl
         netdev_close(dev);
         return r;
     }
+    if (c->qdisc != NULL && weir_qdisc_set(loop_weir(l), loop_now(l), (unsigned)r, c->qdisc) < 0) {
+        snprintf(err, n_err, "the interface does not take this queue discipline");
+        return -EINVAL;
+    }
+    n->cmd = (struct niccmd){.loop = l, .nif = (unsigned)r, .nic = n->nic, .title = n->title};
     n->face.mtu = dev->caps.mtu;
     return net_address(n, l, (unsigned)r, slaac, err, n_err);
 }
@@ -207,8 +235,8 @@ struct net *net_open(struct loop *l, const struct door_conf *c, char *err, size_
     char why[BACKEND_ERR_TEXT] = "";
     struct backend_conf bc = c->backend;
     bool is_user = c->net == NULL || strcmp(c->net, "user") == 0;
-    /* A person who asks for a lossy link means packets of the Internet's size, not of 64 KiB. */
-    if (is_user && c->link != NULL && bc.mtu == 0)
+    /* A person who asks for a lossy link or a NIC means packets of Ethernet's size, not 64 KiB. */
+    if (is_user && (c->link != NULL || c->nic != NULL) && bc.mtu == 0)
         bc.mtu = LINK_MTU;
     struct net *n = calloc(1, sizeof(*n));
     if (n == NULL) {
@@ -218,6 +246,7 @@ struct net *net_open(struct loop *l, const struct door_conf *c, char *err, size_
     n->w = loop_weir(l);
     if (backend_open(c->net != NULL ? c->net : "user", &bc, &n->backend, why) < 0)
         goto refused;
+    n->title = c->net != NULL ? c->net : "user";
     n->face.addr = face_addr(&n->backend.addr);
     n->face.gw = face_addr(&n->backend.gw);
     n->face.dns = face_addr(&n->backend.dns);
@@ -230,7 +259,7 @@ struct net *net_open(struct loop *l, const struct door_conf *c, char *err, size_
         netdev_close(dev);
         goto refused;
     }
-    if (net_attach(n, l, dev, c->wants_slaac, err, n_err) == 0)
+    if (net_attach(n, l, dev, c, err, n_err) == 0)
         return n;
     net_free(n);
     return NULL;
@@ -274,6 +303,7 @@ void net_free(struct net *n)
     (void)capture_close(n->capture);
     if (n->trace != NULL)
         (void)fclose(n->trace);
+    nicdev_free(n->nic);
     free(n->slots);
     free(n);
 }

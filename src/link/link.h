@@ -115,6 +115,7 @@ struct nif {
     uint32_t flags;   /* enum nif_flag */
     uint32_t caps;    /* enum nif_cap */
     uint32_t mtu;     /* bytes of IP packet, Ethernet header not included */
+    uint32_t dev_mtu; /* … of the largest one the device takes: what mtu was at first */
     uint32_t gso_max; /* largest super-segment worth building for it, bytes of IP packet */
     struct qdisc q;
     struct pkt *gso;    /* super-segment being cut, its remaining pieces still here */
@@ -222,6 +223,9 @@ static inline uint32_t link_told_pop(struct link *l)
     return l->n_told != 0 ? l->told[--l->n_told] : 0;
 }
 
+/* What the device can do and how large packets are from now on: 68..nif->dev_mtu, gso_max 0:
+ * LINK_GSO_MAX. What waits stays, and is finished for these capabilities. 0 or -EINVAL. */
+WEIR_MUST_CHECK int link_nif_change(struct nif *, uint32_t mtu, uint32_t caps, uint32_t gso_max);
 /* The clocks of interface id (0: any) up to now; METER_N of them. */
 const w_ns *link_meter(struct link *, unsigned id);
 /* An interface is new, or another than before. */

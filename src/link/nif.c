@@ -59,6 +59,7 @@ int link_nif_add(struct link *l, const struct nif_conf *c)
         .flags = c->flags,
         .caps = c->caps,
         .mtu = c->mtu,
+        .dev_mtu = c->mtu,
         .gso_max = c->gso_max != 0 ? w_u32_min(c->gso_max, LINK_GSO_MAX) : LINK_GSO_MAX,
     };
     q_init(&nif->q, later, mem);
@@ -71,6 +72,16 @@ int link_nif_add(struct link *l, const struct nif_conf *c)
     if (c->name != NULL)
         copy_name(nif->name, c->name);
     return nif->id;
+}
+
+int link_nif_change(struct nif *nif, uint32_t mtu, uint32_t caps, uint32_t gso_max)
+{
+    if (mtu < 68 || mtu > nif->dev_mtu)
+        return -EINVAL;
+    nif->mtu = mtu;
+    nif->caps = caps;
+    nif->gso_max = gso_max != 0 ? w_u32_min(gso_max, LINK_GSO_MAX) : LINK_GSO_MAX;
+    return 0;
 }
 
 /* Everything that waits, counted under `why` where that is a drop. */
@@ -164,8 +175,9 @@ unsigned link_tx_waiting(struct link *l, struct nif *nif, struct pkt **v, unsign
             link_csum_finish(l, p);
             nif->n.csum_sw++;
         }
-        /* The last stage before the wire: nothing is bigger than the link, merged or not. */
-        WEIR_CHECK(link_wire_len(p) <= nif->mtu + ((nif->flags & NIF_L3) != 0 ? 0 : 14u));
+        /* The last stage before the wire: nothing is bigger than the link, merged or not; what
+         * waited while the MTU became smaller is as big as the device allows. */
+        WEIR_CHECK(link_wire_len(p) <= nif->dev_mtu + ((nif->flags & NIF_L3) != 0 ? 0 : 14u));
         nif->n.tx_packets++;
         nif->n.tx_bytes += p->len;
         if (env_traces(l->env))

@@ -109,8 +109,8 @@ void look_put(FILE *f, unsigned host, const struct weir_trace *r)
             fprintf(f, " %s=%u", numbers[i].name, v);
     }
     if (r->kind == WEIR_T_OPEN) {
-        put_end(f, "local", &r->local);
-        put_end(f, "remote", &r->remote);
+        put_end(f, "local", &r->ends.local);
+        put_end(f, "remote", &r->ends.remote);
     }
     for (size_t i = 0; i < WEIR_COUNT(of_tcp) && has_tcp(r); i++)
         fprintf(f, "%s%u", i == 0 ? " tcp=" : ",", get(r, &of_tcp[i]));
@@ -201,9 +201,9 @@ static bool parse_pair(struct weir_trace *r, const char *key, const char *value)
     } else if (strcmp(key, "tcp") == 0) {
         is_good = r->kind != WEIR_T_OPEN && parse_tcp(value, r);
     } else if (strcmp(key, "local") == 0 && r->kind == WEIR_T_OPEN) {
-        is_good = parse_end(value, &r->local);
+        is_good = parse_end(value, &r->ends.local);
     } else if (strcmp(key, "remote") == 0 && r->kind == WEIR_T_OPEN) {
-        is_good = parse_end(value, &r->remote);
+        is_good = parse_end(value, &r->ends.remote);
     }
     return is_good;
 }

@@ -41,8 +41,8 @@ static void what_is_written_is_read(void **state)
          .max = 4},
     };
     (void)state;
-    memset(v[0].local.addr, 0xfd, sizeof v[0].local.addr);
-    v[0].remote.port = 65535;
+    memset(v[0].ends.local.addr, 0xfd, sizeof v[0].ends.local.addr);
+    v[0].ends.remote.port = 65535;
     memset(&v[1].tcp, 0x5a, offsetof(struct weir_trace_tcp, n_rto) + 1);
     FILE *f = fmemopen(text, sizeof text, "w");
     look_put_head(f);

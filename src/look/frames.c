@@ -385,7 +385,7 @@ static void on_open(struct look *l, unsigned host, const struct weir_trace *r)
     struct look_conn *c = conn_of(l, host, r->conn);
     if (c == NULL)
         return;
-    *c = (struct look_conn){.id = r->conn, .local = r->local, .remote = r->remote};
+    *c = (struct look_conn){.id = r->conn, .local = r->ends.local, .remote = r->ends.remote};
     c->iss = r->seq;
     c->irs = r->ack;
 }

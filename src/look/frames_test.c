@@ -47,8 +47,8 @@ static int begin(void **state)
     pktmem_init(&mem, &a, &pc);
     look = look_new(&lc);
     struct weir_trace open = {.kind = WEIR_T_OPEN, .conn = CONN, .seq = ISS, .ack = IRS};
-    open.local = (struct weir_trace_end){{[10] = 0xff, 0xff, 10, 0, 0, 1}, 40000};
-    open.remote = (struct weir_trace_end){{[10] = 0xff, 0xff, 10, 0, 0, 2}, 80};
+    open.ends.local = (struct weir_trace_end){{[10] = 0xff, 0xff, 10, 0, 0, 1}, 40000};
+    open.ends.remote = (struct weir_trace_end){{[10] = 0xff, 0xff, 10, 0, 0, 2}, 80};
     look_record(look, 0, &open);
     return 0;
 }

@@ -53,9 +53,11 @@ static void two_streams(const struct look_log *l, unsigned host, size_t open,
 {
     const struct look_records *h = &l->host[host];
     const struct weir_trace *o = &h->v[open];
-    v[0] = (struct look_stream){.host = host, .conn = o->conn, .from = o->local, .to = o->remote};
+    v[0] = (struct look_stream){
+        .host = host, .conn = o->conn, .from = o->ends.local, .to = o->ends.remote};
     v[0].iss = o->seq;
-    v[1] = (struct look_stream){.host = host, .conn = o->conn, .from = o->remote, .to = o->local};
+    v[1] = (struct look_stream){
+        .host = host, .conn = o->conn, .from = o->ends.remote, .to = o->ends.local};
     v[1].iss = first_number(h, open);
     v[1].is_far = true;
     for (size_t i = open; i < h->n; i++) {

@@ -21,8 +21,10 @@ void nic_gauge_set(struct nic_gauge *g, w_ns now, uint32_t value)
 
 void nic_gauge_full(struct nic_gauge *g, w_ns now, bool is_full)
 {
-    if (is_full && g->full_since == 0)
+    if (is_full && g->full_since == 0) {
         g->full_since = now;
+        g->n_full++;
+    }
     if (!is_full && g->full_since != 0) {
         g->full_ns += now - g->full_since;
         g->full_since = 0;

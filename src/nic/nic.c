@@ -181,7 +181,6 @@ static void write_rx(struct nic_rxq *r, uint32_t reg, uint32_t v)
     case NIC_RX_BASE_LO: set_low(&r->base, v); break;
     case NIC_RX_BASE_HI: set_high(&r->base, v); break;
     case NIC_RX_SIZE: r->size = r->buf_len != 0 ? ring_size(v) : 0; break;
-    case NIC_RX_TAIL: r->tail = bounded_tail(v, r->done, r->size); break;
     case NIC_RX_HEAD:
         if (r->size == 0)
             r->tail = r->head = r->asked = r->next = r->done = v;
@@ -189,6 +188,14 @@ static void write_rx(struct nic_rxq *r, uint32_t reg, uint32_t v)
     case NIC_RX_HDR_LEN: r->hdr_len = v & 0xffff; break;
     default: r->buf_len = v & 0xffff; break;
     }
+}
+
+static void give_rx(struct nic *n, unsigned q, uint32_t v)
+{
+    struct nic_rxq *r = &n->rxq[q];
+    r->tail = bounded_tail(v, r->done, r->size);
+    if (r->size != 0)
+        nic_rx_ring_watch(n, q);
 }
 
 static void write_ret(struct nic_rxq *r, uint32_t reg, uint32_t v)
@@ -225,6 +232,8 @@ static void write_queue(struct nic *n, unsigned q, uint32_t reg, uint32_t v)
 {
     if (reg <= NIC_TX_WB_HI)
         write_tx(&n->txq[q], reg, v);
+    else if (reg == NIC_RX_TAIL)
+        give_rx(n, q, v);
     else if (reg >= NIC_RX_BASE_LO && reg <= NIC_RX_BUF_LEN)
         write_rx(&n->rxq[q], reg, v);
     else if (reg >= NIC_RET_BASE_LO && reg <= NIC_RET_HEAD)
@@ -247,6 +256,22 @@ static void pio_write(void *ctx, w_ns now, uint32_t reg, uint32_t value)
     nic_pump(n);
 }
 
+static uint32_t read_gauge(const struct nic *n, uint32_t id, uint32_t reg)
+{
+    const struct nic_gauge *g = id == NIC_G_TX_FIFO   ? &n->tx.bytes
+                                : id == NIC_G_RX_FIFO ? &n->rx.bytes
+                                                      : &n->rx_ring[id - NIC_G_RX_RING];
+    uint64_t full = g->full_ns + (g->full_since != 0 ? n->now - g->full_since : 0);
+    switch (reg) {
+    case NIC_GAUGE_NOW: return g->now;
+    case NIC_GAUGE_LIMIT: return g->limit;
+    case NIC_GAUGE_HIGH: return g->high_water;
+    case NIC_GAUGE_N_FULL: return g->n_full;
+    case NIC_GAUGE_FULL_LO: return (uint32_t)full;
+    default: return (uint32_t)(full >> 32);
+    }
+}
+
 static uint32_t status(const struct nic *n)
 {
     uint32_t s = NIC_STATUS_LINK;
@@ -258,6 +283,9 @@ static uint32_t status(const struct nic *n)
 
 static uint32_t read_global(const struct nic *n, uint32_t reg)
 {
+    if (reg >= NIC_GAUGES && reg < NIC_GAUGES + NIC_N_GAUGES * NIC_GAUGE_STRIDE)
+        return read_gauge(n, (reg - NIC_GAUGES) / NIC_GAUGE_STRIDE,
+                          (reg - NIC_GAUGES) % NIC_GAUGE_STRIDE);
     if (reg >= NIC_STATS && reg < NIC_STATS + 8 * NIC_N_STATS) {
         uint64_t v = n->stat[(reg - NIC_STATS) / 8];
         return (uint32_t)(reg % 8 == 0 ? v : v >> 32);

@@ -50,7 +50,8 @@ struct nic_wire {
 /* A buffer as a person sees it. */
 struct nic_gauge {
     uint32_t now, limit, high_water;
-    uint64_t full_ns; /* time during which something had to wait for room */
+    uint32_t n_full;  /* times that something had to wait for room */
+    uint64_t full_ns; /* … and for how long */
     w_ns full_since;  /* 0: it is not full */
 };
 
@@ -241,6 +242,7 @@ struct nic {
     struct nic_dma rd, wr;
     struct nic_txq txq[NIC_QUEUES_MAX];
     struct nic_rxq rxq[NIC_QUEUES_MAX];
+    struct nic_gauge rx_ring[NIC_QUEUES_MAX]; /* of rxq */
     struct nic_irq irq[NIC_QUEUES_MAX];
     struct nic_mac mac;
     struct nic_fault fault;
@@ -261,6 +263,9 @@ void nic_step(struct nic *, w_ns now);
 w_ns nic_next(const struct nic *);
 /* A frame with its CRC whose last bit has come at `now`; the bytes are only lent. */
 void nic_receive(struct nic *, w_ns now, const uint8_t *bytes, uint32_t n);
+/* The CRC-32 of [IEEE 802.3 3.2.9] by a NIC's tables (nic.crc), as the four bytes behind a frame,
+ * first byte lowest. For whoever is the line's other end. */
+uint32_t nic_crc32(const uint32_t t[8][256], const uint8_t *, uint32_t n);
 /* From now on the NIC fails as planned; the counts of what it did go on. */
 void nic_set_faults(struct nic *, const struct nic_fault_plan *);
 /* The name of a statistic or of a fault, as `ethtool -S` prints it. */

@@ -78,6 +78,7 @@ void nic_tx_written_back(struct nic *, const struct nic_op *);
 void nic_rx_pump(struct nic *);
 void nic_rx_fetched(struct nic *, const struct nic_op *);
 void nic_rx_stored(struct nic *, const struct nic_op *);
+void nic_rx_ring_watch(struct nic *, unsigned queue);
 
 /* ---- offload: on whole frames, without CRC ---- */
 /* Where a frame's transport lies. */
@@ -119,8 +120,6 @@ w_ns nic_mac_next(const struct nic *);
 void nic_mac_unpause(struct nic *);
 /* After the receive FIFO has changed. */
 void nic_mac_watch_fifo(struct nic *);
-/* The CRC-32 of [IEEE 802.3 3.2.9], as the four bytes behind a frame, first byte lowest. */
-uint32_t nic_crc32(const uint32_t t[8][256], const uint8_t *, uint32_t n);
 void nic_crc_tables(uint32_t t[8][256]);
 
 /* ---- all of it, at n->now: after something has changed from outside ---- */

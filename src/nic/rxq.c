@@ -112,13 +112,23 @@ static bool start_void(struct nic *n, struct nic_slot *s, unsigned q, uint32_t f
     return true;
 }
 
+/* After entries were used or given. */
+void nic_rx_ring_watch(struct nic *n, unsigned q)
+{
+    const struct nic_rxq *r = &n->rxq[q];
+    n->rx_ring[q].limit = r->size;
+    nic_gauge_set(&n->rx_ring[q], n->now, r->size - (r->tail - r->next));
+}
+
 /* `frames` of them, the first in s, go to the host as one. */
 static bool start_store(struct nic *n, struct nic_slot *s, unsigned q, uint32_t frames)
 {
     struct nic_rxq *r = &n->rxq[q];
     uint32_t len = frames > 1 ? n->lro.len : s->len, k = entries_for(r, len);
     bool has_entries = r->size != 0 && !r->is_dead && r->head - r->next >= k;
-    if (!has_entries || r->ret_size - (r->ret_next - r->ret_tail) < k) {
+    bool is_full = !has_entries || r->ret_size - (r->ret_next - r->ret_tail) < k;
+    nic_gauge_full(&n->rx_ring[q], n->now, is_full);
+    if (is_full) {
         if ((n->ctrl & NIC_CTRL_RX_DROP) == 0)
             return false;
         bool is_dropped = start_void(n, s, q, frames);
@@ -139,6 +149,7 @@ static bool start_store(struct nic *n, struct nic_slot *s, unsigned q, uint32_t 
     r->ret_next += k;
     n->rx_sent += frames;
     n->stat[NIC_S_LRO_FLUSHED] += frames > 1;
+    nic_rx_ring_watch(n, q);
     return true;
 }
 

@@ -247,18 +247,6 @@ int loop_add_hook(struct loop *l, loop_hook fn, loop_next next, void *arg)
     return 0;
 }
 
-static void dev_receive(struct loop *l, struct loop_dev *d)
-{
-    struct pkt *v[LOOP_BURST];
-    for (int round = 0; round < LOOP_RX_ROUNDS; round++) {
-        unsigned n = netdev_rx(d->dev, 0, l->now, v, LOOP_BURST);
-        if (n != 0)
-            weir_rx(l->w, l->now, d->nif, v, n);
-        if (n < LOOP_BURST)
-            return;
-    }
-}
-
 static void dev_reap(struct loop *l, struct loop_dev *d)
 {
     struct pkt *v[LOOP_BURST];
@@ -267,9 +255,25 @@ static void dev_reap(struct loop *l, struct loop_dev *d)
         weir_sent(l->w, l->now, v, n);
 }
 
-/* Until the stack has nothing more or the device takes nothing more. */
+static void dev_receive(struct loop *l, struct loop_dev *d)
+{
+    struct pkt *v[LOOP_BURST];
+    for (int round = 0; round < LOOP_RX_ROUNDS; round++) {
+        unsigned n = netdev_rx(d->dev, 0, l->now, v, LOOP_BURST);
+        if (n != 0)
+            weir_rx(l->w, l->now, d->nif, v, n);
+        if (n < LOOP_BURST)
+            break;
+    }
+    /* What a device was done with since: whoever waited for that room sends in this turn. */
+    dev_reap(l, d);
+}
+
+/* Until the stack has nothing more or the device takes nothing more. First of all what a device
+ * has finished since: the connection that sent it may be waiting for the credit. */
 static void dev_transmit(struct loop *l, struct loop_dev *d)
 {
+    dev_reap(l, d);
     for (;;) {
         if (d->n_wait == 0)
             d->n_wait = weir_tx(l->w, l->now, d->nif, d->wait, LOOP_BURST);

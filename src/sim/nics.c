@@ -86,11 +86,11 @@ void sim_nics_free(struct sim_nics *s)
     free(s);
 }
 
-w_ns sim_nics_next(struct sim_nics *s)
+w_ns sim_nics_next(struct sim_nics *s, const w_ns awake[2])
 {
     w_ns next = cable_next(&s->cable);
     for (unsigned i = 0; i < 2; i++)
-        next = w_u64_min(next, vnic_all_next(&s->end[i].driver));
+        next = w_u64_min(next, w_u64_max(vnic_all_next(&s->end[i].driver), awake[i]));
     return next;
 }
 

@@ -43,7 +43,7 @@ struct sim_nics *sim_nics_new(const struct sim_nic_conf *, const uint8_t mac[2][
 void sim_nics_free(struct sim_nics *);
 /* Whether frames of `side` have left its stack and are not on the cable yet, or not known to be. */
 bool sim_nics_has_frames(const struct sim_nics *, unsigned side);
-/* When anything on the link happens next. */
-w_ns sim_nics_next(struct sim_nics *);
+/* When anything on the link happens next; a driver is not called before its host's `awake`. */
+w_ns sim_nics_next(struct sim_nics *, const w_ns awake[2]);
 
 #endif

@@ -336,6 +336,8 @@ static void wire_drain(struct sim *s, struct sim_link *l, unsigned side)
         end_drain(s, l, side);
 }
 
+void sim_stop(struct sim_host *h, w_ns until) { h->stopped_until = until; }
+
 void sim_kick(struct sim *s, struct sim_host *h)
 {
     weir_tick(h->w, s->now);
@@ -392,7 +394,7 @@ static void nic_arrive(struct sim *s, struct sim_link *l, unsigned side)
     struct pkt *v[SIM_NIC_BURST];
     struct sim_end *to = &l->end[side];
     struct vnic *d = &l->nics->end[side].driver;
-    if (vnic_all_next(d) > s->now)
+    if (to->host->stopped_until > s->now || vnic_all_next(d) > s->now)
         return;
     unsigned n = vnic_all_rx(d, s->now, v, SIM_NIC_BURST);
     for (unsigned i = 0; i < n; i++) {
@@ -405,7 +407,8 @@ static void nic_arrive(struct sim *s, struct sim_link *l, unsigned side)
 
 static w_ns wire_next(const struct sim_link *l)
 {
-    return l->nics != NULL ? sim_nics_next(l->nics)
+    const w_ns awake[2] = {l->end[0].host->stopped_until, l->end[1].host->stopped_until};
+    return l->nics != NULL ? sim_nics_next(l->nics, awake)
                            : w_u64_min(emu_next(&l->dir[0]), emu_next(&l->dir[1]));
 }
 
@@ -436,7 +439,9 @@ static bool is_held(const struct sim *s, const struct sim_host *h)
 static w_ns host_next(const struct sim *s, const struct sim_host *h)
 {
     w_ns next = weir_next(h->w);
-    return next <= s->now && is_held(s, h) ? W_NEVER : next;
+    if (next <= s->now && is_held(s, h))
+        return W_NEVER;
+    return w_u64_max(next, h->stopped_until);
 }
 
 static w_ns sim_next(const struct sim *s)

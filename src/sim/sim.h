@@ -23,7 +23,8 @@ struct sim_host {
     void *mem;
     size_t n_mem;
     unsigned id;
-    uint64_t nomem; /* frames that found no packet memory */
+    uint64_t nomem;     /* frames that found no packet memory */
+    w_ns stopped_until; /* its processor stands still: it neither polls its NICs nor ticks */
 };
 
 struct sim_end {
@@ -98,6 +99,9 @@ int sim_join(struct sim *, const struct sim_join *);
 /* The clock moves to the next thing due, at most to `until`, and what is due then is done; the
  * applications should have their turn next. False: nothing was due, the clock stands at `until`. */
 bool sim_step(struct sim *, w_ns until);
+/* The host's processor does nothing until then; its NICs go on, and frames of emulated links are
+ * still taken. Its applications must not be called meanwhile. */
+void sim_stop(struct sim_host *, w_ns until);
 /* Lets a host send what its sockets were just given. */
 void sim_kick(struct sim *, struct sim_host *);
 

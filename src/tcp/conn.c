@@ -43,6 +43,8 @@ struct tcb *tcp_tcb_new(struct tcp *tcp)
     tcp_rtt_init(tcp, t);
     *tcp_path_of(tcp, t) = (struct tcp_path){0};
     tcp->times[idx] = (struct tcp_times){0};
+    if (tcp->gauges != NULL)
+        tcp->gauges[idx] = (struct tcp_gauges){0};
     if (WEIR_UNLIKELY(tcp->limits != NULL))
         tcp_limit_begin(tcp, t);
     cc_init(&t->cc, tcp->env->conf.tcp_congestion_control, t->snd.mss,
@@ -478,6 +480,8 @@ void tcp_init(struct tcp *tcp, struct env *env, struct ip *ip, struct arena *a)
         tcp->limits = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_limit), WEIR_CACHELINE);
     if (c->n_trace != 0)
         tcp->seen = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_seen), WEIR_CACHELINE);
+    if (c->tcp_gauges != 0)
+        tcp->gauges = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_gauges), WEIR_CACHELINE);
     tcp->syn_links = arena_take(a, (c->n_syn + 1u) * sizeof(struct tcp_links), 8);
     tcp->tw_links = arena_take(a, (c->n_tw + 1u) * sizeof(struct tcp_links), 8);
     tcp_wnd_init(tcp);

@@ -134,7 +134,7 @@ static struct tcp_wait wait_of(const struct tcp *tcp, const struct tcb *t,
         return (struct tcp_wait){WEIR_LIMIT_HANDSHAKE, false};
     if (t->is_refused && is_flying)
         return (struct tcp_wait){WEIR_LIMIT_SNDBUF, true};
-    return (struct tcp_wait){wait_for_programs(t), false};
+    return (struct tcp_wait){(uint8_t)wait_for_programs(t), false};
 }
 
 /* When the ACK of the oldest in flight is late, and what that means; W_NEVER: that is no question.
@@ -175,28 +175,46 @@ static void tell_run(struct tcp *tcp, const struct tcb *t, struct tcp_limit *m, 
         tcp_seen_limit(tcp, t, m->run, at - m->run_since);
 }
 
-static void charge(struct tcp *tcp, const struct tcb *t, struct tcp_limit *m)
+/* Most of what was charged since the last look was `why`. */
+static void note_run(struct tcp *tcp, const struct tcb *t, struct tcp_limit *m, unsigned why)
 {
-    w_ns now = tcp->env->now, spent = now - m->since, got[WEIR_LIMIT_N] = {0};
-    unsigned most = m->wait.why;
-    if (spent == 0)
+    if (why == m->run)
         return;
-    if (m->wait.is_below)
+    tell_run(tcp, t, m, m->since);
+    m->run = (uint8_t)why;
+    m->run_since = m->since;
+}
+
+/* The time since the last look has more than one reason. */
+static unsigned charge_parts(struct tcp *tcp, struct tcp_limit *m)
+{
+    w_ns now = tcp->env->now, got[WEIR_LIMIT_N] = {0};
+    unsigned most = m->wait.why;
+    if (m->wait.is_below) {
         charge_below(tcp, m, got);
-    else if (m->late_at < now)
+    } else {
         got[m->late] = now - w_u64_max(m->late_at, m->since);
-    if (!m->wait.is_below)
-        got[m->wait.why] += spent - got[m->late];
+        got[m->wait.why] += now - m->since - got[m->late];
+    }
     for (unsigned i = 0; i < WEIR_LIMIT_N; i++) {
         m->ns[i] += got[i];
         if (got[i] > got[most])
             most = i;
     }
-    if (most != m->run) {
-        tell_run(tcp, t, m, m->since);
-        m->run = (uint8_t)most;
-        m->run_since = m->since;
-    }
+    return most;
+}
+
+static void charge(struct tcp *tcp, const struct tcb *t, struct tcp_limit *m)
+{
+    w_ns now = tcp->env->now;
+    unsigned most = m->wait.why;
+    if (now == m->since)
+        return;
+    if (m->wait.is_below || m->late_at < now)
+        most = charge_parts(tcp, m);
+    else
+        m->ns[most] += now - m->since;
+    note_run(tcp, t, m, most);
     m->since = now;
 }
 

@@ -549,6 +549,8 @@ void tcp_output(struct tcp *tcp, struct tcb *t, bool is_more)
     else if (t->state == TCPS_SYN_SENT)
         tcp_conn_syn(tcp, t, NULL);
     tcp_out_ack(tcp, t);
+    if (WEIR_UNLIKELY(tcp->gauges != NULL))
+        tcp_gauge_look(tcp, t);
     tcp_limit(tcp, t);
 }
 

@@ -371,6 +371,9 @@ static inline void tcp_chrono_output(struct tcp *tcp, struct tcb *t, uint32_t ms
         tcp_chrono(tcp, t, CHRONO_BUSY);
 }
 /* The send buffer had no room for what the program wrote; has room again. */
+/* gauge.c: after output, what the buffers hold; somebody found a buffer full, or no longer does. */
+void tcp_gauge_look(struct tcp *, struct tcb *);
+void tcp_gauge_full(struct tcp *, struct tcb *, enum tcp_buf, bool is_full);
 void tcp_chrono_refused(struct tcp *, struct tcb *);
 void tcp_chrono_writable(struct tcp *, struct tcb *);
 /* A timeout; what it lost, or the handshake, has been repaired. */
@@ -494,6 +497,8 @@ WEIR_APART void tcp_wnd_promised(struct tcp *, struct tcb *, uint32_t before);
 /* It is counted from now on; no more. */
 void tcp_wnd_promise_begin(struct tcp *, struct tcb *);
 void tcp_wnd_promise_end(struct tcp *, struct tcb *);
+/* Of the receive buffer what may be payload: the largest window. */
+uint32_t tcp_wnd_share(const struct tcp *, const struct tcb *);
 /* The receive buffer that such a window needs. */
 uint32_t tcp_wnd_buffer(const struct tcp *, uint64_t window);
 /* wnd_free from the pools' sizes. */

@@ -29,8 +29,8 @@ static void tell_who(struct tcp *tcp, const struct tcb *t)
     r->conn = tcb_owner(t);
     r->seq = t->sndq.iss;
     r->ack = t->irs;
-    put_end(&r->local, &t->flow.local, t->flow.lport);
-    put_end(&r->remote, &t->flow.remote, t->flow.rport);
+    put_end(&r->ends.local, &t->flow.local, t->flow.lport);
+    put_end(&r->ends.remote, &t->flow.remote, t->flow.rport);
 }
 
 static void put_state(struct tcp *tcp, const struct tcb *t, struct weir_trace_tcp *s)

@@ -138,16 +138,17 @@ enum { TCP_SACK_BLOCKS = 4 };
 struct tcb {
     /* line 0: lookup and lists */
     struct flow flow;
-    uint8_t state, ca_state; /* enum tcp_state, enum tcp_ca */
-    uint8_t n_sack;          /* blocks in ooo.sack[] */
-    uint8_t has_dsack : 1;   /* ooo.dsack is to be reported */
-    uint8_t chrono : 2;      /* enum tcp_chrono */
-    uint8_t is_refused : 1;  /* a write found the send buffer full, and it has been since */
-    uint8_t is_promised : 1; /* tcp->promised counts it */
-    uint8_t in_rto : 1;      /* a timeout's recovery: tcp_path.rto_ms runs */
-    uint32_t flags;          /* enum tcb_flag */
-    uint32_t hash;           /* of flow: the table's bucket */
-    uint32_t edges;          /* enum tcp_event, what happened since the last ready_pop */
+    uint8_t state, ca_state;   /* enum tcp_state, enum tcp_ca */
+    uint8_t n_sack;            /* blocks in ooo.sack[] */
+    uint8_t has_dsack : 1;     /* ooo.dsack is to be reported */
+    uint8_t chrono : 2;        /* enum tcp_chrono */
+    uint8_t is_refused : 1;    /* a write found the send buffer full, and it has been since */
+    uint8_t is_promised : 1;   /* tcp->promised counts it */
+    uint8_t in_rto : 1;        /* a timeout's recovery: tcp_path.rto_ms runs */
+    uint8_t is_small_step : 1; /* the last odd ACK without SACK covered at most four segments */
+    uint32_t flags;            /* enum tcb_flag */
+    uint32_t hash;             /* of flow: the table's bucket */
+    uint32_t edges;            /* enum tcp_event, what happened since the last ready_pop */
     uint32_t ready_next, out_next;
 
     /* line 1: receive */
@@ -434,6 +435,12 @@ struct tcp_limit {
 struct tcp_seen {
     uint32_t owner;  /* tcb_owner of who was told of last */
     uint8_t ack_why; /* enum weir_why of the ACK that is owed */
+};
+
+/* What is remembered of a connection's buffers, with conf.tcp_gauges; by enum tcp_buf. Owned by
+ * gauge.c. */
+struct tcp_gauges {
+    struct gauge of[TCP_BUFS];
 };
 
 /* t->st.path */

@@ -3,7 +3,7 @@
 # A thin front for meson and the tools: see `make help`.
 # Nothing here needs more than make and a shell; tools/setup installs the rest.
 
-.PHONY: build demo check check-long bench bench-interop fuzz install clean format help
+.PHONY: build demo check check-long check-qemu bench bench-interop fuzz install clean format help
 .DEFAULT_GOAL := build
 
 # Where to build, as in the Linux kernel: two people working in one tree take two of them.
@@ -35,6 +35,12 @@ check: ## every test and every law, in minutes; the last line is "N passed, N fa
 check-long: ## check, and then thread sanitizer, memcheck, longer fuzzing, more seeds
 	@tools/setup build check long
 	@tools/check --long
+
+check-qemu: ## in a virtual machine: weir drives a network card by itself and fetches pages
+	@tools/setup build qemu
+	@tools/configure $(O)/gcc
+	@ninja -C $(O)/gcc --quiet src/weir
+	@tests/qemu/check
 
 bench: ## run the benchmarks
 	@tools/setup build demo

@@ -92,7 +92,7 @@ static void wait_s(unsigned seconds)
 }
 
 /* A listener and n connections, gone quiet. */
-static void start(uint32_t n, bool has_tso)
+static void start_on(uint32_t n, bool has_tso, bool has_nics)
 {
     struct weir_addr any = {.port = PAIR_PORT, .family = 4};
     struct pair_conf pc = {.mtu = 1500,
@@ -100,7 +100,8 @@ static void start(uint32_t n, bool has_tso)
                            .has_csum = has_tso,
                            .n_conns = n + MORE_TCB,
                            .n_addrs = 1,
-                           .step = TURN_NS};
+                           .step = TURN_NS,
+                           .has_nics = has_nics};
     pair_init(&p, &pc);
     must(weir_socket(p.w[1], WEIR_INET, WEIR_STREAM, &lsn) == 0, "socket");
     must(weir_bind(p.w[1], lsn, &any) == 0, "bind");
@@ -113,6 +114,8 @@ static void start(uint32_t n, bool has_tso)
     n_run = 0;
 }
 
+static void start(uint32_t n, bool has_tso) { start_on(n, has_tso, false); }
+static void start_nic(void) { start_on(1, false, true); }
 static void start_none(void) { start(0, false); }
 static void start_one(void) { start(1, false); }
 static void start_many(void) { start(MANY, false); }
@@ -176,6 +179,7 @@ static inline void transfer(size_t total)
 }
 
 COUNTED static void run_bulk(void) { transfer(BULK_SEGS * PAYLOAD); }
+COUNTED static void run_nic(void) { transfer(BULK_SEGS * PAYLOAD); }
 COUNTED static void run_super(void) { transfer(SUPER_SEGS * PAYLOAD); }
 
 /* A full segment on its way to side 1. Pauses, since after one a receiver acknowledges each of the
@@ -256,6 +260,8 @@ static const struct op ops[] = {
      .before = before_segment, .after = after_segment, .n_warm = 64, .n = 64, .per = 1},
     {"bulk", "a segment of 1448 bytes, both ends", OP(run_bulk), .setup = start_one, .n_warm = 64,
      .n = 64, .per = BULK_SEGS},
+    {"nic", "the same through driver and NIC model, at both ends", OP(run_nic), .setup = start_nic,
+     .n_warm = 64, .n = 64, .per = BULK_SEGS},
     {"super", "a super-segment of 64 KB, both ends, checksum by the device", OP(run_super),
      .setup = start_super, .n_warm = 64, .n = 64, .per = 1},
     {"crr", "connect, 1-byte round trip, close", OP(run_crr), .setup = start_none, .n_warm = 64,

@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -40,7 +41,11 @@ struct weir_addr pair_addr(unsigned side, unsigned index, uint16_t port)
 static void side_init(struct pair *p, unsigned side, const struct pair_conf *pc)
 {
     struct weir_conf c;
-    struct weir_nif_conf nc = {.name = "pair", .mtu = pc->mtu, .flags = WEIR_NIF_L3};
+    struct weir_nif_conf nc = {.name = "pair", .mtu = pc->mtu};
+    if (p->nics == NULL)
+        nc.flags = WEIR_NIF_L3;
+    else
+        memcpy(nc.mac, p->nics->end[side].driver.dev.caps.mac, sizeof(nc.mac));
     weir_conf_default(&c);
     c.n_tcb = c.n_sock = pc->n_conns + 64;
     c.n_tw = pc->n_conns + 1024;
@@ -79,12 +84,18 @@ static void side_init(struct pair *p, unsigned side, const struct pair_conf *pc)
 void pair_init(struct pair *p, const struct pair_conf *pc)
 {
     *p = (struct pair){.now = pc->step != 0 ? W_S : pair_clock(), .step = pc->step};
+    if (pc->has_nics)
+        pair_nics_make(p, pc);
     side_init(p, 0, pc);
     side_init(p, 1, pc);
+    if (pc->has_nics)
+        pair_nics_open(p);
 }
 
 void pair_free(struct pair *p)
 {
+    if (p->nics != NULL)
+        sim_nics_free(p->nics);
     for (unsigned side = 0; side < 2; side++)
         munmap(p->mem[side], p->n_mem[side]);
 }
@@ -111,6 +122,10 @@ static unsigned pair_move(struct pair *p, unsigned from)
 
 void pair_run(struct pair *p, bool does_time)
 {
+    if (p->nics != NULL) {
+        pair_nics_run(p, does_time);
+        return;
+    }
     p->now = p->step != 0 ? p->now + p->step : pair_clock();
     if (does_time) {
         weir_tick(p->w[0], p->now);

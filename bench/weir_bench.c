@@ -2,7 +2,7 @@
  *
  * One measurement of the in-memory pair per call, for bench/table to repeat and compare:
  *
- *     weir_bench bulk|bulk-nocsum|bulk-gso [BYTES]
+ *     weir_bench bulk|bulk-nocsum|bulk-gso|bulk-nic|bulk-nic-csum|bulk-nic-tso [BYTES]
  *     weir_bench rr CONNECTIONS [ROUNDS]
  *     weir_bench crr OPEN [ROUNDS]
  *     weir_bench idle CONNECTIONS
@@ -62,9 +62,16 @@ static void drop_events(void)
 
 static void bulk(const char *name, uint64_t total)
 {
-    bool has_tso = strcmp(name, "bulk-gso") == 0;
-    bool has_csum = has_tso || strcmp(name, "bulk-nocsum") == 0;
-    struct pair_conf pc = {.mtu = 1500, .has_tso = has_tso, .has_csum = has_csum, .n_conns = 64};
+    bool has_nics = strncmp(name, "bulk-nic", 8) == 0;
+    bool has_tso = strcmp(name, "bulk-gso") == 0 || strcmp(name, "bulk-nic-tso") == 0;
+    bool has_csum =
+        has_tso || strcmp(name, "bulk-nocsum") == 0 || strcmp(name, "bulk-nic-csum") == 0;
+    struct pair_conf pc = {.mtu = 1500,
+                           .has_tso = has_tso,
+                           .has_csum = has_csum,
+                           .n_conns = 64,
+                           .has_nics = has_nics,
+                           .step = has_nics ? W_US : 0};
     weir_sock c, s;
     pair_init(&p, &pc);
     join(listener(), 0, &c, &s);

@@ -60,29 +60,37 @@ struct weir_trace_end {
     uint16_t port;
 };
 
+struct weir_trace_ends {
+    struct weir_trace_end local, remote;
+};
+
 struct weir_trace {
     uint64_t at;        /* nanoseconds, the stack's clock */
     uint32_t conn;      /* the same in all records of one connection, 0: none */
     uint32_t pkt;       /* 0: none */
     uint8_t kind;       /* enum weir_trace_kind */
     uint8_t why;        /* SEND: enum weir_why. TIMER: 0 retransmission, 1 persist, 2 delayed ACK,
-                           3 keepalive */
+                           3 keepalive. LIMIT: enum weir_limit */
     uint16_t drop;      /* DROP: the reason, see weir_trace_drop_name */
     uint16_t nif;       /* interface, 0: none */
     uint16_t flags;     /* SEND, SEGMENT: TCP's */
     uint32_t seq, len;  /* bytes of the stream, as on the wire. Below TCP: 0, length of the packet.
                            OPEN: seq and ack are the initial sequence numbers, ours and theirs (0:
-                           not known yet) */
-    uint32_t ack;       /* SEND, SEGMENT */
+                           not known yet). Driver and NIC (POST … WIRE, ARRIVE … POLL): seq is
+                           the number of the descriptor, on the way down of the one behind the
+                           packet's last; flags is the queue, nif 0. One host has one such card */
+    uint32_t ack;       /* SEND, SEGMENT. ARRIVE, STORE: the frame's number in the FIFO */
     uint32_t used, max; /* occupancy of the buffer it is about, its limit. WRITE, READ, KEEP,
                            AHEAD: bytes. QUEUE, LEAVE: packets. CUT: used is the whole's pkt, max
-                           the piece's number from 0. SEGMENT: max is its window, in bytes */
+                           the piece's number from 0. MERGE: used is the pkt of the one before it.
+                           SEGMENT: max is its window, in bytes. POST, POLL: entries of the ring.
+                           FETCH, WIRE, ARRIVE, STORE: bytes of the FIFO. LIMIT: used is how long,
+                           in microseconds */
     union {
-        struct weir_trace_tcp tcp; /* SEND, SEGMENT, WRITE, READ, KEEP, AHEAD, TIMER: before what it
-                                      is about has changed the connection, but for buffers */
-        struct {
-            struct weir_trace_end local, remote;
-        }; /* OPEN */
+        /* SEND, SEGMENT, WRITE, READ, KEEP, AHEAD, TIMER, LIMIT: before what it is about has
+         * changed the connection, but for buffers */
+        struct weir_trace_tcp tcp;
+        struct weir_trace_ends ends; /* OPEN */
     };
 };
 

@@ -32,6 +32,7 @@
 
 #include <weir/assert.h>
 #include <weir/conf.h>
+#include <weir/gauge.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -137,11 +138,19 @@ struct weir_nif_conf {
     const char *name; /* copied, 15 bytes at most */
     uint8_t mac[6];
     uint32_t mtu;
-    uint32_t flags;   /* enum weir_nif_flag */
-    uint32_t gso_max; /* largest super-segment, bytes of IP packet; 0: 65535 */
+    uint32_t flags;    /* enum weir_nif_flag */
+    uint32_t gso_max;  /* largest super-segment, bytes of IP packet; 0: 65535 */
+    uint64_t rate_bps; /* of the line, for weir_limits; 0: not known */
 };
 /* Adds an interface: its number ≥ 1, or -ENOSPC, -EINVAL. */
 int weir_nif_add(struct weir *, const struct weir_nif_conf *);
+/* How it is now; name points into the stack. 0 or -ENODEV. */
+int weir_nif_get(const struct weir *, unsigned nif, struct weir_nif_conf *out);
+/* Changes an interface while it runs: of `c` count mtu, WEIR_NIF_TX_CSUM and WEIR_NIF_TSO of flags,
+ * and gso_max. What waits is finished for what the device can do when it leaves; connections find
+ * the new size with their next segment. 0, -ENODEV, -EINVAL (mtu below 68, below 1280 with an IPv6
+ * address, or above what the interface was added with); then nothing has changed. */
+int weir_nif_change(struct weir *, weir_ns now, unsigned nif, const struct weir_nif_conf *c);
 int weir_addr_add(struct weir *, unsigned nif, const struct weir_addr *, unsigned plen);
 /* Default or other route; plen counts bits of the family. gw all zero: on the link. */
 int weir_route_add(struct weir *, unsigned nif, const struct weir_addr *dst, unsigned plen,
@@ -262,10 +271,22 @@ int64_t weir_outq_unsent(struct weir *, weir_sock);
 
 /* Changes a setting while running, by its name in conf.def. 0, -ENOENT, -EINVAL, -ERANGE. */
 int weir_set(struct weir *, const char *name, const char *value);
+/* What a setting is now. 0, -ENOENT. */
+int weir_setting_get(const struct weir *, const char *name, uint32_t *value);
 /* The counter i's name and value; false beyond the last. Behind the counters come the reasons to
  * drop, by the names of pkt/drop.def. */
 bool weir_counter(const struct weir *, unsigned i, const char **name, uint64_t *value);
 uint64_t weir_counter_named(const struct weir *, const char *name); /* 0 also when unknown */
+
+/* The stack's part of the chain of buffers, in the order of the bytes. To send: the socket's "send
+ * buffer", "below TCP" (what a connection has handed down and is not gone, up to
+ * tcp_limit_output_bytes), the interface's "qdisc". To receive: the socket's "receive buffer". sock
+ * 0: the interface's alone. A connection's marks and times are kept only with the setting
+ * tcp_gauges, otherwise 0. What follows below and comes before is the device's, dev/vnic.h. v has
+ * room for WEIR_CHAIN_PART; how many were written, or -ENODEV, -EBADF. */
+enum weir_chain_way { WEIR_CHAIN_SEND, WEIR_CHAIN_RECV };
+int weir_chain(struct weir *, weir_ns now, unsigned nif, weir_sock, enum weir_chain_way,
+               struct weir_gauge *v);
 
 /* One socket as `weir ss` shows it. */
 struct weir_sock_info {

@@ -3,8 +3,9 @@
  * From the words of a command line to a backend: which kind "tap:tap0" names, what "-p 8080:80"
  * means, and what a person is told when it cannot be done.
  *
- * Owns nothing but a table of kinds. Called by cli/ and run/; calls user.c and tap.c. Every failure
- * is a sentence that says what to do about it, since these are the errors people meet first.
+ * Owns nothing but a table of kinds. Called by cli/ and run/; calls user.c, tap.c and virtio.c.
+ * Every failure is a sentence that says what to do about it, since these are the errors people meet
+ * first.
  */
 #include "backend/backend.h"
 
@@ -22,6 +23,7 @@ static const struct {
 } kinds[] = {
     {"user", user_open},
     {"tap", tap_open},
+    {"virtio", virtio_open},
 };
 
 int backend_fail(char *err, int e, const char *format, ...)
@@ -51,7 +53,8 @@ int backend_open(const char *spec, const struct backend_conf *conf, struct backe
         if (strlen(kinds[i].name) == n && memcmp(kinds[i].name, spec, n) == 0)
             return kinds[i].open(name, conf, out, err);
     }
-    return backend_fail(err, -EINVAL, "no network is called '%.60s': expected user or tap:NAME",
+    return backend_fail(err, -EINVAL,
+                        "no network is called '%.60s': expected user, tap:NAME or virtio:PCI-SLOT",
                         spec);
 }
 

@@ -4,6 +4,7 @@
  *
  *   user        libslirp as router, gateway and DNS: no root, no TAP, no namespace
  *   tap:NAME    a TAP interface, checksums and super-segments left to the kernel
+ *   virtio:SLOT a virtio card on the PCI bus, driven by this process
  *
  * backend_open makes a device (dev/netdev.h); netdev_open gives it the stack's packet memory;
  * netdev_close ends it and frees it. A capture is a file, not a device: see capture below.
@@ -30,11 +31,11 @@ struct backend_fwd {
 
 /* What the person asked for; all zero is a good default. */
 struct backend_conf {
-    struct addr addr;    /* zero: 10.0.2.15 on `user`, none on `tap` */
+    struct addr addr;    /* zero: 10.0.2.15 on `user`, none elsewhere */
     struct addr gw;      /* zero: 10.0.2.2 on `user`: the address `user` answers at as the host */
     struct addr dns;     /* zero: the third address of the network on `user` */
     uint8_t prefix_len;  /* of addr, IPv4 counting (24); 0: 24 */
-    struct addr addr6;   /* IPv6 beside it; zero: fd00::15 on `user`, none on `tap` */
+    struct addr addr6;   /* IPv6 beside it; zero: fd00::15 on `user`, none elsewhere */
     struct addr gw6;     /* zero: fd00::2 on `user`, at which it answers as the host's ::1 */
     uint8_t prefix_len6; /* of addr6; 0: 64 */
     bool can_host_loopback; /* user: a connection to the gateway reaches the host's 127.0.0.1 */
@@ -51,6 +52,9 @@ struct backend {
     uint8_t prefix_len;
     struct addr addr6, gw6;
     uint8_t prefix_len6;
+    /* The i-th counter of the device's driver: what it counts, and how much. NULL from some i on;
+     * NULL itself: there are none. */
+    const char *(*counter)(const struct netdev *, unsigned i, uint64_t *value);
 };
 
 /* Makes the device that spec names. 0 and *out filled; or -E…, and err (BACKEND_ERR_TEXT bytes)
@@ -79,6 +83,18 @@ struct capture *capture_open(const char *path, const struct capture_conf *, char
 /* Appends a frame, with a comment about it if not NULL. p is only lent. Buffered. */
 void capture_write(struct capture *, w_ns now, enum capture_dir, const struct pkt *p,
                    const char *comment);
+/* One more interface like the first, with a name of its own: its number, the first one's is 0. */
+unsigned capture_add_interface(struct capture *, const char *name);
+/* A frame as bytes, of any interface. n < len: the rest is gone; n may be 0. */
+struct capture_frame {
+    w_ns at;
+    enum capture_dir dir;
+    unsigned interface;
+    const uint8_t *bytes;
+    uint32_t n, len;
+    const char *comment; /* NULL: none */
+};
+void capture_write_bytes(struct capture *, const struct capture_frame *);
 /* Pushes what is buffered to the file; 0 or the first -E… any write met. */
 int capture_flush(struct capture *);
 /* Flushes, closes, frees; the result as of capture_flush. NULL is fine. */

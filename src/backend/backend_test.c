@@ -62,8 +62,8 @@ static void mistakes_are_told(void **state)
     struct backend_conf mtu = {.mtu = 100}, same = {.addr = addr_ip4(0x0a000202)};
     struct addr six = {.b = {0xfd, [15] = 2}}, far = {.b = {0xfe, [15] = 2}};
     struct backend_conf same6 = {.addr6 = six}, far6 = {.gw6 = far}, wide6 = {.prefix_len6 = 48};
-    refuses("usr", &none, "expected user or tap:NAME");
-    refuses("", &none, "expected user or tap:NAME");
+    refuses("usr", &none, "expected user, tap:NAME or virtio:PCI-SLOT");
+    refuses("", &none, "expected user, tap:NAME or virtio:PCI-SLOT");
     refuses("user:x", &none, "takes no name");
     refuses("user", &gw, "of one network");
     refuses("user", &same, "three different");
@@ -75,6 +75,10 @@ static void mistakes_are_told(void **state)
     refuses("tap", &none, "such as tap:tap0");
     refuses("tap:a-name-that-is-too-long", &none, "such as tap:tap0");
     refuses("tap:weir-none", &none, "ip tuntap add dev weir-none mode tap");
+    refuses("virtio", &none, "such as virtio:0000:00:03.0");
+    refuses("virtio:../../../x", &none, "such as virtio:0000:00:03.0");
+    refuses("virtio:0000:00:03.00", &none, "such as virtio:0000:00:03.0");
+    refuses("virtio:ff:1f.7", &none, "there is no PCI device 0000:ff:1f.7");
 }
 
 /* If this fails, two hosts on one wire answer to the same MAC, or to a multicast one. */

@@ -2,9 +2,9 @@
  *
  * Frames into a pcapng file that tcpdump, tshark and Wireshark read, also while it grows.
  *
- * What it decides: one section, one interface, stamps in nanoseconds, the direction of each frame
- * in its flags, and a frame's comment as an option of its block, so that a later reader sees why a
- * frame was sent beside the frame. Numbers are in the machine's byte order, which the section
+ * What it decides: one section, its interfaces alike, stamps in nanoseconds, the direction of each
+ * frame in its flags, and a frame's comment as an option of its block, so that a later reader sees
+ * why a frame was sent beside the frame. Numbers are in the machine's byte order, which the section
  * header announces, as the format wants it.
  *
  * Owns the FILE and its buffer. The first write error is kept and told by flush and close: a full
@@ -38,6 +38,8 @@ enum {
 struct capture {
     FILE *f;
     uint32_t snaplen;
+    bool is_l3;
+    unsigned n_interfaces;
     int64_t wall_offset;
     w_ns flushed_at;
     int error; /* -E… of the first write that failed */
@@ -83,21 +85,21 @@ static void put_section(struct capture *c)
     put_u32(c, size);
 }
 
-static void put_interface(struct capture *c, const struct capture_conf *conf)
+unsigned capture_add_interface(struct capture *c, const char *name)
 {
-    const char *name = conf->if_name != NULL ? conf->if_name : "weir";
     uint32_t n = (uint32_t)strlen(name);
     uint32_t size = 20 + option_size(n) + option_size(1) + option_size(0);
-    uint16_t link[2] = {conf->is_l3 ? LINK_RAW : LINK_ETHERNET, 0};
+    uint16_t link[2] = {c->is_l3 ? LINK_RAW : LINK_ETHERNET, 0};
     uint8_t resolution = 9; /* 10^-9 s */
     put_u32(c, BLOCK_INTERFACE);
     put_u32(c, size);
     put(c, link, sizeof link);
-    put_u32(c, conf->snaplen);
+    put_u32(c, c->snaplen != UINT32_MAX ? c->snaplen : 0); /* 0: no limit */
     put_option(c, OPT_IF_NAME, name, n);
     put_option(c, OPT_IF_TSRESOL, &resolution, 1);
     put_option(c, OPT_END, NULL, 0);
     put_u32(c, size);
+    return c->n_interfaces++;
 }
 
 static void put_frame(struct capture *c, const struct pkt *p, uint32_t n)
@@ -128,8 +130,9 @@ struct capture *capture_open(const char *path, const struct capture_conf *conf, 
     (void)setvbuf(c->f, NULL, _IOFBF, BUFFER);
     c->snaplen = conf->snaplen != 0 ? conf->snaplen : UINT32_MAX;
     c->wall_offset = conf->wall_offset;
+    c->is_l3 = conf->is_l3;
     put_section(c);
-    put_interface(c, conf);
+    (void)capture_add_interface(c, conf->if_name != NULL ? conf->if_name : "weir");
     if (capture_flush(c) != 0) {
         snprintf(err, BACKEND_ERR_TEXT, "cannot write %.150s: %s", path, strerror(-c->error));
         (void)capture_close(c);
@@ -138,34 +141,56 @@ struct capture *capture_open(const char *path, const struct capture_conf *conf, 
     return c;
 }
 
-void capture_write(struct capture *c, w_ns now, enum capture_dir dir, const struct pkt *p,
-                   const char *comment)
+/* A packet block up to its frame's bytes, of which `kept` follow. Returns the block's size. */
+static uint32_t begin_packet(struct capture *c, const struct capture_frame *f, uint32_t kept)
 {
-    uint32_t kept = w_u32_min(p->len, c->snaplen);
-    uint32_t n_comment = comment != NULL ? (uint32_t)strnlen(comment, COMMENT_MAX) : 0;
+    uint32_t n_comment = f->comment != NULL ? (uint32_t)strnlen(f->comment, COMMENT_MAX) : 0;
     uint32_t size = 32 + padded(kept) + option_size(4) + option_size(0);
-    uint64_t stamp = now + (uint64_t)c->wall_offset;
-    uint32_t flags = (uint32_t)dir;
-    if (comment != NULL)
+    uint64_t stamp = f->at + (uint64_t)c->wall_offset;
+    if (f->comment != NULL)
         size += option_size(n_comment);
     put_u32(c, BLOCK_PACKET);
     put_u32(c, size);
-    put_u32(c, 0); /* interface */
+    put_u32(c, f->interface);
     put_u32(c, (uint32_t)(stamp >> 32));
     put_u32(c, (uint32_t)stamp);
     put_u32(c, kept);
-    put_u32(c, p->len);
-    put_frame(c, p, kept);
+    put_u32(c, f->len);
+    return size;
+}
+
+static void end_packet(struct capture *c, const struct capture_frame *f, uint32_t kept,
+                       uint32_t size)
+{
+    uint32_t flags = (uint32_t)f->dir;
     put_padding(c, kept);
     put_option(c, OPT_EPB_FLAGS, &flags, sizeof flags);
-    if (comment != NULL)
-        put_option(c, OPT_COMMENT, comment, n_comment);
+    if (f->comment != NULL)
+        put_option(c, OPT_COMMENT, f->comment, (uint32_t)strnlen(f->comment, COMMENT_MAX));
     put_option(c, OPT_END, NULL, 0);
     put_u32(c, size);
-    if (now - c->flushed_at >= W_S) {
-        c->flushed_at = now;
+    if (f->at - c->flushed_at >= W_S) {
+        c->flushed_at = f->at;
         (void)capture_flush(c);
     }
+}
+
+void capture_write(struct capture *c, w_ns now, enum capture_dir dir, const struct pkt *p,
+                   const char *comment)
+{
+    const struct capture_frame f = {.at = now, .dir = dir, .len = p->len, .comment = comment};
+    uint32_t kept = w_u32_min(p->len, c->snaplen);
+    uint32_t size = begin_packet(c, &f, kept);
+    put_frame(c, p, kept);
+    end_packet(c, &f, kept, size);
+}
+
+void capture_write_bytes(struct capture *c, const struct capture_frame *f)
+{
+    uint32_t kept = w_u32_min(f->n, c->snaplen);
+    uint32_t size = begin_packet(c, f, kept);
+    put(c, f->bytes, kept);
+    end_packet(c, f, kept, size);
 }
 
 int capture_flush(struct capture *c)

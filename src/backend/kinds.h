@@ -18,5 +18,7 @@ WEIR_MUST_CHECK int user_open(const char *name, const struct backend_conf *, str
                               char *err);
 WEIR_MUST_CHECK int tap_open(const char *name, const struct backend_conf *, struct backend *out,
                              char *err);
+WEIR_MUST_CHECK int virtio_open(const char *name, const struct backend_conf *, struct backend *out,
+                                char *err);
 
 #endif

@@ -15,7 +15,7 @@
  * ring is empty: leaving it with the kernel would keep the descriptor readable and spin.
  *
  * Owns the descriptor, the prepared packet and blocks, the packets to be reaped. Read first:
- * Documentation/networking/tuntap.rst of Linux; virtio 1.2, 5.1.6 (the header's meaning).
+ * Documentation/networking/tuntap.rst of Linux; dev/vnet.c (the header's meaning).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,17 +27,15 @@
 #include <unistd.h>
 
 #include <linux/if_tun.h>
-#include <linux/virtio_net.h>
 
 #include "backend/kinds.h"
+#include "dev/vnet.h"
 #include "pkt/pkt.h"
 #include "wire/eth.h"
-#include "wire/tcp.h"
 
 enum {
     N_BIG = 4,
     N_READY = 1 + N_BIG,
-    ETH_TYPE_AT = 12,
     LOST_FRAME = 2048, /* a frame without memory is read into this much and forgotten */
 };
 
@@ -71,36 +69,8 @@ static bool make_ready(struct tap *t)
     return true;
 }
 
-/* The segments of a received super-segment, from the TCP header the kernel points at. */
-static uint16_t count_segs(const struct pkt *p)
-{
-    uint32_t tcp = (uint32_t)(p->csum_start - p->off);
-    if (tcp + WIRE_TCP_HLEN > p->lin)
-        return 1;
-    uint32_t headers = tcp + wire_tcp_hlen(pkt_data(p) + tcp);
-    if (headers >= p->len)
-        return 1;
-    return (uint16_t)((p->len - headers + p->gso_size - 1) / p->gso_size);
-}
-
-/* CSUM_GOOD, though the field may be undone: csum_start and csum_at say so to a forwarder. */
-static void read_vnet(struct pkt *p, const struct virtio_net_hdr *h)
-{
-    if ((h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0) {
-        p->csum = CSUM_GOOD;
-        p->csum_start = (uint16_t)(p->off + h->csum_start);
-        p->csum_at = h->csum_offset;
-    } else if ((h->flags & VIRTIO_NET_HDR_F_DATA_VALID) != 0) {
-        p->csum = CSUM_GOOD;
-    }
-    if (h->gso_type != VIRTIO_NET_HDR_GSO_NONE && h->gso_size != 0) {
-        p->gso_size = h->gso_size;
-        p->gso_segs = count_segs(p);
-    }
-}
-
-/* Turns what is ready into the frame of n bytes just read into it. */
-static struct pkt *take_ready(struct tap *t, const struct virtio_net_hdr *h, uint32_t n)
+/* Turns what is ready into the frame of n bytes just read into it. NULL: its header lied. */
+static struct pkt *take_ready(struct tap *t, const uint8_t h[VNET_HLEN], uint32_t n)
 {
     struct pkt *p = t->ready_pkt;
     t->ready_pkt = NULL;
@@ -116,14 +86,17 @@ static struct pkt *take_ready(struct tap *t, const struct virtio_net_hdr *h, uin
         blk_unref(b);
         t->ready[i] = NULL;
     }
-    read_vnet(p, h);
-    return p;
+    if (vnet_get(p, h, t->dev.caps.flags))
+        return p;
+    t->dev.stats.rx_dropped++;
+    pkt_free(p);
+    return NULL;
 }
 
 static struct pkt *read_frame(struct tap *t, bool *is_empty)
 {
-    struct virtio_net_hdr h;
-    struct iovec v[2 + N_READY] = {{.iov_base = &h, .iov_len = sizeof h}};
+    uint8_t h[VNET_HLEN];
+    struct iovec v[2 + N_READY] = {{.iov_base = h, .iov_len = sizeof h}};
     uint8_t lost[LOST_FRAME];
     bool has_memory = make_ready(t);
     uint32_t room = PKT_RX_LINEAR;
@@ -151,7 +124,7 @@ static struct pkt *read_frame(struct tap *t, bool *is_empty)
         t->dev.stats.rx_nomem++;
         return NULL;
     }
-    return take_ready(t, &h, len);
+    return take_ready(t, h, len);
 }
 
 static unsigned tap_rx(struct netdev *d, unsigned q, w_ns now, struct pkt **v, unsigned max)
@@ -175,36 +148,16 @@ static unsigned tap_rx(struct netdev *d, unsigned q, w_ns now, struct pkt **v, u
 
 /* ---- transmit ----------------------------------------------------------------------------- */
 
-static void write_vnet(const struct pkt *p, struct virtio_net_hdr *h)
-{
-    *h = (struct virtio_net_hdr){0};
-    if (p->csum != CSUM_TODO)
-        return;
-    const uint8_t *frame = pkt_data(p);
-    h->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-    h->csum_start = (uint16_t)(p->csum_start - p->off);
-    h->csum_offset = p->csum_at;
-    if (p->gso_size == 0)
-        return;
-    const uint8_t *tcp = frame + h->csum_start;
-    bool is_ip6 = w_be16(frame + ETH_TYPE_AT) == ETYPE_IP6;
-    h->gso_type = is_ip6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
-    if ((wire_tcp_flags(tcp) & TCPF_CWR) != 0)
-        h->gso_type |= VIRTIO_NET_HDR_GSO_ECN;
-    h->gso_size = p->gso_size;
-    h->hdr_len = (uint16_t)(h->csum_start + wire_tcp_hlen(tcp));
-}
-
 /* 0; -EAGAIN: the kernel wants it later; else it will never be sent. */
 static int write_frame(struct tap *t, const struct pkt *p)
 {
-    struct virtio_net_hdr h;
+    uint8_t h[VNET_HLEN];
     struct iovec v[2 + PKT_FRAGS] = {
-        {.iov_base = &h, .iov_len = sizeof h},
+        {.iov_base = h, .iov_len = sizeof h},
         {.iov_base = pkt_data(p), .iov_len = p->lin},
     };
     int n_v = 2;
-    write_vnet(p, &h);
+    vnet_put(p, h);
     for (unsigned i = 0; i < p->nfrag; i++) {
         const struct frag *f = &p->frag[i];
         v[n_v++] = (struct iovec){.iov_base = f->b->mem + f->off, .iov_len = f->len};
@@ -347,8 +300,11 @@ static int attach(const char *name, char *err)
                             errno == ENOENT   ? " (as root, run: modprobe tun)"
                             : errno == EACCES ? " (as root, run: chmod 666 /dev/net/tun)"
                                               : "");
-    if (ioctl(fd, TUNSETIFF, &r) == 0)
+    if (ioctl(fd, TUNSETIFF, &r) == 0) {
+        const int is_le = 1; /* the headers' byte order; older kernels have the host's */
+        (void)ioctl(fd, TUNSETVNETLE, &is_le);
         return fd;
+    }
     int e = -errno;
     close(fd);
     if (e == -EPERM)

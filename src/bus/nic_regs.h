@@ -20,6 +20,11 @@
  * What an entry points to belongs to whom the entry belongs. A return entry says which receive
  * entry it is about, so buffers may come back in another order than they were given.
  *
+ * The bus carries eight bytes at a time, so the NIC may see one half of a descriptor as it is and
+ * the other as it was a lap ago. Therefore each half carries the lap it was written in (nic_tag),
+ * and the NIC reads again what does not fit. Of a return entry, rx says the same: what the driver
+ * has not given in this lap cannot come back.
+ *
  * Host and NIC have the same byte order: a descriptor is a struct in memory.
  */
 #ifndef WEIR_NIC_REGS_H
@@ -36,7 +41,23 @@ enum {
     NIC_RSS_ENTRIES = 128, /* of the indirection table, a queue number each */
     NIC_TX_PARTS = 16,     /* descriptors of one packet at most */
     NIC_TX_PART_MAX = 16384,
+    NIC_TAG_MASK = 31,
+    NIC_ADDR_TAG_SHIFT = 59, /* in an address: its five highest bits */
+    NIC_TXD_TAG_SHIFT = 3,   /* in nic_txd.flags */
 };
+
+/* What tells one lap of a ring of `size` entries from those before and after it: of entry i. Rings
+ * are cleared at reset, and the first lap's tag is not 0. */
+static inline uint32_t nic_tag(uint32_t i, uint32_t size) { return ~(i / size) & NIC_TAG_MASK; }
+static inline bus_addr nic_addr_tagged(bus_addr a, uint32_t tag)
+{
+    return a | (bus_addr)tag << NIC_ADDR_TAG_SHIFT;
+}
+static inline bus_addr nic_addr_of(bus_addr a)
+{
+    return a & (((bus_addr)1 << NIC_ADDR_TAG_SHIFT) - 1);
+}
+static inline uint32_t nic_addr_tag(bus_addr a) { return (uint32_t)(a >> NIC_ADDR_TAG_SHIFT); }
 
 /* ---- registers of the whole NIC ---- */
 enum nic_reg {
@@ -54,11 +75,32 @@ enum nic_reg {
     NIC_PAUSE_HIGH = 0x2c,   /* bytes in the receive FIFO from which PAUSE is sent */
     NIC_PAUSE_LOW = 0x30,    /* … down to which it is taken back */
     NIC_PAUSE_QUANTA = 0x34, /* how long one PAUSE holds, in units of 512 bit times */
+    NIC_LRO_NS = 0x38,       /* a segment waits so long for those that follow; 0: no merging */
+    NIC_LRO_MAX = 0x3c,      /* bytes of a merged frame */
     NIC_RSS_KEY = 0x40,      /* NIC_RSS_WORDS words, big-endian */
     NIC_RSS_TABLE = 0x80,    /* NIC_RSS_ENTRIES bytes, four a word, lowest first */
+    NIC_GAUGES = 0x100,      /* + NIC_GAUGE_STRIDE * enum nic_gauge_id; read only */
     NIC_STATS = 0x200,       /* + 8 * enum nic_stat: low word; + 4: high word; read only */
     NIC_QUEUE_0 = 0x1000,
     NIC_QUEUE_STRIDE = 0x100,
+};
+
+/* The NIC's buffers, for people: six words each, of which the last two are one number. They outlive
+ * a reset. */
+enum nic_gauge_reg {
+    NIC_GAUGE_NOW = 0x00, /* bytes, or entries of a ring */
+    NIC_GAUGE_LIMIT = 0x04,
+    NIC_GAUGE_HIGH = 0x08,    /* the most that ever was */
+    NIC_GAUGE_N_FULL = 0x0c,  /* times something had to wait for room, or found none */
+    NIC_GAUGE_FULL_LO = 0x10, /* for how long in all, ns */
+    NIC_GAUGE_FULL_HI = 0x14,
+    NIC_GAUGE_STRIDE = 0x18,
+};
+enum nic_gauge_id {
+    NIC_G_TX_FIFO,
+    NIC_G_RX_FIFO,
+    NIC_G_RX_RING, /* + queue: receive entries that the NIC has filled, or never was given */
+    NIC_N_GAUGES = NIC_G_RX_RING + NIC_QUEUES_MAX,
 };
 
 #define NIC_QUEUE(q) ((uint32_t)NIC_QUEUE_0 + (uint32_t)(q) * (uint32_t)NIC_QUEUE_STRIDE)
@@ -78,6 +120,7 @@ enum nic_ctrl {
 enum nic_status {
     NIC_STATUS_LINK = 1 << 0,
     NIC_STATUS_PAUSED = 1 << 1, /* the peer holds us */
+    NIC_STATUS_DEAD = 1 << 2,   /* a queue stands still: its ring is not in memory */
 };
 
 enum nic_feature {
@@ -86,6 +129,7 @@ enum nic_feature {
     NIC_F_TSO = 1 << 2, /* IPv4 and IPv6 */
     NIC_F_RSS = 1 << 3,
     NIC_F_PAUSE = 1 << 4,
+    NIC_F_LRO = 1 << 5, /* IPv4 and IPv6 */
 };
 
 /* ---- registers of a queue, from NIC_QUEUE(q) ---- */
@@ -94,21 +138,22 @@ enum nic_queue_reg {
     NIC_TX_BASE_HI = 0x04,
     NIC_TX_SIZE = 0x08,  /* entries; 0: the ring is off */
     NIC_TX_TAIL = 0x0c,  /* doorbell: entries before it are the NIC's */
-    NIC_TX_HEAD = 0x10,  /* fetched so far, read only */
+    NIC_TX_HEAD = 0x10,  /* fetched so far. While the ring is off: the index it begins at */
     NIC_TX_WB_LO = 0x14, /* bus address of the word into which the count of sent entries goes */
     NIC_TX_WB_HI = 0x18,
+    NIC_TX_DONE = 0x1c, /* that count itself, read only: for a driver that misses a write-back */
     NIC_RX_BASE_LO = 0x20,
     NIC_RX_BASE_HI = 0x24,
     NIC_RX_SIZE = 0x28,
     NIC_RX_TAIL = 0x2c,
-    NIC_RX_HEAD = 0x30,    /* used so far, read only */
+    NIC_RX_HEAD = 0x30,    /* used so far; begins as NIC_TX_HEAD does */
     NIC_RX_HDR_LEN = 0x34, /* the first so many bytes of a frame go to rxd.hdr, */
     NIC_RX_BUF_LEN = 0x38, /* the next so many to rxd.buf, the rest to further entries' bufs */
     NIC_RET_BASE_LO = 0x40,
     NIC_RET_BASE_HI = 0x44,
     NIC_RET_SIZE = 0x48,
     NIC_RET_TAIL = 0x4c,       /* entries before it the driver has taken */
-    NIC_RET_HEAD = 0x50,       /* written so far, read only */
+    NIC_RET_HEAD = 0x50,       /* written so far; begins as NIC_TX_HEAD does */
     NIC_IRQ_VECTOR = 0x60,     /* the interrupt's number */
     NIC_IRQ_ARM = 0x64,        /* 1: interrupt when there is something. Raising it disarms. */
     NIC_COAL_RX_NS = 0x68,     /* an interrupt waits so long after the first received frame, */
@@ -128,9 +173,9 @@ enum nic_txd_flag {
 /* A piece of a packet to send. What describes the packet (flags but EOP, hdr_len, csum_*, mss) is
  * read from its first descriptor. */
 struct nic_txd {
-    bus_addr addr;
+    bus_addr addr; /* tagged */
     uint16_t len;
-    uint8_t flags;
+    uint8_t flags;      /* tagged */
     uint8_t hdr_len;    /* with TSO: bytes up to the TCP payload; they lie in the first piece */
     uint8_t csum_start; /* from the frame's first byte */
     uint8_t csum_at;    /* from csum_start */
@@ -140,7 +185,7 @@ _Static_assert(sizeof(struct nic_txd) == 16, "16 bytes on the bus");
 
 /* Buffers for one frame, or for the next part of a long one (then hdr stays as it was). */
 struct nic_rxd {
-    bus_addr hdr;
+    bus_addr hdr; /* both tagged */
     bus_addr buf;
 };
 _Static_assert(sizeof(struct nic_rxd) == 16, "16 bytes on the bus");
@@ -159,7 +204,7 @@ struct nic_ret {
     uint32_t rx; /* the receive entry whose buffers these are */
     uint32_t hash;
     uint16_t hdr_len, buf_len; /* bytes written to each */
-    uint16_t reserved;
+    uint16_t segs; /* merged: so many; the header is the first one's, but for PSH. 1: as it came */
     uint16_t flags;
 };
 _Static_assert(sizeof(struct nic_ret) == 16, "16 bytes on the bus");
@@ -173,19 +218,24 @@ _Static_assert(sizeof(struct nic_ret) == 16, "16 bytes on the bus");
     X(RX_BROADCAST, "rx_broadcast")                                                                \
     X(RX_MULTICAST, "rx_multicast")                                                                \
     X(RX_CRC_ERRORS, "rx_crc_errors")                                                              \
-    X(RX_RUNT, "rx_runt_errors")                                                                   \
-    X(RX_GIANT, "rx_over_length_errors")                                                           \
+    X(RX_LENGTH_ERRORS, "rx_length_errors")                                                        \
+    X(RX_RUNT, "rx_undersize_errors")                                                              \
+    X(RX_GIANT, "rx_oversize_errors")                                                              \
     X(RX_FILTERED, "rx_filtered")                                                                  \
     X(RX_MISSED, "rx_missed_errors")                                                               \
     X(RX_NO_BUFFER, "rx_no_buffer_count")                                                          \
+    X(LRO_MERGED, "lro_aggregated")                                                                \
+    X(LRO_FLUSHED, "lro_flushed")                                                                  \
     X(RX_CSUM_ERRORS, "rx_csum_offload_errors")                                                    \
+    X(RX_TORN, "rx_torn_descriptors")                                                              \
     X(RX_DMA_ERRORS, "rx_dma_errors")                                                              \
     X(TX_DMA_ERRORS, "tx_dma_errors")                                                              \
+    X(TX_TORN, "tx_torn_descriptors")                                                              \
     X(TX_BAD_DESC, "tx_bad_descriptors")                                                           \
     X(TX_TSO, "tx_tcp_seg_good")                                                                   \
     X(TX_TSO_FRAMES, "tx_tcp_seg_frames")                                                          \
-    X(TX_PAUSE, "tx_flow_control")                                                                 \
-    X(RX_PAUSE, "rx_flow_control")                                                                 \
+    X(TX_PAUSE, "tx_pause")                                                                        \
+    X(RX_PAUSE, "rx_pause")                                                                        \
     X(PAUSED_NS, "tx_paused_ns")                                                                   \
     X(IRQS, "interrupts")                                                                          \
     X(DMA_READS, "dma_reads")                                                                      \

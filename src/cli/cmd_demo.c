@@ -6,6 +6,8 @@
  *   1. 100 MB through the user network: hashes equal; what the stack saw; whose sockets were whose
  *   2. 2 MB through an emulated link with delay and loss: hashes equal; what it took to repair
  *   3. the textbook's 500,000 bytes, cut into 500 segments, in simulation
+ *   4. one write() through file, socket, TCP, IP, Ethernet, queue, driver, ring, DMA, NIC and wire,
+ *      and up again on the other side: a picture from the trace of simulated hosts with cards
  *
  * Everything is done as a person would: this very command is run again as `weir run … curl …`, and
  * looked at with `weir ss` while it works. Files live in a temporary directory that goes away, also
@@ -16,6 +18,7 @@
  */
 #include "cli/cmd.h"
 
+#include "cli/demo_way.h"
 #include "door/door.h"
 #include "run/ctl.h"
 #include "sim/example.h"
@@ -38,12 +41,14 @@
 enum { DEMO_BIG = 100 << 20, DEMO_SMALL = 2 << 20, DEMO_TEXT = 1 << 16, HASH_HEX = 64 };
 
 static const char help[] =
-    "Usage: weir demo\n"
+    "Usage: weir demo [--write]\n"
     "\n"
     "Fetches 100 MB with an unmodified curl whose TCP is weir's, through the user network,\n"
     "from an HTTP server on this machine; then 2 MB over an emulated lossy link; then shows the\n"
-    "textbook's 500,000-byte example in simulation. Needs curl and python3, no root, no set-up.\n"
+    "textbook's 500,000-byte example in simulation, and one write() on its way through every\n"
+    "layer of two hosts. Needs curl and python3, no root, no set-up.\n"
     "\n"
+    "  --write      only the last: the picture of one write()\n"
     "  -h, --help   this text\n";
 
 struct demo {
@@ -426,6 +431,8 @@ static int demo(struct demo *d)
         return 1;
     printf("3. The textbook's example, in the simulator: weir sim --example\n\n");
     d->failures += example_segments(stdout) != 0;
+    printf("\n4. One write(), followed down one host and up the other: weir demo --write\n\n");
+    d->failures += demo_way(stdout) != 0;
     printf("\n%s\n", d->failures == 0 ? "All of it held." : "Something did NOT hold; see above.");
     return d->failures != 0;
 }
@@ -451,6 +458,8 @@ int cmd_demo(int argc, char **argv)
     static struct demo d;
     const char *tmp = getenv("TMPDIR");
     if (argc > 1) {
+        if (strcmp(argv[1], "--write") == 0 && argc == 2)
+            return demo_way(stdout) == 0 ? 0 : 1;
         bool is_help = strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0;
         if (is_help)
             fputs(help, stdout);

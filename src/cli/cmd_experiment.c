@@ -92,7 +92,7 @@ static int parse(int argc, char **argv, struct args *a)
         }
         if (strcmp(w, "--list") == 0) {
             setup_list(stdout);
-            gauge_list(stdout);
+            measure_list(stdout);
             return 1;
         }
         if (strcmp(w, "--check") == 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * weir link: two TAP interfaces joined by an emulated link, in real time.
+ * weir link --a … --b …: two TAP interfaces joined by an emulated link, in real time.
  *
  * Reads the command line, opens the interfaces (each where it lies: a TAP interface can be in
  * another network namespace), leaves the frames to run/relay, and says what became of them at the
@@ -28,11 +28,22 @@
 #include <unistd.h>
 
 static const char help[] =
-    "Usage: weir link --a tap:X[@NETNS] --b tap:Y[@NETNS] [OPTIONS] [CONDITIONS]\n"
+    "Usage: weir link [-s] show [PID]\n"
+    "       weir link set [PID] dev net0 [mtu N] [txqueuelen N] [qdisc 'KIND WORDS']\n"
+    "       weir link --a tap:X[@NETNS] --b tap:Y[@NETNS] [OPTIONS] [CONDITIONS]\n"
     "\n"
-    "Joins two TAP interfaces by an emulated link: what the kernel (or a bridge) sends into one\n"
-    "comes out of the other, after the rate, delay, loss and reordering asked for. Needs neither\n"
-    "netem nor a module. The same seed gives the nth frame the same fate in every run.\n"
+    "The first two show and change the interface of a running program. PID is that of `weir\n"
+    "run`, and can be left out where only one runs.\n"
+    "  -s, --statistics   what interface and queue have seen\n"
+    "  mtu N              bytes of a packet, up to what the network carried at the start\n"
+    "  txqueuelen N       packets that may wait, 1 to 4096\n"
+    "  qdisc 'KIND …'     fifo, prio, mark [mark_at N], fq [flow_limit N] [quantum BYTES],\n"
+    "                     codel and fq_codel [target TIME] [interval TIME], tbf rate RATE\n"
+    "                     [burst BYTES]; each with [limit N]. What waits moves over.\n"
+    "\n"
+    "The third joins two TAP interfaces by an emulated link: what the kernel (or a bridge) sends\n"
+    "into one comes out of the other, after the rate, delay, loss and reordering asked for. Needs\n"
+    "neither netem nor a module. The same seed gives the nth frame the same fate in every run.\n"
     "\n"
     "  --a, --b tap:NAME[@NETNS]\n"
     "                     the two ends: TAP interfaces that are up, here or in the network\n"
@@ -321,6 +332,8 @@ int cmd_link(int argc, char **argv)
     struct args a = {0};
     struct relay_conf c = {0};
     int option;
+    if (link_is_running(argc, argv))
+        return link_running(argc, argv);
     opterr = 0;
     while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
         if (option == 'h') {

@@ -8,6 +8,7 @@
  */
 #include "cli/cmd.h"
 #include "door/door.h"
+#include "run/linkcmd.h"
 
 #include <weir/conf.h>
 
@@ -23,6 +24,8 @@ static const char help[] =
     "\n"
     "  --net user            a network of the user's own, with a router, NAT and DNS (default)\n"
     "  --net tap:NAME        the TAP interface NAME\n"
+    "  --net virtio:SLOT     a virtio card on the PCI bus, driven by weir itself (root; see\n"
+    "                        docs/virtio.md), such as virtio:0000:00:03.0\n"
     "  --addr ADDRESS/LEN    address of the program (user: 10.0.2.15/24 and fd00::15/64);\n"
     "                        once for IPv4, once for IPv6\n"
     "  --gw ADDRESS          router (user: 10.0.2.2 and fd00::2); once for each too\n"
@@ -32,8 +35,15 @@ static const char help[] =
     "  --host-loopback       127.0.0.1 and ::1 are the host's, not the program's own\n"
     "  --link SPEC           an emulated link, in the words of netem:\n"
     "                        'delay 40ms loss 1% rate 20mbit'\n"
-    "  --pcap FILE           write every packet to FILE (pcapng)\n"
-    "  --mtu BYTES           largest IP packet on the user network (65520; with --link 1500)\n"
+    "  --qdisc 'KIND …'      the queue before the network, in the words of tc: 'fq_codel',\n"
+    "                        'tbf rate 10mbit', 'fifo limit 100'; see weir link --help\n"
+    "  --nic[=OPTIONS]       a model NIC and its driver under the stack, in real time; tuned by\n"
+    "                        weir nic: 'rate=10gbit,rings=512,queues=2'; costs copies\n"
+    "  --pcap FILE           write every packet to FILE (pcapng), each with a comment: why it\n"
+    "                        was sent or what became of it, and how its connection was\n"
+    "  --trace FILE          write what the stack does to FILE, for weir trace and weir plot\n"
+    "  --mtu BYTES           largest IP packet on the user network (65520; with --link or\n"
+    "                        --nic 1500) or a virtio card (what the card says)\n"
     "  --set NAME=VALUE      a setting of the stack, such as tcp_congestion_control=6; can be\n"
     "                        repeated\n"
     "  --settings            list all settings, with their defaults\n"
@@ -55,7 +65,10 @@ enum run_opt {
     OPT_SLAAC,
     OPT_LOOPBACK,
     OPT_LINK,
+    OPT_NIC,
+    OPT_QDISC,
     OPT_PCAP,
+    OPT_TRACE,
     OPT_MTU,
     OPT_SET,
     OPT_SETTINGS,
@@ -70,7 +83,10 @@ static const struct option options[] = {
     {"publish", required_argument, NULL, 'p'},
     {"host-loopback", no_argument, NULL, OPT_LOOPBACK},
     {"link", required_argument, NULL, OPT_LINK},
+    {"qdisc", required_argument, NULL, OPT_QDISC},
+    {"nic", optional_argument, NULL, OPT_NIC},
     {"pcap", required_argument, NULL, OPT_PCAP},
+    {"trace", required_argument, NULL, OPT_TRACE},
     {"mtu", required_argument, NULL, OPT_MTU},
     {"set", required_argument, NULL, OPT_SET},
     {"settings", no_argument, NULL, OPT_SETTINGS},
@@ -151,7 +167,18 @@ static int parse_gw(struct door_conf *c, const char *text)
     return 0;
 }
 
-/* One option. 0, or -EINVAL after a sentence. */
+static int parse_nic(struct door_conf *c, const char *text)
+{
+    static struct nicdev_conf conf;
+    char why[NICDEV_ERR_TEXT];
+    nicdev_conf_default(&conf);
+    c->nic = &conf;
+    if (text == NULL || nicdev_parse(text, &conf, why) == 0)
+        return 0;
+    fprintf(stderr, "weir run: --nic: %s\n", why);
+    return -EINVAL;
+}
+
 static void list_settings(void)
 {
     const struct weir_setting *s;
@@ -191,6 +218,18 @@ static int parse_set(struct door_conf *c, const char *text)
     return 0;
 }
 
+static int parse_queue(struct door_conf *c, const char *text)
+{
+    static struct weir_qdisc qdisc;
+    char why[LINKCMD_ERR_TEXT];
+    c->qdisc = &qdisc;
+    if (linkcmd_parse_qdisc(text, &qdisc, why) == 0)
+        return 0;
+    fprintf(stderr, "weir run: --qdisc: %s\n", why);
+    return -EINVAL;
+}
+
+/* One option. 0, or -EINVAL after a sentence. */
 static int parse_option(struct door_conf *c, int option, const char *arg)
 {
     switch (option) {
@@ -201,7 +240,10 @@ static int parse_option(struct door_conf *c, int option, const char *arg)
     case 'p': return parse_publish(c, arg);
     case OPT_LOOPBACK: c->backend.can_host_loopback = true; return 0;
     case OPT_LINK: c->link = arg; return 0;
+    case OPT_QDISC: return parse_queue(c, arg);
+    case OPT_NIC: return parse_nic(c, arg);
     case OPT_PCAP: c->pcap = arg; return 0;
+    case OPT_TRACE: c->trace = arg; return 0;
     case OPT_MTU: return parse_mtu(c, arg);
     case OPT_SET: return parse_set(c, arg);
     case OPT_REPORT: c->wants_report = true; return 0;

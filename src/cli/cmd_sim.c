@@ -22,23 +22,32 @@
 enum { SIM_REPEAT = 20, SIM_JOBS_MAX = 64 };
 
 static const char help[] =
-    "Usage: weir sim --seed N [--trace]\n"
+    "Usage: weir sim [--nics] --seed N [--trace] [--pcap FILE] [--trace-file FILE]\n"
     "       weir sim --seeds COUNT [--from N] [--jobs N]\n"
     "       weir sim --example\n"
     "       weir sim cc [OPTIONS] [TABLE…]\n"
     "       weir sim grid [OPTIONS]\n"
+    "       weir sim chain [OPTIONS]\n"
+    "       weir sim why [OPTIONS] [SITUATION…]\n"
     "\n"
     "Runs hosts with this very stack, joined by emulated links, in virtual time. A seed draws the\n"
     "world, its faults and its workload; the same seed always gives the same run, bit for bit.\n"
     "\n"
     "  --seed N      one run: what was drawn, what came of it, the hash of all its packets\n"
     "  --trace       with --seed: every packet in a line\n"
+    "  --pcap FILE   with --seed: every packet of every host, with a comment: why it was sent,\n"
+    "                what became of it (pcapng)\n"
+    "  --trace-file FILE  with --seed: what the stacks do, for weir trace and weir plot\n"
     "  --seeds COUNT that many runs, judged by every oracle; prints the seeds that fail\n"
     "  --from N      the first seed (default 1)\n"
     "  --jobs N      processes (default: one per core)\n"
+    "  --nics        the hosts are joined by NICs and a cable, with their drivers, rings and the\n"
+    "                hardware's own faults, instead of an emulated link\n"
     "  --example     500,000 bytes with an MSS of 1,000, segment by segment\n"
     "  cc            congestion control, alone and in pairs, tables; has its own --help\n"
     "  grid          goodput over a link that loses and reorders, a table; has its own --help\n"
+    "  chain         a receiver that stops, seen in every buffer up to write()\n"
+    "  why           what a connection waits for, in prepared situations; has its own --help\n"
     "  -h, --help    this text\n"
     "\n"
     "Exit status: 0 all held, 1 an oracle was violated, 2 wrong usage.\n";
@@ -46,6 +55,8 @@ static const char help[] =
 struct args {
     uint64_t seed, from, count, jobs;
     bool has_seed, wants_trace, wants_example;
+    enum swarm_kind kind;
+    struct view_conf view;
 };
 
 struct report {
@@ -54,15 +65,27 @@ struct report {
     bool is_different; /* the same seed gave another hash */
 };
 
-static int one_seed(uint64_t seed, bool wants_trace)
+static int one_seed(const struct args *a)
 {
     struct swarm_result r;
-    int status = swarm_run(seed, &r, wants_trace ? stdout : NULL);
+    struct view v;
+    char err[256];
+    if (view_open(&v, &a->view, err, sizeof(err)) < 0) {
+        fprintf(stderr, "weir sim: %s\n", err);
+        return 2;
+    }
+    bool is_seen = a->view.pcap != NULL || a->view.trace != NULL;
+    int status = swarm_run_seen(a->seed, a->kind, &r, a->wants_trace ? stdout : NULL,
+                                is_seen ? &v : NULL);
+    if (view_close(&v) < 0) {
+        fprintf(stderr, "weir sim: not all could be written; is the disk full?\n");
+        return 2;
+    }
     if (status < 0) {
         fprintf(stderr, "weir sim: %s\n", strerror(-status));
         return 2;
     }
-    printf("seed %llu: %s\n", (unsigned long long)seed, r.what);
+    printf("seed %llu: %s\n", (unsigned long long)a->seed, r.what);
     printf(
         "  %llu frames, %llu bytes delivered, %u of %u transfers failed, %.3f s of virtual time\n",
         (unsigned long long)r.n_frames, (unsigned long long)r.n_bytes, r.n_failed, r.n_xfer,
@@ -77,10 +100,10 @@ static void worker(const struct args *a, uint64_t first, int fd)
 {
     for (uint64_t i = first; i < a->count; i += a->jobs) {
         struct report rep = {.is_different = false};
-        rep.status = swarm_run(a->from + i, &rep.r, NULL);
+        rep.status = swarm_run(a->from + i, a->kind, &rep.r, NULL);
         if (i % SIM_REPEAT == 0) {
             struct swarm_result again;
-            (void)swarm_run(a->from + i, &again, NULL);
+            (void)swarm_run(a->from + i, a->kind, &again, NULL);
             rep.is_different = again.hash != rep.r.hash;
         }
         if (write(fd, &rep, sizeof(rep)) != (ssize_t)sizeof(rep))
@@ -92,6 +115,9 @@ static void worker(const struct args *a, uint64_t first, int fd)
 struct tally {
     uint64_t passed, failed, frames, bytes;
     double virtual_s;
+    enum swarm_kind kind;
+    uint64_t nic_faults[SWARM_NIC_FAULTS];
+    uint64_t driver[VNIC_N_COUNTERS];
 };
 
 static void tally_add(struct tally *t, const struct report *rep)
@@ -103,18 +129,40 @@ static void tally_add(struct tally *t, const struct report *rep)
     t->frames += r->n_frames;
     t->bytes += r->n_bytes;
     t->virtual_s += (double)r->took / 1e9;
+    for (unsigned i = 0; i < SWARM_NIC_FAULTS; i++)
+        t->nic_faults[i] += r->nic_faults[i];
+    for (unsigned i = 0; i < VNIC_N_COUNTERS; i++)
+        t->driver[i] += r->driver[i];
     if (!is_bad)
         return;
-    printf("\rseed %llu FAILED: %s (at %.6f s)\n  %s\n  repeat it: weir sim --seed %llu --trace\n",
-           (unsigned long long)r->seed,
-           rep->is_different ? "two runs of the same seed differ" : r->violation,
-           (double)r->violated_at / 1e9, r->what, (unsigned long long)r->seed);
+    printf(
+        "\rseed %llu FAILED: %s (at %.6f s)\n  %s\n  repeat it: weir sim %s--seed %llu --trace\n",
+        (unsigned long long)r->seed,
+        rep->is_different ? "two runs of the same seed differ" : r->violation,
+        (double)r->violated_at / 1e9, r->what, t->kind == SWARM_NICS ? "--nics " : "",
+        (unsigned long long)r->seed);
+}
+
+/* What went wrong in the hardware, and what the drivers made of it. */
+static void show_nics(const struct tally *t)
+{
+    static const char *const text[] = {
+#define X(name, words) words,
+        VNIC_COUNTERS(X)
+#undef X
+    };
+    printf("injected:\n");
+    for (unsigned i = 0; i < SWARM_NIC_FAULTS; i++)
+        printf("  %9llu  %s\n", (unsigned long long)t->nic_faults[i], swarm_nics_fault(i));
+    printf("counted by the drivers:\n");
+    for (unsigned i = 0; i < VNIC_N_COUNTERS; i++)
+        printf("  %9llu  %s\n", (unsigned long long)t->driver[i], text[i]);
 }
 
 static int swarm(const struct args *a)
 {
     int fds[2];
-    struct tally t = {0};
+    struct tally t = {.kind = a->kind};
     struct report rep;
     time_t shown = 0;
     bool is_tty = isatty(STDERR_FILENO);
@@ -145,6 +193,8 @@ static int swarm(const struct args *a)
     if (missing != 0)
         printf("%llu seeds were not run: a worker ended before its time\n",
                (unsigned long long)missing);
+    if (a->kind == SWARM_NICS)
+        show_nics(&t);
     printf("%llu frames, %llu bytes delivered, %.0f s of virtual time\n",
            (unsigned long long)t.frames, (unsigned long long)t.bytes, t.virtual_s);
     printf("%llu passed, %llu failed\n", (unsigned long long)t.passed,
@@ -175,12 +225,23 @@ static int parse(int argc, char **argv, struct args *a)
                         : strcmp(o, "--from") == 0  ? &a->from
                         : strcmp(o, "--jobs") == 0  ? &a->jobs
                                                     : NULL;
-        if (num != NULL) {
+        const char **file = strcmp(o, "--pcap") == 0         ? &a->view.pcap
+                            : strcmp(o, "--trace-file") == 0 ? &a->view.trace
+                                                             : NULL;
+        if (file != NULL) {
+            *file = argv[++i];
+            if (*file == NULL) {
+                fprintf(stderr, "weir sim: %s wants a file; see weir sim --help\n", o);
+                return -1;
+            }
+        } else if (num != NULL) {
             if (number(o, argv[++i], num) < 0)
                 return -1;
             a->has_seed |= num == &a->seed;
         } else if (strcmp(o, "--trace") == 0) {
             a->wants_trace = true;
+        } else if (strcmp(o, "--nics") == 0) {
+            a->kind = SWARM_NICS;
         } else if (strcmp(o, "--example") == 0) {
             a->wants_example = true;
         } else if (strcmp(o, "-h") == 0 || strcmp(o, "--help") == 0) {
@@ -200,8 +261,9 @@ static int parse(int argc, char **argv, struct args *a)
         fprintf(stderr, "weir sim: --seed, --seeds and --example exclude each other\n");
         return -1;
     }
-    if (a->wants_trace && !a->has_seed) {
-        fprintf(stderr, "weir sim: --trace goes with --seed N\n");
+    bool is_looking = a->wants_trace || a->view.pcap != NULL || a->view.trace != NULL;
+    if (is_looking && !a->has_seed) {
+        fprintf(stderr, "weir sim: --trace, --pcap and --trace-file go with --seed N\n");
         return -1;
     }
     return 0;
@@ -213,6 +275,8 @@ static const struct {
 } subcommands[] = {
     {"cc", sim_cc},
     {"grid", sim_grid},
+    {"chain", sim_chain},
+    {"why", sim_why},
 };
 
 int cmd_sim(int argc, char **argv)
@@ -228,5 +292,5 @@ int cmd_sim(int argc, char **argv)
     a.jobs = a.jobs == 0 ? 1 : w_u64_min(a.jobs, SIM_JOBS_MAX);
     if (a.wants_example)
         return example_segments(stdout) != 0;
-    return a.has_seed ? one_seed(a.seed, a.wants_trace) : swarm(&a);
+    return a.has_seed ? one_seed(&a) : swarm(&a);
 }

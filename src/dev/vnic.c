@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The driver: life of the device, settings, interrupts and what to do when the NIC misbehaves.
- * Rings and descriptors are in vnic_tx.c and vnic_rx.c.
+ * Rings and descriptors are in vnic_tx.c and vnic_rx.c, the watchdog in vnic_watch.c.
  *
  * Theory of operation. All memory the NIC may touch is mapped when the device opens: the packets,
  * both kinds of blocks, and the rings. After that translating a buffer is an addition.
@@ -18,10 +18,10 @@
  *   in doubt  | must_reset              | the next rx or tx resets the NIC, then they work
  *   closed    | vnic_close              | -
  *
- * Hardware fails. A return entry that cannot be true, or a transmit ring that stands still for
- * WATCH_NS with work in it, or a card that has forgotten its settings, means reset: buffers the NIC
- * held are the driver's again, packets to be sent are given back unsent (TCP sends them again). An
- * interrupt that got lost is found by the watchdog as well.
+ * Hardware fails. A return entry that cannot be true, or a transmit ring that stands still with
+ * work in it, or a card that has forgotten its settings, means reset: buffers the NIC held are the
+ * driver's again, packets to be sent are given back unsent (TCP sends them again). Most of it is
+ * found by the watchdog, vnic_watch.c.
  */
 #include "dev/vnic.h"
 
@@ -32,7 +32,7 @@
 #include "pkt/pkt.h"
 #include "wire/eth.h"
 
-enum { WATCH_NS = 100 * 1000 * 1000, GSO_MAX = 65535, BUF_LEN = BLK_SMALL };
+enum { LRO_NS = 50000, GSO_MAX = 65535, BUF_LEN = BLK_SMALL };
 
 static struct vnic *vnic_of(struct netdev *d) { return WEIR_CONTAINER(d, struct vnic, dev); }
 
@@ -57,6 +57,19 @@ uint64_t vnic_stat(struct vnic *v, enum nic_stat s)
 
 /* ---- interrupts ---- */
 
+void vnic_seen(struct vnic_queue *q, enum weir_trace_kind kind, const struct pkt *p, uint32_t desc)
+{
+    const struct vnic *v = q->nic;
+    bool is_tx = kind == WEIR_T_POST;
+    struct weir_trace *r = trace_add(v->see, v->now, kind);
+    r->pkt = p->idx;
+    r->len = p->len;
+    r->seq = desc;
+    r->flags = (uint16_t)(q - v->q);
+    r->used = is_tx ? q->tx_tail - q->tx_clean : q->rx_held;
+    r->max = is_tx ? v->conf.tx_ring : v->conf.rx_ring;
+}
+
 static void interrupt(void *ctx)
 {
     struct vnic_queue *q = ctx;
@@ -64,25 +77,30 @@ static void interrupt(void *ctx)
     q->is_polling = true;
 }
 
+void vnic_write_coalescing(struct vnic_queue *q)
+{
+    struct vnic *v = q->nic;
+    const struct vnic_conf *c = &v->conf;
+    vnic_write(v, q->regs + NIC_COAL_RX_NS, c->is_adaptive ? (uint32_t)vnic_dim_ns(q) : c->rx_ns);
+    vnic_write(v, q->regs + NIC_COAL_RX_FRAMES, c->is_adaptive ? vnic_dim_frames(q) : c->rx_frames);
+    vnic_write(v, q->regs + NIC_COAL_TX_NS, c->tx_ns);
+    vnic_write(v, q->regs + NIC_COAL_TX_FRAMES, c->tx_frames);
+}
+
 static void write_coalescing(struct vnic *v)
 {
-    for (uint32_t i = 0; i < v->conf.n_queues; i++) {
-        uint32_t regs = v->q[i].regs;
-        vnic_write(v, regs + NIC_COAL_RX_NS, v->conf.rx_ns);
-        vnic_write(v, regs + NIC_COAL_RX_FRAMES, v->conf.rx_frames);
-        vnic_write(v, regs + NIC_COAL_TX_NS, v->conf.tx_ns);
-        vnic_write(v, regs + NIC_COAL_TX_FRAMES, v->conf.tx_frames);
-    }
+    for (uint32_t i = 0; i < v->conf.n_queues; i++)
+        vnic_write_coalescing(&v->q[i]);
 }
 
 /* ---- up and down ---- */
 
-static uint32_t control_of(const struct vnic *v)
+uint32_t vnic_control(const struct vnic *v)
 {
     const struct vnic_conf *c = &v->conf;
     uint32_t ctrl = NIC_CTRL_ENABLE;
     ctrl |= netdev_has(&v->dev, NETDEV_RX_CSUM) ? NIC_CTRL_RX_CSUM : 0u;
-    ctrl |= c->has_pause_rx ? NIC_CTRL_PAUSE_RX : 0u;
+    ctrl |= c->has_pause_rx && v->deaf_until == 0 ? NIC_CTRL_PAUSE_RX : 0u;
     ctrl |= c->has_pause_tx ? NIC_CTRL_PAUSE_TX : 0u;
     ctrl |= c->is_dropping ? NIC_CTRL_RX_DROP : 0u;
     ctrl |= c->n_queues > 1 ? NIC_CTRL_RSS : 0u;
@@ -92,6 +110,9 @@ static uint32_t control_of(const struct vnic *v)
 static void write_queue(struct vnic *v, struct vnic_queue *q)
 {
     const struct bus_dma *dma = v->slot.dma;
+    vnic_write(v, q->regs + NIC_TX_HEAD, v->conf.first_index);
+    vnic_write(v, q->regs + NIC_RX_HEAD, v->conf.first_index);
+    vnic_write(v, q->regs + NIC_RET_HEAD, v->conf.first_index);
     write64(v, q->regs + NIC_TX_BASE_LO, bus_dma_addr(dma, q->txd));
     write64(v, q->regs + NIC_TX_WB_LO, bus_dma_addr(dma, q->wb));
     vnic_write(v, q->regs + NIC_TX_SIZE, v->conf.tx_ring);
@@ -104,23 +125,39 @@ static void write_queue(struct vnic *v, struct vnic_queue *q)
     vnic_write(v, q->regs + NIC_IRQ_VECTOR, (uint32_t)q->irq);
 }
 
-/* Any key spreads; a fixed one makes runs repeatable. The table deals the queues out in turn. */
 static void write_rss(struct vnic *v)
 {
     for (uint32_t i = 0; i < NIC_RSS_WORDS; i++)
-        vnic_write(v, NIC_RSS_KEY + 4 * i, 0x6d5a56da * (2 * i + 1));
+        vnic_write(v, NIC_RSS_KEY + 4 * i, w_be32(v->rss_key + 4 * i));
     for (uint32_t i = 0; i < NIC_RSS_ENTRIES; i += 4) {
         uint32_t word = 0;
         for (uint32_t k = 0; k < 4; k++)
-            word |= (i + k) % v->conf.n_queues << 8 * k;
+            word |= (uint32_t)v->rss_table[i + k] << 8 * k;
         vnic_write(v, NIC_RSS_TABLE + i, word);
     }
+}
+
+/* Any key spreads; a fixed one makes runs repeatable. */
+static void default_key(struct vnic *v)
+{
+    for (uint32_t i = 0; i < NIC_RSS_WORDS; i++)
+        w_put32(v->rss_key + 4 * i, 0x6d5a56da * (2 * i + 1));
+}
+
+/* The queues in turn. */
+static void deal_table(struct vnic *v)
+{
+    for (uint32_t i = 0; i < NIC_RSS_ENTRIES; i++)
+        v->rss_table[i] = (uint8_t)(i % v->conf.n_queues);
 }
 
 static void up(struct vnic *v)
 {
     vnic_write(v, NIC_CTRL, NIC_CTRL_RESET);
+    v->deaf_until = 0;
     vnic_write(v, NIC_MAX_FRAME, v->conf.mtu + WIRE_ETH_HLEN + WIRE_VLAN_HLEN);
+    vnic_write(v, NIC_LRO_MAX, vnic_rx_lro_max(v));
+    vnic_write(v, NIC_LRO_NS, netdev_has(&v->dev, NETDEV_LRO) ? LRO_NS : 0);
     for (uint32_t i = 0; i < v->conf.n_queues; i++) {
         vnic_tx_reset(&v->q[i]);
         vnic_rx_reset(&v->q[i]);
@@ -128,13 +165,14 @@ static void up(struct vnic *v)
     }
     write_rss(v);
     write_coalescing(v);
-    v->ctrl = control_of(v);
+    v->ctrl = vnic_control(v);
     vnic_write(v, NIC_CTRL, v->ctrl);
     for (uint32_t i = 0; i < v->conf.n_queues; i++) {
         vnic_rx_refill(&v->q[i]);
         v->q[i].is_polling = false;
         vnic_write(v, v->q[i].regs + NIC_IRQ_ARM, 1);
     }
+    vnic_watch_reset(v);
 }
 
 void vnic_recover(struct vnic *v)
@@ -142,31 +180,6 @@ void vnic_recover(struct vnic *v)
     v->must_reset = false;
     v->count[VNIC_RESETS]++;
     up(v);
-}
-
-/* Once a while: has the NIC stopped, or an interrupt been lost? */
-void vnic_watch(struct vnic *v, w_ns now)
-{
-    v->now = w_u64_max(v->now, now);
-    if (v->now < v->watch_at)
-        return;
-    v->watch_at = v->now + WATCH_NS;
-    v->must_reset |= vnic_read(v, NIC_CTRL) != v->ctrl; /* it has reset itself */
-    for (uint32_t i = 0; i < v->conf.n_queues; i++) {
-        struct vnic_queue *q = &v->q[i];
-        if (!q->is_polling && (vnic_rx_is_waiting(q) || vnic_tx_is_waiting(q))) {
-            v->count[VNIC_LOST_IRQS]++;
-            q->is_polling = true;
-        }
-        bool is_hung = q->tx_tail != q->tx_clean && v->watch_clean[i] == q->tx_clean &&
-                       !vnic_tx_is_waiting(q) &&
-                       (vnic_read(v, NIC_STATUS) & NIC_STATUS_PAUSED) == 0;
-        v->watch_clean[i] = q->tx_clean;
-        if (is_hung) {
-            v->count[VNIC_TX_HUNG]++;
-            v->must_reset = true;
-        }
-    }
 }
 
 /* ---- the device contract: open, close, arm, wait_fd, next ---- */
@@ -231,7 +244,6 @@ static int vnic_open(struct netdev *d, struct pktmem *mem)
         unmap_all(v);
         return e;
     }
-    v->watch_at = v->now + WATCH_NS;
     up(v);
     return 0;
 }
@@ -240,7 +252,7 @@ static void vnic_close(struct netdev *d)
 {
     struct vnic *v = vnic_of(d);
     vnic_write(v, NIC_CTRL, NIC_CTRL_RESET);
-    for (uint32_t i = 0; i < v->conf.n_queues; i++) {
+    for (uint32_t i = 0; i < NIC_QUEUES_MAX && v->q[i].txd != NULL; i++) {
         vnic_tx_free(&v->q[i]);
         vnic_rx_free(&v->q[i]);
     }
@@ -302,6 +314,9 @@ static void set_caps(struct vnic *v)
     flags |= (can & NIC_F_TX_CSUM) != 0 ? NETDEV_TX_CSUM : 0u;
     flags |= (can & NIC_F_RX_CSUM) != 0 ? NETDEV_RX_CSUM : 0u;
     flags &= v->conf.offloads;
+    bool wants_lro = (v->conf.offloads & (uint32_t)(NETDEV_LRO | NETDEV_LRO6)) != 0;
+    if (wants_lro && (can & NIC_F_LRO) != 0 && (flags & NETDEV_RX_CSUM) != 0)
+        flags |= (uint32_t)(NETDEV_LRO | NETDEV_LRO6); /* the NIC knows no difference */
     if ((can & NIC_F_TSO) != 0 && (flags & NETDEV_TX_CSUM) != 0)
         flags |= v->conf.offloads & (uint32_t)(NETDEV_TSO4 | NETDEV_TSO6);
     struct netdev_caps *c = &v->dev.caps;
@@ -321,11 +336,11 @@ int vnic_set(struct vnic *v, w_ns now, const struct vnic_conf *c)
     struct vnic_conf old = v->conf;
     bool is_same_shape = old.n_queues == c->n_queues && old.tx_ring == c->tx_ring &&
                          old.rx_ring == c->rx_ring && old.mtu == c->mtu &&
-                         old.offloads == c->offloads;
+                         old.offloads == c->offloads && old.first_index == c->first_index;
     if (is_same_shape) {
         v->conf = *c;
         write_coalescing(v);
-        v->ctrl = control_of(v);
+        v->ctrl = vnic_control(v);
         vnic_write(v, NIC_CTRL, v->ctrl);
         return 0;
     }
@@ -337,7 +352,25 @@ int vnic_set(struct vnic *v, w_ns now, const struct vnic_conf *c)
     }
     v->conf = *c;
     set_caps(v);
+    if (old.n_queues != c->n_queues)
+        deal_table(v);
     up(v);
+    return 0;
+}
+
+int vnic_set_rss(struct vnic *v, w_ns now, const uint8_t key[4 * NIC_RSS_WORDS],
+                 const uint8_t table[NIC_RSS_ENTRIES])
+{
+    v->now = w_u64_max(v->now, now);
+    for (uint32_t i = 0; table != NULL && i < NIC_RSS_ENTRIES; i++) {
+        if (table[i] >= v->conf.n_queues)
+            return -EINVAL;
+    }
+    if (key != NULL)
+        memcpy(v->rss_key, key, sizeof(v->rss_key));
+    if (table != NULL)
+        memcpy(v->rss_table, table, sizeof(v->rss_table));
+    write_rss(v);
     return 0;
 }
 
@@ -376,6 +409,8 @@ int vnic_init(struct vnic *v, const struct vnic_slot *slot, const struct vnic_co
     v->conf = *conf;
     for (uint32_t i = 0; i < NIC_QUEUES_MAX; i++)
         v->q[i] = (struct vnic_queue){.nic = v, .regs = NIC_QUEUE(i), .irq = -1};
+    default_key(v);
+    deal_table(v);
     take_rings(v, a, w_u32_min(vnic_read(v, NIC_N_QUEUES), NIC_QUEUES_MAX));
     set_caps(v);
     return 0;

@@ -6,16 +6,23 @@
  * the rest. A frame that fits the linear part does not need its block, a long frame's further
  * pieces not their packets: these go back at once. So every buffer is the NIC's, on its way up, or
  * free in the pools, and refilling is allocating what is missing. When memory is short the ring is
- * given less: the NIC then pauses its peer or drops, and counts.
+ * given less: the NIC then pauses its peer or drops, and counts. And never are more than half of
+ * all packets or blocks the NIC's: a host without one to send could not even ask for less.
  *
  * A return entry is believed only if it can be true: it names an entry that the NIC holds, and
- * lengths that fit. Anything else means that NIC and driver no longer agree, and ends in a reset.
+ * lengths that fit. One that names an entry the NIC does not hold is torn, its halves are of
+ * different laps, and is looked at again; if it stays so (vnic_watch.c), or if a length is
+ * impossible, NIC and driver no longer agree, and that ends in a reset.
  *
  * Keeps: buf[i].p is not NULL exactly while the NIC holds the entry at place i; rx_held counts
  * them.
  */
 #include "dev/vnic_parts.h"
 #include "pkt/pkt.h"
+#include "wire/eth.h"
+#include "wire/ipv4.h"
+#include "wire/ipv6.h"
+#include "wire/tcp.h"
 
 static uint32_t rx_place(const struct vnic_queue *q, uint32_t i)
 {
@@ -44,15 +51,31 @@ static void give_place(struct vnic_queue *q, uint32_t place)
 {
     const struct bus_dma *dma = q->nic->slot.dma;
     struct vnic_buf *b = &q->buf[place];
-    q->rxd[place] = (struct nic_rxd){bus_dma_addr(dma, b->p->head), bus_dma_addr(dma, b->b->mem)};
+    uint32_t tag = nic_tag(q->rx_tail, q->nic->conf.rx_ring);
+    q->rxd[place] = (struct nic_rxd){nic_addr_tagged(bus_dma_addr(dma, b->p->head), tag),
+                                     nic_addr_tagged(bus_dma_addr(dma, b->b->mem), tag)};
     q->rx_tail++;
     q->rx_held++;
 }
 
+/* What one queue may hold, but always enough for a frame of full length. */
+static uint32_t share(const struct vnic *v)
+{
+    const struct pktmem *mem = v->dev.mem;
+    uint32_t most = w_u32_min(mem->pkts.cap, mem->small_blks.cap) / 2 / v->conf.n_queues;
+    uint32_t least = (v->conf.mtu + WIRE_ETH_HLEN) / BLK_SMALL + 1;
+    return w_u32_min(w_u32_max(most, least), v->conf.rx_ring);
+}
+
+uint32_t vnic_rx_lro_max(const struct vnic *v)
+{
+    return PKT_RX_LINEAR + w_u32_min(PKT_FRAGS, share(v)) * (uint32_t)BLK_SMALL;
+}
+
 void vnic_rx_refill(struct vnic_queue *q)
 {
-    uint32_t before = q->rx_tail;
-    while (q->rx_held < q->nic->conf.rx_ring) {
+    uint32_t before = q->rx_tail, most = share(q->nic);
+    while (q->rx_held < most) {
         uint32_t place = rx_place(q, q->rx_tail);
         if (q->buf[place].p != NULL || !fill_place(q, place))
             break; /* the NIC still has this place's last buffers, or memory is short */
@@ -84,17 +107,26 @@ void vnic_rx_free(struct vnic_queue *q)
 void vnic_rx_reset(struct vnic_queue *q)
 {
     vnic_rx_free(q);
-    q->rx_tail = q->ret_next = 0;
+    uint32_t first = q->nic->conf.first_index;
+    q->rx_tail = q->ret_next = first;
+    q->is_torn = false;
+    memset(q->rxd, 0, q->nic->conf.rx_ring * sizeof(*q->rxd));
     memset(q->ret, 0, q->nic->conf.rx_ring * sizeof(*q->ret));
+    for (uint32_t i = 0; i < q->nic->conf.rx_ring; i++)
+        q->ret[i].rx = first - 1; /* never given: half an entry of the first lap is known, too */
+    vnic_dim_reset(q);
 }
 
 /* ---- frames ---- */
 
-static bool can_be_true(const struct vnic_queue *q, const struct nic_ret *e)
+static bool is_held(const struct vnic_queue *q, uint32_t entry)
 {
-    bool is_given = q->rx_tail - e->rx - 1 < q->nic->conf.rx_ring;
-    return is_given && q->buf[rx_place(q, e->rx)].p != NULL && e->hdr_len <= PKT_RX_LINEAR &&
-           e->buf_len <= BLK_SMALL;
+    return q->rx_tail - entry - 1 < q->nic->conf.rx_ring && q->buf[rx_place(q, entry)].p != NULL;
+}
+
+static bool can_be_true(const struct nic_ret *e)
+{
+    return e->hdr_len <= PKT_RX_LINEAR && e->buf_len <= BLK_SMALL;
 }
 
 static void set_linear(struct pkt *p, uint32_t n)
@@ -123,6 +155,24 @@ static bool add_entry(struct vnic_queue *q, const struct nic_ret *e, struct vnic
     return is_added;
 }
 
+/* Segments merged by the NIC under the first one's header become a super-segment, as link/gro makes
+ * them: the IP header says the whole length, and what one segment carried is remembered. */
+static void set_merged(struct vnic *v, struct pkt *p, uint32_t segs)
+{
+    uint8_t *ip = pkt_data(p) + WIRE_ETH_HLEN;
+    bool is_v4 = ip[0] >> 4 == 4;
+    uint32_t hlen = is_v4 ? (uint32_t)WIRE_IP4_HLEN : (uint32_t)WIRE_IP6_HLEN;
+    uint32_t headers = hlen + wire_tcp_hlen(ip + hlen), len = p->len - WIRE_ETH_HLEN;
+    uint32_t first = is_v4 ? wire_ip4_total(ip) : w_be16(ip + 4) + hlen;
+    p->gso_size = (uint16_t)(first - headers);
+    p->gso_segs = (uint16_t)segs;
+    if (is_v4)
+        wire_ip4_set_total_id(ip, (uint16_t)len, w_be16(ip + 4));
+    else
+        wire_ip6_set_plen(ip, (uint16_t)(len - hlen));
+    v->count[VNIC_RX_LRO] += segs - 1;
+}
+
 static struct pkt *finish_frame(struct vnic_queue *q, const struct nic_ret *e)
 {
     struct vnic *v = q->nic;
@@ -130,8 +180,14 @@ static struct pkt *finish_frame(struct vnic_queue *q, const struct nic_ret *e)
     q->half = NULL;
     p->csum = (e->flags & NIC_RET_CSUM_GOOD) != 0 ? CSUM_GOOD : CSUM_NONE;
     p->when = v->now;
+    if (WEIR_UNLIKELY(e->segs > 1))
+        set_merged(v, p, e->segs);
     v->dev.stats.rx_frames++;
     v->dev.stats.rx_bytes += p->len;
+    q->rx_packets++;
+    q->rx_bytes += p->len;
+    if (WEIR_UNLIKELY(v->see != NULL))
+        vnic_seen(q, WEIR_T_POLL, p, e->rx);
     return p;
 }
 
@@ -176,7 +232,13 @@ static unsigned poll_ring(struct vnic_queue *q, struct pkt **v, unsigned max)
     /* Bounded by the ring, so that frames given up do not hold us here. */
     for (uint32_t i = 0; i < nic->conf.rx_ring && n < max && vnic_rx_is_waiting(q); i++) {
         struct nic_ret *e = &q->ret[rx_place(q, q->ret_next)];
-        if (!can_be_true(q, e)) {
+        if (!is_held(q, e->rx)) {
+            nic->count[VNIC_TORN_RET] += !q->is_torn;
+            q->is_torn = true;
+            break;
+        }
+        q->is_torn = false;
+        if (!can_be_true(e)) {
             nic->count[VNIC_BAD_RET]++;
             nic->must_reset = true;
             break;
@@ -203,6 +265,8 @@ unsigned vnic_rx(struct netdev *d, unsigned queue, w_ns now, struct pkt **v, uns
     nic->count[VNIC_POLLS]++;
     unsigned n = poll_ring(q, v, max);
     vnic_rx_refill(q);
+    if (nic->conf.is_adaptive)
+        vnic_dim_polled(q, n);
     if (n == max) {
         nic->count[VNIC_POLLS_FULL]++;
         return n;

@@ -8,6 +8,9 @@
  *
  *   tx_clean ≤ *wb ≤ tx_tail: reaped, done by the NIC, given to it
  *
+ * A count that is not between the two is one that came late, after a newer one: it is counted and
+ * not believed. If no newer one comes, the watchdog asks.
+ *
  * After a reset the packets the NIC had not sent are on `lost`: they come back through reap first.
  * Keeps: sent[i] is the packet whose last descriptor is at place i, and NULL elsewhere.
  */
@@ -40,8 +43,10 @@ static struct nic_txd describe_packet(const struct pkt *p)
 
 static void put_piece(struct vnic_queue *q, struct nic_txd *d, const void *bytes, uint32_t n)
 {
-    d->addr = bus_dma_addr(q->nic->slot.dma, bytes);
+    uint32_t tag = nic_tag(q->tx_tail, q->nic->conf.tx_ring);
+    d->addr = nic_addr_tagged(bus_dma_addr(q->nic->slot.dma, bytes), tag);
     d->len = (uint16_t)n;
+    d->flags |= (uint8_t)(tag << NIC_TXD_TAG_SHIFT);
     q->sent[tx_place(q, q->tx_tail)] = NULL;
     q->txd[tx_place(q, q->tx_tail++)] = *d;
     *d = (struct nic_txd){0};
@@ -57,6 +62,8 @@ static void put_packet(struct vnic_queue *q, struct pkt *p)
     uint32_t last = tx_place(q, q->tx_tail - 1);
     q->txd[last].flags |= NIC_TXD_EOP;
     q->sent[last] = p;
+    if (WEIR_UNLIKELY(q->nic->see != NULL))
+        vnic_seen(q, WEIR_T_POST, p, q->tx_tail);
 }
 
 unsigned vnic_tx(struct netdev *d, unsigned queue, w_ns now, struct pkt **v, unsigned n)
@@ -73,12 +80,29 @@ unsigned vnic_tx(struct netdev *d, unsigned queue, w_ns now, struct pkt **v, uns
             break;
         d->stats.tx_frames++;
         d->stats.tx_bytes += v[k]->len;
+        q->tx_packets++;
+        q->tx_bytes += v[k]->len;
         put_packet(q, v[k]);
     }
     d->stats.tx_busy += k < n;
+    gauge_saw(&q->tx_gauge, q->tx_tail - q->tx_clean);
+    gauge_full(&q->tx_gauge, now, k < n);
     if (k != 0)
         vnic_write(nic, q->regs + NIC_TX_TAIL, q->tx_tail);
     return k;
+}
+
+uint32_t vnic_tx_done(const struct vnic_queue *q)
+{
+    uint32_t done = *q->wb - q->tx_clean;
+    return done <= q->tx_tail - q->tx_clean ? done : 0;
+}
+
+/* Once for each value that is seen there. */
+static void count_old(struct vnic_queue *q)
+{
+    q->nic->count[VNIC_OLD_COUNT] += q->old_count != *q->wb;
+    q->old_count = *q->wb;
 }
 
 unsigned vnic_reap(struct netdev *d, unsigned queue, w_ns now, struct pkt **v, unsigned max)
@@ -89,8 +113,9 @@ unsigned vnic_reap(struct netdev *d, unsigned queue, w_ns now, struct pkt **v, u
     nic->now = w_u64_max(nic->now, now);
     while (n < max && q->lost.n != 0)
         v[n++] = pktq_pop(&q->lost);
-    /* A count beyond what was given cannot be true; it is bounded by what was. */
-    uint32_t done = w_u32_min(*q->wb - q->tx_clean, q->tx_tail - q->tx_clean);
+    uint32_t done = vnic_tx_done(q);
+    if (WEIR_UNLIKELY(done == 0 && *q->wb != q->tx_clean))
+        count_old(q);
     for (; n < max && done != 0; done--) {
         struct pkt **s = &q->sent[tx_place(q, q->tx_clean++)];
         if (*s != NULL)
@@ -102,7 +127,7 @@ unsigned vnic_reap(struct netdev *d, unsigned queue, w_ns now, struct pkt **v, u
 
 bool vnic_tx_is_waiting(const struct vnic_queue *q)
 {
-    return q->lost.n != 0 || *q->wb != q->tx_clean;
+    return q->lost.n != 0 || vnic_tx_done(q) != 0;
 }
 
 void vnic_tx_reset(struct vnic_queue *q)
@@ -115,7 +140,8 @@ void vnic_tx_reset(struct vnic_queue *q)
         pktq_push(&q->lost, *s);
         *s = NULL;
     }
-    q->tx_clean = q->tx_tail = *q->wb = 0;
+    memset(q->txd, 0, q->nic->conf.tx_ring * sizeof(*q->txd));
+    q->tx_clean = q->tx_tail = *q->wb = q->old_count = q->nic->conf.first_index;
 }
 
 void vnic_tx_free(struct vnic_queue *q)

@@ -23,6 +23,7 @@
 #include "door/program.h"
 #include "door/state.h"
 #include "run/ctl.h"
+#include "run/nicdev.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +35,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ASKS_A_TURN = 64, ERR_TEXT = 512 };
+enum { ASKS_A_TURN = 64, ERR_TEXT = 512, TRACE_RECORDS = 1 << 16 };
 
 /* How long the end may take. Alone: for the last processes to be gone. Quiet: without progress. */
 #define ALONE_MAX       (200 * W_MS)
@@ -88,7 +89,7 @@ static void door_hook(void *arg, w_ns now)
         list_push_back(&turn, l);
     for (struct list *l; (l = list_pop_front(&turn)) != NULL;)
         plane_pump(d, WEIR_CONTAINER(l, struct plug, work));
-    net_flush(((struct run *)arg)->net);
+    net_flush(((struct run *)arg)->net, now);
 }
 
 /* What connections still have to do: bytes not acknowledged, and whether a FIN is on its way. */
@@ -233,9 +234,18 @@ static int start_stack(struct run *r, const struct door_conf *c, char *err)
     struct weir_conf wc;
     struct door *d = &r->door;
     weir_conf_default(&wc);
+    wc.tcp_gauges = 1; /* for weir chain */
+    if (c->nic != NULL) {
+        /* Its rings at their largest, and the ends of its line, beside what the stack needs. */
+        wc.n_pkt += NICDEV_PKTS;
+        wc.n_blk_small += NICDEV_PKTS;
+    }
+    wc.tcp_why = 1;
     /* There an ICMP error is the host's own answer to connect(), not what some router thinks. */
     wc.tcp_soft_abort = c->net == NULL || strcmp(c->net, "user") == 0;
     apply_settings(c, &wc);
+    if (c->pcap != NULL || c->trace != NULL)
+        wc.n_trace = w_u32_max(wc.n_trace, TRACE_RECORDS); /* read in every iteration */
     d->loop = loop_new(&wc, err, ERR_TEXT);
     if (d->loop == NULL)
         return -ENOMEM;
@@ -258,17 +268,27 @@ static int start_stack(struct run *r, const struct door_conf *c, char *err)
     return 0;
 }
 
-/* Everything up to the running program: 0, or the exit status with a sentence in err. */
 static void link_counters(void *arg, FILE *f) { net_counters(arg, f); }
 
-/* For `weir ss`. */
+static void say_report(struct run *r, const struct door_conf *c)
+{
+    if (!c->wants_report)
+        return;
+    report_print(&r->door);
+    net_counters(r->net, c->err);
+}
+
+/* For `weir ss`, `weir nic`, `weir link`, `weir chain`. */
 static void window_open(struct run *r, const char *title)
 {
     r->ctl = ctl_open(r->door.loop, title);
-    if (r->ctl != NULL)
-        ctl_add_counters(r->ctl, link_counters, r->net);
+    if (r->ctl == NULL)
+        return;
+    ctl_add_counters(r->ctl, link_counters, r->net);
+    net_serve(r->net, r->ctl);
 }
 
+/* Everything up to the running program: 0, or the exit status with a sentence in err. */
 static int door_start(struct run *r, const struct door_conf *c, char *err)
 {
     struct door *d = &r->door;
@@ -349,7 +369,7 @@ static void stay_behind(struct run *r, const struct door_conf *c)
     while (!r->door.is_alone && !r->is_hurried)
         loop_once(r->door.loop, WEIR_NEVER);
     door_drain(r);
-    net_flush(r->net);
+    net_end_look(r->net);
     _exit(0);
 }
 
@@ -362,6 +382,7 @@ static void door_free(struct run *r)
         plugs_free(d);
         file_table_free(d->ft);
     }
+    net_end_look(r->net);
     if (d->loop != NULL)
         (void)loop_free(d->loop);
     net_free(r->net);
@@ -408,13 +429,11 @@ int door_run(const struct door_conf *c, int *sig)
         loop_once(r->door.loop, W_NEVER);
     wait_alone(r);
     if (!r->door.is_alone && !r->is_hurried) {
-        if (c->wants_report)
-            report_print(&r->door);
+        say_report(r, c);
         stay_behind(r, c);
     }
     door_drain(r);
-    if (c->wants_report)
-        report_print(&r->door);
+    say_report(r, c);
     status = r->status;
     door_free(r);
     *sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;

@@ -14,6 +14,9 @@
 
 #include <stdio.h>
 
+struct nicdev_conf;
+struct weir_qdisc;
+
 enum { DOOR_LINKS = 2, DOOR_SETTINGS = 64, DOOR_SETTING_NAME = 64 };
 
 /* What to run, and on which network. Strings and argv stay the caller's during door_run. */
@@ -21,8 +24,11 @@ struct door_conf {
     char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH */
     const char *net;   /* "user" (NULL too), "tap:NAME" */
     struct backend_conf backend;
+    const struct nicdev_conf *nic;  /* the model NIC before the network, NULL: none */
+    const struct weir_qdisc *qdisc; /* of the queue before the network, NULL: the default */
     const char *link;  /* netem's vocabulary for both directions, NULL: a perfect link */
-    const char *pcap;  /* file to write, NULL: none */
+    const char *pcap;  /* file to write, NULL: none; */
+    const char *trace; /* … a trace file, see docs/seeing.md */
     bool wants_slaac;  /* IPv6 addresses and routes by what routers on the network say */
     bool wants_report; /* print at the end what was refused and counted */
     /* Settings of the stack, "NAME=VALUE" as weir_conf_set takes them; checked by the caller. */

@@ -2,7 +2,7 @@
  *
  * Putting a stack on a network: the device that --net names, and what is wrapped around it.
  *
- *     stack ── capture ── emulated link ── device
+ *     stack ── capture ── model NIC ── emulated link ── device
  *
  * The capture sees what the stack sends and gets, so before the emulated link on the way out and
  * after it on the way in: what the link loses is lost in the network.
@@ -13,6 +13,8 @@
 #include "door/net.h"
 
 #include "dev/wrap.h"
+#include "look/look.h"
+#include "run/niccmd.h"
 #include "stack/stack.h"
 
 #include <errno.h>
@@ -26,9 +28,15 @@ struct net {
     struct backend backend;
     struct emu_dev emu;
     struct emu_slot *slots;
+    struct nicdev *nic;
+    struct niccmd cmd;
     struct cap_dev cap;
     struct capture *capture;
+    struct weir *w;
+    struct look *look; /* NULL: nobody looks */
+    FILE *trace;
     struct net_face face;
+    const char *title; /* as --net named it */
 };
 
 static int64_t wall_offset(void)
@@ -38,9 +46,54 @@ static int64_t wall_offset(void)
     return (int64_t)ts.tv_sec * (int64_t)W_S + ts.tv_nsec - (int64_t)loop_clock();
 }
 
+/* ---- seeing: capture and trace ---- */
+
 static void captured(void *ctx, w_ns now, enum cap_dir dir, const struct pkt *p)
 {
-    capture_write(ctx, now, dir == CAP_RX ? CAPTURE_RX : CAPTURE_TX, p, NULL);
+    struct net *n = ctx;
+    if (n->look == NULL)
+        return;
+    look_drain(n->look, 0, n->w); /* what the stack said of it before */
+    look_frame(n->look, now, 0, dir == CAP_TX, p);
+}
+
+static void explained(void *ctx, const struct look_shown *s)
+{
+    struct net *n = ctx;
+    const struct capture_frame f = {.at = s->at,
+                                    .dir = s->is_out ? CAPTURE_TX : CAPTURE_RX,
+                                    .bytes = s->bytes,
+                                    .n = s->n,
+                                    .len = s->len,
+                                    .comment = s->comment};
+    capture_write_bytes(n->capture, &f);
+}
+
+/* Opens what the person wants to see the run in; the devices below are made. 0 or -E…. */
+static int net_look(struct net *n, const struct door_conf *c, bool is_l3, char *err)
+{
+    struct look_conf lc = {.ctx = n, .is_l3 = is_l3};
+    if (c->pcap == NULL && c->trace == NULL)
+        return 0;
+    if (c->pcap != NULL) {
+        const struct capture_conf pc = {.wall_offset = wall_offset(), .is_l3 = is_l3};
+        n->capture = capture_open(c->pcap, &pc, err);
+        if (n->capture == NULL)
+            return -EINVAL;
+        lc.frame = explained;
+    }
+    if (c->trace != NULL) {
+        n->trace = fopen(c->trace, "we");
+        if (n->trace == NULL) {
+            snprintf(err, BACKEND_ERR_TEXT, "cannot write %.150s: %s", c->trace, strerror(errno));
+            return -EINVAL;
+        }
+        lc.file = n->trace;
+    }
+    n->look = look_new(&lc);
+    if (n->look == NULL)
+        snprintf(err, BACKEND_ERR_TEXT, "no memory for a trace");
+    return n->look == NULL ? -ENOMEM : 0;
 }
 
 /* Wraps *dev as the person asked, from the loop's `now` on: a link's time never goes back. 0 or
@@ -64,28 +117,42 @@ static int net_wrap(struct net *n, const struct door_conf *c, w_ns now, struct n
         emu_dev_start(&n->emu, rng, now);
         *dev = &n->emu.dev;
     }
-    if (c->pcap == NULL)
-        return 0;
-    const struct capture_conf pc = {.wall_offset = wall_offset(),
-                                    .is_l3 = netdev_has(*dev, NETDEV_L3)};
-    n->capture = capture_open(c->pcap, &pc, err);
-    if (n->capture == NULL)
-        return -EINVAL;
-    cap_dev_init(&n->cap, *dev, (struct cap_sink){captured, n->capture});
+    if (c->nic != NULL) {
+        _Static_assert((int)BACKEND_ERR_TEXT == (int)NICDEV_ERR_TEXT, "one sentence");
+        n->nic = nicdev_new(*dev, c->nic, now, err);
+        if (n->nic == NULL)
+            return -EINVAL;
+        *dev = &n->nic->dev;
+    }
+    int r = net_look(n, c, netdev_has(*dev, NETDEV_L3), err);
+    if (r < 0 || n->capture == NULL)
+        return r;
+    cap_dev_init(&n->cap, *dev, (struct cap_sink){captured, n});
     *dev = &n->cap.dev;
     return 0;
 }
 
+static void print_counter(FILE *f, const char *whose, const char *what, uint64_t value)
+{
+    char name[96];
+    snprintf(name, sizeof(name), "%s.%s", whose, what);
+    if (value != 0)
+        fprintf(f, "%-32s %llu\n", name, (unsigned long long)value);
+}
+
 void net_counters(struct net *n, FILE *f)
 {
-    for (unsigned i = 0; n->slots != NULL && i < EMU_N_COUNTERS; i++) {
-        uint64_t v = n->emu.tx.count[i] + n->emu.rx.count[i];
-        char name[64];
-        snprintf(name, sizeof(name), "link.%s", emu_counter_text((enum emu_counter)i));
-        if (v != 0)
-            fprintf(f, "%-32s %llu\n", name, (unsigned long long)v);
-    }
+    const struct backend *b = &n->backend;
+    const char *what;
+    uint64_t value;
+    for (unsigned i = 0; n->slots != NULL && i < EMU_N_COUNTERS; i++)
+        print_counter(f, "link", emu_counter_text((enum emu_counter)i),
+                      n->emu.tx.count[i] + n->emu.rx.count[i]);
+    for (unsigned i = 0; b->counter != NULL && (what = b->counter(b->dev, i, &value)) != NULL; i++)
+        print_counter(f, "device", what, value);
 }
+
+void net_serve(struct net *n, struct ctl *ctl) { niccmd_serve(&n->cmd, ctl); }
 
 static struct weir_addr face_addr(const struct addr *a)
 {
@@ -142,9 +209,10 @@ static int net_address(struct net *n, struct loop *l, unsigned nif, bool slaac, 
     return r;
 }
 
-static int net_attach(struct net *n, struct loop *l, struct netdev *dev, bool slaac, char *err,
-                      size_t n_err)
+static int net_attach(struct net *n, struct loop *l, struct netdev *dev, const struct door_conf *c,
+                      char *err, size_t n_err)
 {
+    bool slaac = c->wants_slaac;
     int r = netdev_open(dev, stack_mem(loop_weir(l)));
     if (r == 0)
         r = loop_add_dev(l, dev, &dev->caps, "net0", slaac ? (uint32_t)WEIR_NIF_SLAAC : 0);
@@ -153,6 +221,11 @@ static int net_attach(struct net *n, struct loop *l, struct netdev *dev, bool sl
         netdev_close(dev);
         return r;
     }
+    if (c->qdisc != NULL && weir_qdisc_set(loop_weir(l), loop_now(l), (unsigned)r, c->qdisc) < 0) {
+        snprintf(err, n_err, "the interface does not take this queue discipline");
+        return -EINVAL;
+    }
+    n->cmd = (struct niccmd){.loop = l, .nif = (unsigned)r, .nic = n->nic, .title = n->title};
     n->face.mtu = dev->caps.mtu;
     return net_address(n, l, (unsigned)r, slaac, err, n_err);
 }
@@ -162,16 +235,18 @@ struct net *net_open(struct loop *l, const struct door_conf *c, char *err, size_
     char why[BACKEND_ERR_TEXT] = "";
     struct backend_conf bc = c->backend;
     bool is_user = c->net == NULL || strcmp(c->net, "user") == 0;
-    /* A person who asks for a lossy link means packets of the Internet's size, not of 64 KiB. */
-    if (is_user && c->link != NULL && bc.mtu == 0)
+    /* A person who asks for a lossy link or a NIC means packets of Ethernet's size, not 64 KiB. */
+    if (is_user && (c->link != NULL || c->nic != NULL) && bc.mtu == 0)
         bc.mtu = LINK_MTU;
     struct net *n = calloc(1, sizeof(*n));
     if (n == NULL) {
         snprintf(err, n_err, "no memory");
         return NULL;
     }
+    n->w = loop_weir(l);
     if (backend_open(c->net != NULL ? c->net : "user", &bc, &n->backend, why) < 0)
         goto refused;
+    n->title = c->net != NULL ? c->net : "user";
     n->face.addr = face_addr(&n->backend.addr);
     n->face.gw = face_addr(&n->backend.gw);
     n->face.dns = face_addr(&n->backend.dns);
@@ -184,7 +259,7 @@ struct net *net_open(struct loop *l, const struct door_conf *c, char *err, size_
         netdev_close(dev);
         goto refused;
     }
-    if (net_attach(n, l, dev, c->wants_slaac, err, n_err) == 0)
+    if (net_attach(n, l, dev, c, err, n_err) == 0)
         return n;
     net_free(n);
     return NULL;
@@ -194,18 +269,41 @@ refused:
     return NULL;
 }
 
-void net_flush(struct net *n)
+void net_flush(struct net *n, w_ns now)
 {
+    if (n->look == NULL)
+        return;
+    look_drain(n->look, 0, n->w);
+    look_settle(n->look, now);
     if (n->capture != NULL)
         (void)capture_flush(n->capture);
+    if (n->trace != NULL)
+        (void)fflush(n->trace);
+}
+
+void net_end_look(struct net *n)
+{
+    if (n == NULL || n->look == NULL)
+        return;
+    look_drain(n->look, 0, n->w);
+    look_free(n->look);
+    n->look = NULL;
+    (void)capture_close(n->capture);
+    n->capture = NULL;
+    if (n->trace != NULL)
+        (void)fclose(n->trace);
+    n->trace = NULL;
 }
 
 void net_free(struct net *n)
 {
     if (n == NULL)
         return;
-    if (n->capture != NULL)
-        (void)capture_close(n->capture);
+    look_free(n->look); /* only if it could not begin */
+    (void)capture_close(n->capture);
+    if (n->trace != NULL)
+        (void)fclose(n->trace);
+    nicdev_free(n->nic);
     free(n->slots);
     free(n);
 }

@@ -3,7 +3,7 @@
  * From results to pictures: which points become which curve.
  *
  * Decides: a plot over an axis has a curve for each of its columns and each value of `by`; over
- * time one for each gauge and each run of the first seed that `where` lets through. Where an axis's
+ * time one for each measure and each run of the first seed that `where` lets through. Where an axis's
  * values are numbers the x axis is a scale, else it has their names.
  *
  * Owns the numbers for the call. Called by report.c and the command; calls plot/.
@@ -176,7 +176,7 @@ static void time_name(const struct drawing *d, unsigned point, unsigned curve, c
 static void time_curve(struct drawing *d, unsigned point, unsigned curve)
 {
     const struct plan *p = d->r->runs->plan;
-    unsigned run = point * (unsigned)p->setup.repeat, gauge = (unsigned)d->g->curve[curve];
+    unsigned run = point * (unsigned)p->setup.repeat, measure = (unsigned)d->g->curve[curve];
     const struct run_result *x = &d->r->runs->result[run];
     struct plot_series *s = add_series(d, d->r->runs->max_look);
     if (s == NULL)
@@ -184,7 +184,7 @@ static void time_curve(struct drawing *d, unsigned point, unsigned curve)
     time_name(d, point, curve, (char *)s->name);
     for (unsigned i = 0; x->state == RUN_DONE && i < x->n_look && i < d->r->runs->max_look; i++) {
         double t = (double)(p->setup.warm + (i + 1) * p->setup.sample) / 1e9;
-        double v = runs_look(d->r->runs, run, gauge, i);
+        double v = runs_look(d->r->runs, run, measure, i);
         put_point(s, t, v, v, v);
     }
 }

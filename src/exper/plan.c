@@ -11,7 +11,7 @@
  *
  * An axis is called by its key where no other axis has that key, else SECTION.KEY.
  *
- * Owns nothing but the plan. Called by the command; calls setup.c, gauge.c, claim.c.
+ * Owns nothing but the plan. Called by the command; calls setup.c, measure.c, claim.c.
  */
 #include "exper/plan.h"
 
@@ -198,20 +198,20 @@ int plan_column_named(const struct plan *p, const char *name)
     return -1;
 }
 
-/* The number of a gauge, a new one if need be. */
-static int gauge_for(struct plan *p, unsigned line, const char *text)
+/* The number of a measure, a new one if need be. */
+static int measure_for(struct plan *p, unsigned line, const char *text)
 {
-    struct gauge g;
+    struct measure g;
     char err[TEXT_ERR];
-    for (unsigned i = 0; i < p->n_gauge; i++)
-        if (strcmp(p->gauge[i].text, text) == 0)
+    for (unsigned i = 0; i < p->n_measure; i++)
+        if (strcmp(p->measure[i].text, text) == 0)
             return (int)i;
-    if (gauge_parse(&p->setup, text, &g, err) < 0)
+    if (measure_parse(&p->setup, text, &g, err) < 0)
         return text_complain(&p->text, line, "%s", err);
-    if (p->n_gauge == PLAN_GAUGES)
-        return text_complain(&p->text, line, "more than %d measures", PLAN_GAUGES);
-    p->gauge[p->n_gauge] = g;
-    return (int)p->n_gauge++;
+    if (p->n_measure == PLAN_MEASURES)
+        return text_complain(&p->text, line, "more than %d measures", PLAN_MEASURES);
+    p->measure[p->n_measure] = g;
+    return (int)p->n_measure++;
 }
 
 static bool is_number(const char *text, double *out)
@@ -228,13 +228,13 @@ static int add_term(struct plan *p, struct plan_column *c, char op, const char *
     if (c->n == PLAN_TERMS)
         return text_complain(&p->text, c->line, "more than %d parts", PLAN_TERMS);
     struct plan_term *t = &c->term[c->n++];
-    *t = (struct plan_term){.op = op, .gauge = -1};
+    *t = (struct plan_term){.op = op, .measure = -1};
     if (text[0] == '\0')
         return text_complain(&p->text, c->line, "expected a measure or a number behind %c", op);
     if (is_number(text, &t->number))
         return 0;
-    t->gauge = gauge_for(p, c->line, text);
-    return t->gauge < 0 ? t->gauge : 0;
+    t->measure = measure_for(p, c->line, text);
+    return t->measure < 0 ? t->measure : 0;
 }
 
 /* Where the next " op " begins; the end if there is none. */
@@ -292,12 +292,12 @@ static int add_column(struct plan *p, const struct text_set *s)
 }
 
 /* Products first, then sums. */
-double plan_column_value(const struct plan_column *c, const double *gauge)
+double plan_column_value(const struct plan_column *c, const double *measure)
 {
     double sum = 0, product = 0;
     for (unsigned i = 0; i < c->n; i++) {
         const struct plan_term *t = &c->term[i];
-        double v = t->gauge < 0 ? t->number : gauge[t->gauge];
+        double v = t->measure < 0 ? t->number : measure[t->measure];
         if (t->op == '*') {
             product *= v;
         } else if (t->op == '/') {
@@ -315,11 +315,11 @@ double plan_column_value(const struct plan_column *c, const double *gauge)
 static int plot_curves(struct plan *p, struct plan_plot *g, const struct text_set *s)
 {
     const char *list = s->value;
-    char one[GAUGE_TEXT];
+    char one[MEASURE_TEXT];
     while (text_next(&list, ',', one, sizeof(one))) {
         if (g->n_curve == PLAN_CURVES)
             return text_complain(&p->text, s->line, "more than %d curves", PLAN_CURVES);
-        int i = g->form == PLAN_TIME ? gauge_for(p, s->line, one) : plan_column_named(p, one);
+        int i = g->form == PLAN_TIME ? measure_for(p, s->line, one) : plan_column_named(p, one);
         if (i < 0)
             return text_complain(&p->text, s->line, "%.60s: expected the name of a column", one);
         if (g->form == PLAN_TIME)

@@ -8,7 +8,7 @@
 #ifndef WEIR_EXPER_PLAN_H
 #define WEIR_EXPER_PLAN_H
 
-#include "exper/gauge.h"
+#include "exper/measure.h"
 
 enum {
     PLAN_AXES = 4,
@@ -16,7 +16,7 @@ enum {
     PLAN_LABEL = 40,
     PLAN_COLUMNS = 20,
     PLAN_TERMS = 12,
-    PLAN_GAUGES = 48,
+    PLAN_MEASURES = 48,
     PLAN_PLOTS = 8,
     PLAN_CURVES = 6, /* columns of a plot */
     PLAN_CLAIMS = 16,
@@ -36,10 +36,10 @@ struct plan_axis {
     const char *unit; /* of number */
 };
 
-/* Part of a column's expression: a gauge or a number, and what is done with it. */
+/* Part of a column's expression: a measure or a number, and what is done with it. */
 struct plan_term {
-    char op;   /* + - * / ; the first: + */
-    int gauge; /* -1: a number */
+    char op;     /* + - * / ; the first: + */
+    int measure; /* -1: a number */
     double number;
 };
 
@@ -69,7 +69,7 @@ struct plan_plot {
     uint32_t form;          /* enum plan_form */
     unsigned x;             /* swept: the axis */
     int by;                 /* a curve for each value of this axis; -1: none */
-    int curve[PLAN_CURVES]; /* swept: columns; time: gauges */
+    int curve[PLAN_CURVES]; /* swept: columns; time: measures */
     char curve_name[PLAN_CURVES][TEXT_NAME];
     unsigned n_curve;
     struct plan_where where;
@@ -103,9 +103,9 @@ struct plan {
     struct setup setup;   /* of the first point */
     struct plan_axis axis[PLAN_AXES];
     unsigned n_axis;
-    struct gauge gauge[PLAN_GAUGES];
-    bool is_series[PLAN_GAUGES]; /* its looks are kept, for a plot over time */
-    unsigned n_gauge;
+    struct measure measure[PLAN_MEASURES];
+    bool is_series[PLAN_MEASURES]; /* its looks are kept, for a plot over time */
+    unsigned n_measure;
     struct plan_column column[PLAN_COLUMNS];
     unsigned n_column;
     struct plan_plot plot[PLAN_PLOTS];
@@ -123,8 +123,8 @@ int plan_setup(struct plan *, unsigned point, struct setup *out);
 /* Which value an axis has at a point. */
 unsigned plan_value_at(const struct plan *, unsigned point, unsigned axis);
 bool plan_is_where(const struct plan *, const struct plan_where *, unsigned point);
-/* A column's value from those of the gauges; NAN: it has none. */
-double plan_column_value(const struct plan_column *, const double *gauge);
+/* A column's value from those of the measures; NAN: it has none. */
+double plan_column_value(const struct plan_column *, const double *measure);
 
 /* ---- claims (claim.c) ---- */
 

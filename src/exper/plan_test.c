@@ -205,27 +205,27 @@ static void what_is_missing_is_named(void **state)
     assert_non_null(strstr(plan->text.err, ":2: a line is longer than"));
 }
 
-static double column(unsigned i, const double *gauge)
+static double column(unsigned i, const double *measure)
 {
-    return plan_column_value(&plan->column[i], gauge);
+    return plan_column_value(&plan->column[i], measure);
 }
 
 /* If this failed a table's figures would be others than the file says. */
 static void expressions_bind_as_in_school(void **state)
 {
     (void)state;
-    static const double gauge[] = {12, 3, 0};
+    static const double measure[] = {12, 3, 0};
     assert_int_equal(read_plan("[cable a b]\nrate = 1gbit\n[flow one]\nfrom = a\nto = b\n[table]\n",
                                "c = flow.got + flow.sent * 2\n"
                                "d = flow.got - flow.sent / 2 - 1\n"
                                "e = flow.got / flow.timeouts\n"
                                "f [%] = flow.sent / flow.got * 100\n"),
                      0);
-    assert_int_equal(plan->n_gauge, 3);
-    assert_true(column(0, gauge) == 18);
-    assert_true(column(1, gauge) == 9.5);
-    assert_true(isnan(column(2, gauge)));
-    assert_true(column(3, gauge) == 25);
+    assert_int_equal(plan->n_measure, 3);
+    assert_true(column(0, measure) == 18);
+    assert_true(column(1, measure) == 9.5);
+    assert_true(isnan(column(2, measure)));
+    assert_true(column(3, measure) == 25);
 }
 
 /* One claim over two axes: ring 8, 16, 32 and case u, v; a value a point. */

@@ -2,14 +2,14 @@
  *
  * One run: warm, then measured; and all runs, on as many processes as wished.
  *
- * Decides what a gauge's value for a run is: of a counter how much it grew while it was measured;
+ * Decides what a measure's value for a run is: of a counter how much it grew while it was measured;
  * of anything else its value at the end, or the mean, the least or the largest of all looks. A run
  * depends on its setup and seed only, so which process makes it, and when, changes nothing: each
  * takes the next one that nobody has.
  *
  * Results lie in memory that all processes share; a run's is written by one process only.
  *
- * Owns the results. Called by the command; calls world.c and gauge.c.
+ * Owns the results. Called by the command; calls world.c and measure.c.
  */
 #include "exper/run.h"
 
@@ -24,7 +24,7 @@
 int runs_new(struct runs *r, const struct plan *p)
 {
     *r = (struct runs){.plan = p};
-    for (unsigned i = 0; i < p->n_gauge; i++)
+    for (unsigned i = 0; i < p->n_measure; i++)
         r->n_series += p->is_series[i];
     r->max_look = (unsigned)(p->setup.took / p->setup.sample) + 1;
     size_t results = p->n_run * sizeof(struct run_result) + WEIR_CACHELINE;
@@ -45,45 +45,47 @@ void runs_free(struct runs *r)
     *r = (struct runs){.mem = NULL};
 }
 
-/* Where a gauge's looks of a run begin; NULL: they are not kept. */
-static double *looks_of(const struct runs *r, unsigned run, unsigned gauge)
+/* Where a measure's looks of a run begin; NULL: they are not kept. */
+static double *looks_of(const struct runs *r, unsigned run, unsigned measure)
 {
     unsigned place = 0;
-    if (!r->plan->is_series[gauge])
+    if (!r->plan->is_series[measure])
         return NULL;
-    for (unsigned i = 0; i < gauge; i++)
+    for (unsigned i = 0; i < measure; i++)
         place += r->plan->is_series[i];
     return r->look + ((size_t)run * r->n_series + place) * r->max_look;
 }
 
-double runs_look(const struct runs *r, unsigned run, unsigned gauge, unsigned i)
+double runs_look(const struct runs *r, unsigned run, unsigned measure, unsigned i)
 {
-    return looks_of(r, run, gauge)[i];
+    return looks_of(r, run, measure)[i];
 }
 
 /* ---- one run ---- */
 
 struct watch {
-    double before[PLAN_GAUGES], last[PLAN_GAUGES]; /* counters: when measuring began, last look */
-    double sum[PLAN_GAUGES], least[PLAN_GAUGES], most[PLAN_GAUGES];
-    unsigned n[PLAN_GAUGES]; /* looks that had a value */
+    double before[PLAN_MEASURES],
+        last[PLAN_MEASURES]; /* counters: when measuring began, last look */
+    double sum[PLAN_MEASURES], least[PLAN_MEASURES], most[PLAN_MEASURES];
+    unsigned n[PLAN_MEASURES]; /* looks that had a value */
 };
 
 static bool is_looked_at(const struct plan *p, unsigned i)
 {
-    return p->is_series[i] || (p->gauge[i].how != GAUGE_PLAIN && p->gauge[i].how != GAUGE_RATE);
+    return p->is_series[i] ||
+           (p->measure[i].how != MEASURE_PLAIN && p->measure[i].how != MEASURE_RATE);
 }
 
 static void look(struct runs *r, unsigned run, const struct world *w, struct watch *x)
 {
     const struct plan *p = r->plan;
     struct run_result *out = &r->result[run];
-    for (unsigned i = 0; i < p->n_gauge; i++) {
+    for (unsigned i = 0; i < p->n_measure; i++) {
         if (!is_looked_at(p, i))
             continue;
-        double v = gauge_read(w, &p->gauge[i]), shown = v;
+        double v = measure_read(w, &p->measure[i]), shown = v;
         double *keep = looks_of(r, run, i);
-        if (p->gauge[i].how == GAUGE_RATE)
+        if (p->measure[i].how == MEASURE_RATE)
             shown = (v - x->last[i]) * 1e9 / (double)p->setup.sample;
         x->last[i] = v;
         if (keep != NULL && out->n_look < r->max_look)
@@ -101,28 +103,28 @@ static void look(struct runs *r, unsigned run, const struct world *w, struct wat
 static double value_of(const struct plan *p, unsigned i, const struct world *w,
                        const struct watch *x)
 {
-    const struct gauge *g = &p->gauge[i];
+    const struct measure *g = &p->measure[i];
     bool has_looks = x->n[i] != 0;
     double v;
     switch (g->how) {
-    case GAUGE_MEAN: return has_looks ? x->sum[i] / x->n[i] : NAN;
-    case GAUGE_MAX: return has_looks ? x->most[i] : NAN;
-    case GAUGE_MIN: return has_looks ? x->least[i] : NAN;
-    default: v = gauge_read(w, g);
+    case MEASURE_MEAN: return has_looks ? x->sum[i] / x->n[i] : NAN;
+    case MEASURE_MAX: return has_looks ? x->most[i] : NAN;
+    case MEASURE_MIN: return has_looks ? x->least[i] : NAN;
+    default: v = measure_read(w, g);
     }
-    if (g->how == GAUGE_RATE)
+    if (g->how == MEASURE_RATE)
         return (v - x->before[i]) * 1e9 / (double)p->setup.took;
     return g->is_counter ? v - x->before[i] : v;
 }
 
-static bool measure(struct runs *r, unsigned run, struct world *w, struct watch *x)
+static bool take_measures(struct runs *r, unsigned run, struct world *w, struct watch *x)
 {
     const struct plan *p = r->plan;
     w_ns begin = w->begin + w->conf->warm, end = begin + w->conf->took;
     if (!world_run(w, begin))
         return false;
-    for (unsigned i = 0; i < p->n_gauge; i++)
-        x->before[i] = x->last[i] = gauge_read(w, &p->gauge[i]);
+    for (unsigned i = 0; i < p->n_measure; i++)
+        x->before[i] = x->last[i] = measure_read(w, &p->measure[i]);
     w->is_measuring = true;
     for (w_ns t = begin + p->setup.sample; t <= end; t += p->setup.sample) {
         if (!world_run(w, t))
@@ -131,7 +133,7 @@ static bool measure(struct runs *r, unsigned run, struct world *w, struct watch 
     }
     if (!world_run(w, end))
         return false;
-    for (unsigned i = 0; i < p->n_gauge; i++)
+    for (unsigned i = 0; i < p->n_measure; i++)
         r->result[run].value[i] = value_of(p, i, w, x);
     return true;
 }
@@ -150,7 +152,7 @@ void runs_one(struct runs *r, unsigned run)
                     plan_setup(p, run / repeat, conf) == 0 &&
                     world_new(w, conf, conf->seed + run % repeat, out->why, sizeof(out->why)) == 0;
     if (is_ready) {
-        if (measure(r, run, w, x))
+        if (take_measures(r, run, w, x))
             out->state = RUN_DONE;
         (void)snprintf(out->why, sizeof(out->why), "%s", w->oracle.violation);
         out->hash = w->sim->hash;

@@ -15,7 +15,7 @@ struct run_result {
     uint32_t state; /* enum run_state; a worker that dies leaves RUN_NOT_YET */
     uint32_t n_look;
     uint64_t hash; /* of every frame */
-    double value[PLAN_GAUGES];
+    double value[PLAN_MEASURES];
     char why[RUN_TEXT]; /* RUN_FAILED: what was violated, or could not be built */
 };
 
@@ -23,7 +23,7 @@ struct run_result {
 struct runs {
     const struct plan *plan;
     struct run_result *result; /* [plan->n_run] */
-    double *look;              /* [n_run][n_series][max_look]: values of the gauges that are kept */
+    double *look; /* [n_run][n_series][max_look]: values of the measures that are kept */
     unsigned n_series, max_look;
     size_t n_mem;
     void *mem;
@@ -38,7 +38,7 @@ void runs_one(struct runs *, unsigned run);
  * failed. */
 unsigned runs_all(struct runs *, unsigned jobs, void (*progress)(void *ctx, unsigned done),
                   void *ctx);
-/* Look i of a gauge that is kept; its time is warm + (i + 1) * sample. */
-double runs_look(const struct runs *, unsigned run, unsigned gauge, unsigned i);
+/* Look i of a measure that is kept; its time is warm + (i + 1) * sample. */
+double runs_look(const struct runs *, unsigned run, unsigned measure, unsigned i);
 
 #endif

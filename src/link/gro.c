@@ -166,6 +166,8 @@ static bool merge(struct gro *g, struct gro_flow *f, struct pkt *p, const struct
     f->next_seq += s->n;
     f->segs++;
     g->nif->n.gro_merged++;
+    if (env_traces(g->l->env))
+        env_trace(g->l->env, WEIR_T_MERGE, p)->used = head->idx;
     pkt_free(p);
     if (is_last)
         flow_close(f);

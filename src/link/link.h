@@ -93,12 +93,29 @@ struct nif_counters {
     uint64_t gro_merged; /* segments that came to rest under another's head */
 };
 
+/* What the way out was busy with: clocks, of which one runs at a time. See meter.c. */
+enum nif_clock {
+    METER_LINE,  /* the line sends */
+    METER_FULL,  /* the device takes no more, though its line should be idle */
+    METER_QUEUE, /* packets wait in the queue, and neither is why */
+    METER_FREE,
+    METER_N
+};
+struct nif_meter {
+    w_ns ns[METER_N];
+    w_ns at;           /* they have counted up to here */
+    w_ns line_free;    /* all that was given to the device is sent, at the line's rate */
+    uint64_t rate_bps; /* 0: not known */
+    bool is_full, has_queue;
+};
+
 struct nif {
     uint8_t id; /* 1..LINK_NIFS; 0: this slot is free */
     uint8_t mac[6];
     uint32_t flags;   /* enum nif_flag */
     uint32_t caps;    /* enum nif_cap */
     uint32_t mtu;     /* bytes of IP packet, Ethernet header not included */
+    uint32_t dev_mtu; /* … of the largest one the device takes: what mtu was at first */
     uint32_t gso_max; /* largest super-segment worth building for it, bytes of IP packet */
     struct qdisc q;
     struct pkt *gso;    /* super-segment being cut, its remaining pieces still here */
@@ -118,6 +135,8 @@ struct link {
     uint32_t n_told;
     uint32_t told[LINK_TOLD];  /* connections whose packets wait too long: link_told_pop */
     struct nif nif[LINK_NIFS]; /* id i at nif[i - 1] */
+    struct nif_meter meter[LINK_NIFS];
+    bool is_metered; /* somebody reads these */
 };
 
 struct nif_conf {
@@ -127,6 +146,7 @@ struct nif_conf {
     uint32_t mtu;        /* 68..65535 [RFC 791 3.2] */
     uint32_t gso_max;    /* 0: LINK_GSO_MAX */
     uint32_t txqueuelen; /* packets, 0: the configuration's default */
+    uint64_t rate_bps;   /* of the line; 0: not known */
 };
 
 /* Sizes come from env->conf; memory from the arena, which may be only counting. */
@@ -202,6 +222,17 @@ static inline uint32_t link_told_pop(struct link *l)
 {
     return l->n_told != 0 ? l->told[--l->n_told] : 0;
 }
+
+/* What the device can do and how large packets are from now on: 68..nif->dev_mtu, gso_max 0:
+ * LINK_GSO_MAX. What waits stays, and is finished for these capabilities. 0 or -EINVAL. */
+WEIR_MUST_CHECK int link_nif_change(struct nif *, uint32_t mtu, uint32_t caps, uint32_t gso_max);
+/* The clocks of interface id (0: any) up to now; METER_N of them. */
+const w_ns *link_meter(struct link *, unsigned id);
+/* An interface is new, or another than before. */
+void link_meter_begin(struct link *, const struct nif *, uint64_t rate_bps);
+/* These go to the device now; it has no room any more, or again. */
+WEIR_APART void link_meter_tx(struct link *, struct nif *, struct pkt *const *v, unsigned n);
+void link_meter_full(struct link *, struct nif *, bool is_full);
 
 /* Takes effect at once; packets beyond a smaller limit stay. 0..LINK_TXQ_MAX. */
 WEIR_MUST_CHECK int link_set_txqueuelen(struct link *, struct nif *, uint32_t packets);

@@ -22,6 +22,8 @@ void link_init(struct link *l, struct env *env, struct arena *a)
 {
     l->env = env;
     l->full = l->n_told = 0;
+    l->is_metered = false;
+    memset(l->meter, 0, sizeof l->meter);
     for (unsigned i = 0; i < LINK_NIFS; i++) {
         struct qdisc_later *later =
             arena_take(a, sizeof(struct qdisc_later) * LINK_TXQ_MAX, WEIR_CACHELINE);
@@ -57,10 +59,12 @@ int link_nif_add(struct link *l, const struct nif_conf *c)
         .flags = c->flags,
         .caps = c->caps,
         .mtu = c->mtu,
+        .dev_mtu = c->mtu,
         .gso_max = c->gso_max != 0 ? w_u32_min(c->gso_max, LINK_GSO_MAX) : LINK_GSO_MAX,
     };
     q_init(&nif->q, later, mem);
     qdisc.limit = c->txqueuelen != 0 ? c->txqueuelen : l->env->conf.txqueuelen;
+    link_meter_begin(l, nif, c->rate_bps);
     int r = link_set_qdisc(l, nif, &qdisc);
     WEIR_ASSERT(r == 0); /* the limits of conf.def are in the range, and no kind there needs more */
     if (c->mac != NULL)
@@ -68,6 +72,16 @@ int link_nif_add(struct link *l, const struct nif_conf *c)
     if (c->name != NULL)
         copy_name(nif->name, c->name);
     return nif->id;
+}
+
+int link_nif_change(struct nif *nif, uint32_t mtu, uint32_t caps, uint32_t gso_max)
+{
+    if (mtu < 68 || mtu > nif->dev_mtu)
+        return -EINVAL;
+    nif->mtu = mtu;
+    nif->caps = caps;
+    nif->gso_max = gso_max != 0 ? w_u32_min(gso_max, LINK_GSO_MAX) : LINK_GSO_MAX;
+    return 0;
 }
 
 /* Everything that waits, counted under `why` where that is a drop. */
@@ -161,14 +175,17 @@ unsigned link_tx_waiting(struct link *l, struct nif *nif, struct pkt **v, unsign
             link_csum_finish(l, p);
             nif->n.csum_sw++;
         }
-        /* The last stage before the wire: nothing is bigger than the link, merged or not. */
-        WEIR_CHECK(link_wire_len(p) <= nif->mtu + ((nif->flags & NIF_L3) != 0 ? 0 : 14u));
+        /* The last stage before the wire: nothing is bigger than the link, merged or not; what
+         * waited while the MTU became smaller is as big as the device allows. */
+        WEIR_CHECK(link_wire_len(p) <= nif->dev_mtu + ((nif->flags & NIF_L3) != 0 ? 0 : 14u));
         nif->n.tx_packets++;
         nif->n.tx_bytes += p->len;
         if (env_traces(l->env))
             link_seen(l, nif, WEIR_T_LEAVE, p);
         v[n++] = p;
     }
+    if (WEIR_UNLIKELY(l->is_metered))
+        link_meter_tx(l, nif, v, n);
     return n;
 }
 

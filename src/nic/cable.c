@@ -14,12 +14,27 @@
 #include "base/arena.h"
 #include "nic/parts.h"
 
+enum { BABBLE = 12000 }; /* bytes more than there should be, at most */
+
 static void damage(struct cable_way *w, uint8_t *bytes, struct nic_slot *s)
 {
-    if (rng_chance_ppm(&w->rng, w->conf.corrupt_ppm))
+    if (rng_chance_ppm(&w->rng, w->conf.corrupt_ppm)) {
         bytes[rng_below(&w->rng, s->len)] ^= (uint8_t)(1u << rng_below(&w->rng, 8));
-    if (rng_chance_ppm(&w->rng, w->conf.cut_ppm))
+        w->corrupted++;
+    }
+    if (rng_chance_ppm(&w->rng, w->conf.cut_ppm)) {
         s->len = 1 + rng_below(&w->rng, s->len);
+        w->cut++;
+    }
+}
+
+/* How many bytes too many a frame has. */
+static uint32_t babble(struct cable_way *w)
+{
+    if (!rng_chance_ppm(&w->rng, w->conf.babble_ppm))
+        return 0;
+    w->babbled++;
+    return 1 + rng_below(&w->rng, BABBLE);
 }
 
 static void carry(void *ctx, w_ns at, const uint8_t *bytes, uint32_t n)
@@ -28,12 +43,14 @@ static void carry(void *ctx, w_ns at, const uint8_t *bytes, uint32_t n)
     const struct cable_watch *watch = &w->cable->watch;
     if (watch->frame != NULL)
         watch->frame(watch->ctx, at, w == &w->cable->way[1], bytes, n - MAC_CRC);
-    struct nic_slot *s = nic_fifo_take(&w->flight, at, n);
+    uint32_t more = babble(w);
+    struct nic_slot *s = nic_fifo_take(&w->flight, at, n + more);
     if (s == NULL) {
         w->lost++;
         return;
     }
     memcpy(w->flight.mem + s->at, bytes, n);
+    memset(w->flight.mem + s->at + n, 0x55, more);
     w->at[(w->flight.first + w->flight.n - 1) % NIC_SLOTS] = at + w->conf.delay_ns;
     damage(w, w->flight.mem + s->at, s);
 }

@@ -11,7 +11,8 @@
 struct cable_conf {
     w_ns delay_ns;        /* 5 ns a metre */
     uint32_t corrupt_ppm; /* frames in which one bit is turned over */
-    uint32_t cut_ppm;     /* frames that arrive only in part */
+    uint32_t cut_ppm;     /* frames that arrive only in part: runts and bad CRCs */
+    uint32_t babble_ppm;  /* frames that go on beyond their end: giants and bad CRCs */
     uint32_t room;        /* bytes that can be in flight each way */
     uint64_t seed;        /* of the faults */
 };
@@ -30,8 +31,8 @@ struct cable_way {
     w_ns at[NIC_SLOTS]; /* when the slot of the same number arrives */
     struct cable_conf conf;
     struct rng rng;
-    uint64_t
-        lost; /* frames for which the flight had no room: the cable is too long for its memory */
+    uint64_t lost; /* the flight had no room: the cable is too long for its memory */
+    uint64_t corrupted, cut, babbled; /* frames damaged on purpose */
 };
 
 struct cable {

@@ -21,8 +21,10 @@ void nic_gauge_set(struct nic_gauge *g, w_ns now, uint32_t value)
 
 void nic_gauge_full(struct nic_gauge *g, w_ns now, bool is_full)
 {
-    if (is_full && g->full_since == 0)
+    if (is_full && g->full_since == 0) {
         g->full_since = now;
+        g->n_full++;
+    }
     if (!is_full && g->full_since != 0) {
         g->full_ns += now - g->full_since;
         g->full_since = 0;
@@ -38,13 +40,14 @@ void nic_fifo_clear(struct nic_fifo *f, w_ns now)
 
 struct nic_slot *nic_fifo_take(struct nic_fifo *f, w_ns now, uint32_t n)
 {
-    uint32_t skip = n > f->bytes.limit - f->head ? f->bytes.limit - f->head : 0;
+    bool has_wrapped = n > f->bytes.limit - f->head;
+    uint32_t skip = has_wrapped ? f->bytes.limit - f->head : 0; /* 0, too, right at the end */
     bool is_full = f->n == NIC_SLOTS || skip + n > f->bytes.limit - f->bytes.now;
     nic_gauge_full(&f->bytes, now, is_full);
     if (is_full)
         return NULL;
     struct nic_slot *s = nic_fifo_slot(f, f->first + f->n++);
-    *s = (struct nic_slot){.at = skip != 0 ? 0 : f->head, .len = n, .span = skip + n};
+    *s = (struct nic_slot){.at = has_wrapped ? 0 : f->head, .len = n, .span = skip + n};
     f->head = s->at + n;
     nic_gauge_set(&f->bytes, now, f->bytes.now + s->span);
     return s;

@@ -37,23 +37,39 @@ static w_ns irq_due(const struct nic_irq *i)
     return i->is_armed ? w_u64_min(coal_due(&i->rx), coal_due(&i->tx)) : W_NEVER;
 }
 
+static w_ns late_due(const struct nic_irq *i) { return i->late != 0 ? i->late : W_NEVER; }
+
 w_ns nic_irq_next(const struct nic *n)
 {
     w_ns next = W_NEVER;
     for (unsigned q = 0; q < n->conf.n_queues; q++)
-        next = w_u64_min(next, irq_due(&n->irq[q]));
+        next = w_u64_min(next, w_u64_min(irq_due(&n->irq[q]), late_due(&n->irq[q])));
     return next;
+}
+
+static void raise(struct nic *n, struct nic_irq *i)
+{
+    n->stat[NIC_S_IRQS]++;
+    if (WEIR_UNLIKELY(n->see != NULL))
+        (void)nic_seen(n, WEIR_T_IRQ, (unsigned)(i - n->irq), NULL);
+    bus_irq_raise(n->irqs, i->vector);
 }
 
 void nic_irq_pump(struct nic *n)
 {
     for (unsigned q = 0; q < n->conf.n_queues; q++) {
         struct nic_irq *i = &n->irq[q];
+        if (late_due(i) <= n->now) {
+            i->late = 0;
+            raise(n, i);
+        }
         if (irq_due(i) > n->now)
             continue;
         i->is_armed = false;
         i->rx.n = i->tx.n = 0;
-        n->stat[NIC_S_IRQS]++;
-        bus_irq_raise(n->irqs, i->vector);
+        if (nic_fault(n, NIC_FAULT_LATE_IRQ))
+            i->late = n->now + nic_fault_delay(n);
+        else if (!nic_fault(n, NIC_FAULT_LOST_IRQ))
+            raise(n, i);
     }
 }

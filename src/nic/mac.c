@@ -22,6 +22,8 @@
 enum {
     PAUSE_OPCODE = 0x0001,
     PAUSE_AT = WIRE_ETH_HLEN + 2, /* the quanta, behind the opcode */
+    STORM_QUANTA = 0xffff,        /* what a NIC says that is stuck in PAUSE, */
+    STORM_PART = 64,              /* … and so often in that time */
 };
 
 /* [802.3 31B.1] The address all MACs take PAUSE by and no bridge forwards. */
@@ -71,6 +73,8 @@ static void frame_gone(struct nic *n, struct nic_slot *s)
         put_crc(n, frame, s->len);
         n->stat[NIC_S_TX_PACKETS]++;
         n->stat[NIC_S_TX_BYTES] += s->len;
+        if (WEIR_UNLIKELY(n->see != NULL))
+            (void)nic_seen(n, WEIR_T_WIRE, s->queue, s);
         n->wire.frame(n->wire.ctx, n->now, frame, s->len + MAC_CRC);
     }
     if (s->is_last)
@@ -95,6 +99,8 @@ static w_ns quanta_time(const struct nic *n, uint64_t quanta)
     return quanta * MAC_QUANTUM * W_S / n->conf.rate_bps;
 }
 
+static bool is_storming(const struct nic *n) { return n->fault.storm_until > n->now; }
+
 static void start_pause(struct nic *n)
 {
     struct nic_mac *m = &n->mac;
@@ -102,6 +108,10 @@ static void start_pause(struct nic *n)
     m->is_saying = true;
     m->says_quanta = m->is_holding ? n->pause_quanta : 0;
     m->say_again = m->is_holding ? n->now + quanta_time(n, n->pause_quanta) / 2 : W_NEVER;
+    if (WEIR_UNLIKELY(is_storming(n))) {
+        m->says_quanta = STORM_QUANTA;
+        m->say_again = n->now + quanta_time(n, STORM_QUANTA) / STORM_PART;
+    }
     start(n, MAC_MIN);
 }
 
@@ -143,7 +153,7 @@ void nic_mac_pump(struct nic *n)
     struct nic_mac *m = &n->mac;
     if (n->mac.say_again <= n->now) {
         m->say_again = W_NEVER;
-        m->must_say = true;
+        m->must_say = m->is_holding || is_storming(n);
     }
     pause_runs_out(n);
     finish(n);
@@ -167,6 +177,11 @@ w_ns nic_mac_next(const struct nic *n)
 }
 
 /* ---- receiving ---- */
+
+void nic_mac_unpause(struct nic *n)
+{
+    n->mac.paused_until = w_u64_min(n->mac.paused_until, n->now);
+}
 
 static void take_pause(struct nic *n, const uint8_t *frame)
 {
@@ -233,6 +248,7 @@ static void take_frame(struct nic *n, const uint8_t *bytes, uint32_t len)
     enum nic_stat why = fault_of(n, bytes, len);
     if (why != NIC_N_STATS) {
         n->stat[why]++;
+        n->stat[NIC_S_RX_LENGTH_ERRORS] += why != NIC_S_RX_CRC_ERRORS;
         return;
     }
     if (is_control(n, bytes))
@@ -248,8 +264,11 @@ static void take_frame(struct nic *n, const uint8_t *bytes, uint32_t len)
     }
     memcpy(n->rx.mem + s->at, bytes, s->len);
     s->state = NIC_SLOT_READY;
+    s->came = n->now;
     n->stat[NIC_S_RX_PACKETS]++;
     n->stat[NIC_S_RX_BYTES] += s->len;
+    if (WEIR_UNLIKELY(n->see != NULL))
+        nic_seen(n, WEIR_T_ARRIVE, 0, s)->ack = n->rx.first + n->rx.n - 1;
     nic_mac_watch_fifo(n);
 }
 
@@ -259,5 +278,9 @@ void nic_receive(struct nic *n, w_ns now, const uint8_t *bytes, uint32_t len)
     if ((n->ctrl & NIC_CTRL_ENABLE) == 0)
         return;
     take_frame(n, bytes, len);
+    if (nic_fault(n, NIC_FAULT_STORM)) {
+        n->fault.storm_until = now + n->fault.plan.storm_ns;
+        n->mac.must_say = true;
+    }
     nic_pump(n);
 }

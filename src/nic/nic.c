@@ -21,6 +21,34 @@ enum {
     PAUSE_QUANTA = 0xffff,
 };
 
+/* ---- reset ---- */
+
+static void reset(struct nic *n)
+{
+    uint64_t resets = n->stat[NIC_S_RESETS];
+    n->ctrl = 0;
+    n->max_frame = MAX_FRAME;
+    n->pause_high = n->rx.bytes.limit / 4 * 3;
+    n->pause_low = n->rx.bytes.limit / 2;
+    n->pause_quanta = PAUSE_QUANTA;
+    n->tx_turn = n->rx_sent = 0;
+    n->lro_ns = n->lro_max = 0;
+    n->lro = (struct nic_lro){0};
+    nic_fifo_clear(&n->tx, n->now);
+    nic_fifo_clear(&n->rx, n->now);
+    n->rd = (struct nic_dma){.busy_until = n->now};
+    n->wr = (struct nic_dma){.busy_until = n->now};
+    memset(n->txq, 0, sizeof(n->txq));
+    memset(n->rxq, 0, sizeof(n->rxq));
+    memset(n->irq, 0, sizeof(n->irq));
+    memset(n->rss_key, 0, sizeof(n->rss_key));
+    memset(n->rss_table, 0, sizeof(n->rss_table));
+    memset(n->stat, 0, sizeof(n->stat));
+    n->stat[NIC_S_RESETS] = resets + 1;
+    nic_fault_reset(n);
+    nic_mac_reset(n);
+}
+
 /* ---- time ---- */
 
 static void dispatch_read(struct nic *n, const struct nic_op *op)
@@ -53,7 +81,10 @@ void nic_pump(struct nic *n)
         nic_tx_pump(n);
         nic_rx_pump(n);
     }
+    nic_fault_pump(n);
     nic_irq_pump(n);
+    if (WEIR_UNLIKELY(n->fault.must_reset))
+        reset(n);
 }
 
 w_ns nic_next(const struct nic *n)
@@ -61,7 +92,8 @@ w_ns nic_next(const struct nic *n)
     if ((n->ctrl & NIC_CTRL_ENABLE) == 0)
         return W_NEVER;
     w_ns dma = w_u64_min(nic_dma_next(&n->rd), nic_dma_next(&n->wr));
-    return w_u64_min(w_u64_min(dma, nic_mac_next(n)), nic_irq_next(n));
+    w_ns told = w_u64_min(w_u64_min(nic_irq_next(n), nic_fault_next(n)), nic_lro_next(n));
+    return w_u64_min(w_u64_min(dma, nic_mac_next(n)), told);
 }
 
 void nic_step(struct nic *n, w_ns now)
@@ -76,35 +108,14 @@ void nic_step(struct nic *n, w_ns now)
 
 /* ---- registers ---- */
 
-static void reset(struct nic *n)
-{
-    uint64_t resets = n->stat[NIC_S_RESETS];
-    n->ctrl = 0;
-    n->max_frame = MAX_FRAME;
-    n->pause_high = n->rx.bytes.limit / 4 * 3;
-    n->pause_low = n->rx.bytes.limit / 2;
-    n->pause_quanta = PAUSE_QUANTA;
-    n->tx_turn = n->rx_sent = 0;
-    nic_fifo_clear(&n->tx, n->now);
-    nic_fifo_clear(&n->rx, n->now);
-    n->rd = (struct nic_dma){.busy_until = n->now};
-    n->wr = (struct nic_dma){.busy_until = n->now};
-    memset(n->txq, 0, sizeof(n->txq));
-    memset(n->rxq, 0, sizeof(n->rxq));
-    memset(n->irq, 0, sizeof(n->irq));
-    memset(n->rss_key, 0, sizeof(n->rss_key));
-    memset(n->rss_table, 0, sizeof(n->rss_table));
-    memset(n->stat, 0, sizeof(n->stat));
-    n->stat[NIC_S_RESETS] = resets + 1;
-    nic_mac_reset(n);
-}
-
 static void write_ctrl(struct nic *n, uint32_t v)
 {
     if ((v & NIC_CTRL_RESET) != 0)
         reset(n);
     else
         n->ctrl = v;
+    if ((v & NIC_CTRL_PAUSE_RX) == 0)
+        nic_mac_unpause(n);
 }
 
 static void write_global(struct nic *n, uint32_t reg, uint32_t v)
@@ -123,6 +134,8 @@ static void write_global(struct nic *n, uint32_t reg, uint32_t v)
     case NIC_MAX_FRAME: /* what does not fit a FIFO could never pass */
         n->max_frame = w_u32_min(v, w_u32_min(n->tx.bytes.limit, n->rx.bytes.limit) / 2);
         break;
+    case NIC_LRO_NS: n->lro_ns = (n->conf.features & NIC_F_LRO) != 0 ? v : 0; break;
+    case NIC_LRO_MAX: n->lro_max = w_u32_min(v, UINT16_MAX); break;
     case NIC_PAUSE_HIGH: n->pause_high = v; break;
     case NIC_PAUSE_LOW: n->pause_low = v; break;
     case NIC_PAUSE_QUANTA: n->pause_quanta = w_u32_min(v, PAUSE_QUANTA); break;
@@ -153,6 +166,10 @@ static void write_tx(struct nic_txq *t, uint32_t reg, uint32_t v)
     case NIC_TX_BASE_HI: set_high(&t->base, v); break;
     case NIC_TX_SIZE: t->size = ring_size(v); break;
     case NIC_TX_TAIL: t->tail = bounded_tail(v, t->done, t->size); break;
+    case NIC_TX_HEAD:
+        if (t->size == 0)
+            t->tail = t->head = t->asked = t->next = t->done = v;
+        break;
     case NIC_TX_WB_LO: set_low(&t->wb, v); break;
     default: set_high(&t->wb, v); break;
     }
@@ -164,10 +181,21 @@ static void write_rx(struct nic_rxq *r, uint32_t reg, uint32_t v)
     case NIC_RX_BASE_LO: set_low(&r->base, v); break;
     case NIC_RX_BASE_HI: set_high(&r->base, v); break;
     case NIC_RX_SIZE: r->size = r->buf_len != 0 ? ring_size(v) : 0; break;
-    case NIC_RX_TAIL: r->tail = bounded_tail(v, r->done, r->size); break;
+    case NIC_RX_HEAD:
+        if (r->size == 0)
+            r->tail = r->head = r->asked = r->next = r->done = v;
+        break;
     case NIC_RX_HDR_LEN: r->hdr_len = v & 0xffff; break;
     default: r->buf_len = v & 0xffff; break;
     }
+}
+
+static void give_rx(struct nic *n, unsigned q, uint32_t v)
+{
+    struct nic_rxq *r = &n->rxq[q];
+    r->tail = bounded_tail(v, r->done, r->size);
+    if (r->size != 0)
+        nic_rx_ring_watch(n, q);
 }
 
 static void write_ret(struct nic_rxq *r, uint32_t reg, uint32_t v)
@@ -176,6 +204,10 @@ static void write_ret(struct nic_rxq *r, uint32_t reg, uint32_t v)
     case NIC_RET_BASE_LO: set_low(&r->ret_base, v); break;
     case NIC_RET_BASE_HI: set_high(&r->ret_base, v); break;
     case NIC_RET_SIZE: r->ret_size = ring_size(v); break;
+    case NIC_RET_HEAD:
+        if (r->ret_size == 0)
+            r->ret_tail = r->ret_head = r->ret_next = v;
+        break;
     default: /* a tail beyond what was written would make room that is not there */
         if (v - r->ret_tail <= r->ret_head - r->ret_tail)
             r->ret_tail = v;
@@ -198,11 +230,13 @@ static void write_irq(struct nic_irq *i, uint32_t reg, uint32_t v)
 
 static void write_queue(struct nic *n, unsigned q, uint32_t reg, uint32_t v)
 {
-    if (reg <= NIC_TX_WB_HI && reg != NIC_TX_HEAD)
+    if (reg <= NIC_TX_WB_HI)
         write_tx(&n->txq[q], reg, v);
-    else if (reg >= NIC_RX_BASE_LO && reg <= NIC_RX_BUF_LEN && reg != NIC_RX_HEAD)
+    else if (reg == NIC_RX_TAIL)
+        give_rx(n, q, v);
+    else if (reg >= NIC_RX_BASE_LO && reg <= NIC_RX_BUF_LEN)
         write_rx(&n->rxq[q], reg, v);
-    else if (reg >= NIC_RET_BASE_LO && reg <= NIC_RET_TAIL)
+    else if (reg >= NIC_RET_BASE_LO && reg <= NIC_RET_HEAD)
         write_ret(&n->rxq[q], reg, v);
     else if (reg >= NIC_IRQ_VECTOR)
         write_irq(&n->irq[q], reg, v);
@@ -222,8 +256,36 @@ static void pio_write(void *ctx, w_ns now, uint32_t reg, uint32_t value)
     nic_pump(n);
 }
 
+static uint32_t read_gauge(const struct nic *n, uint32_t id, uint32_t reg)
+{
+    const struct nic_gauge *g = id == NIC_G_TX_FIFO   ? &n->tx.bytes
+                                : id == NIC_G_RX_FIFO ? &n->rx.bytes
+                                                      : &n->rx_ring[id - NIC_G_RX_RING];
+    uint64_t full = g->full_ns + (g->full_since != 0 ? n->now - g->full_since : 0);
+    switch (reg) {
+    case NIC_GAUGE_NOW: return g->now;
+    case NIC_GAUGE_LIMIT: return g->limit;
+    case NIC_GAUGE_HIGH: return g->high_water;
+    case NIC_GAUGE_N_FULL: return g->n_full;
+    case NIC_GAUGE_FULL_LO: return (uint32_t)full;
+    default: return (uint32_t)(full >> 32);
+    }
+}
+
+static uint32_t status(const struct nic *n)
+{
+    uint32_t s = NIC_STATUS_LINK;
+    s |= n->mac.paused_until > n->now ? (uint32_t)NIC_STATUS_PAUSED : 0;
+    for (unsigned q = 0; q < n->conf.n_queues; q++)
+        s |= n->txq[q].is_dead || n->rxq[q].is_dead ? (uint32_t)NIC_STATUS_DEAD : 0;
+    return s;
+}
+
 static uint32_t read_global(const struct nic *n, uint32_t reg)
 {
+    if (reg >= NIC_GAUGES && reg < NIC_GAUGES + NIC_N_GAUGES * NIC_GAUGE_STRIDE)
+        return read_gauge(n, (reg - NIC_GAUGES) / NIC_GAUGE_STRIDE,
+                          (reg - NIC_GAUGES) % NIC_GAUGE_STRIDE);
     if (reg >= NIC_STATS && reg < NIC_STATS + 8 * NIC_N_STATS) {
         uint64_t v = n->stat[(reg - NIC_STATS) / 8];
         return (uint32_t)(reg % 8 == 0 ? v : v >> 32);
@@ -231,8 +293,7 @@ static uint32_t read_global(const struct nic *n, uint32_t reg)
     switch (reg) {
     case NIC_ID: return NIC_ID_VALUE;
     case NIC_CTRL: return n->ctrl;
-    case NIC_STATUS:
-        return NIC_STATUS_LINK | (n->mac.paused_until > n->now ? (uint32_t)NIC_STATUS_PAUSED : 0);
+    case NIC_STATUS: return status(n);
     case NIC_FEATURES: return n->conf.features;
     case NIC_MAC_LO: return w_be32(n->conf.mac);
     case NIC_MAC_HI: return w_be16(n->conf.mac + 4);
@@ -244,6 +305,8 @@ static uint32_t read_global(const struct nic *n, uint32_t reg)
     case NIC_PAUSE_HIGH: return n->pause_high;
     case NIC_PAUSE_LOW: return n->pause_low;
     case NIC_PAUSE_QUANTA: return n->pause_quanta;
+    case NIC_LRO_NS: return n->lro_ns;
+    case NIC_LRO_MAX: return n->lro_max;
     default: return UINT32_MAX;
     }
 }
@@ -254,6 +317,7 @@ static uint32_t read_queue(const struct nic *n, unsigned q, uint32_t reg)
     switch (reg) {
     case NIC_TX_SIZE: return n->txq[q].size;
     case NIC_TX_HEAD: return n->txq[q].head;
+    case NIC_TX_DONE: return n->txq[q].done;
     case NIC_RX_SIZE: return n->rxq[q].size;
     case NIC_RX_HEAD: return n->rxq[q].next;
     case NIC_RET_SIZE: return n->rxq[q].ret_size;

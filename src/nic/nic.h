@@ -17,12 +17,14 @@
  *   state      | by                   | what it does
  *   off        | nic_init, reset      | loses frames that come (not counted), sends none
  *   enabled    | NIC_CTRL_ENABLE      | everything
- *   in trouble | a ring that faults   | that queue stands still until reset; counted
+ *   in trouble | a ring that faults   | that queue stands still until reset; NIC_STATUS_DEAD
  */
 #ifndef WEIR_NIC_H
 #define WEIR_NIC_H
 
+#include "base/rng.h"
 #include "bus/nic_regs.h"
+#include "pkt/trace.h"
 
 struct arena;
 
@@ -48,8 +50,59 @@ struct nic_wire {
 /* A buffer as a person sees it. */
 struct nic_gauge {
     uint32_t now, limit, high_water;
-    uint64_t full_ns; /* time during which something had to wait for room */
+    uint32_t n_full;  /* times that something had to wait for room */
+    uint64_t full_ns; /* … and for how long */
     w_ns full_since;  /* 0: it is not full */
+};
+
+/* ---- faults: what a NIC may do wrong by itself; name as statistics print it, occasion ---- */
+
+#define NIC_FAULT_LIST(X)                                                                          \
+    X(TORN_TXD, "torn_tx_descriptors") /* each send descriptor fetched: a half is a lap old */     \
+    X(TORN_RXD, "torn_rx_descriptors") /* the same of receive descriptors */                       \
+    X(TORN_RET, "torn_return_entries") /* each: DONE appears before the first half */              \
+    X(LATE_RET, "late_return_entries") /* each: later ones appear before it */                     \
+    X(LATE_COUNT, "late_write_backs")  /* each count of sent entries: newer ones overtake it */    \
+    X(LATE_IRQ, "late_interrupts")     /* each */                                                  \
+    X(LOST_IRQ, "lost_interrupts")     /* each */                                                  \
+    X(UNMAPPED, "dma_to_unmapped")     /* each access: at an address where nothing is */           \
+    X(RESET, "resets_by_itself")       /* each access: all is as after power-on */                 \
+    X(STORM, "pause_storms")           /* each frame received: PAUSE without end */
+
+enum nic_fault_kind {
+#define X(name, text) NIC_FAULT_##name,
+    NIC_FAULT_LIST(X)
+#undef X
+        NIC_N_FAULTS
+};
+
+/* What goes wrong how often. All 0: a NIC that works. */
+struct nic_fault_plan {
+    uint32_t ppm[NIC_N_FAULTS]; /* of its occasions */
+    w_ns late_ns;               /* what is late is so by at most this, */
+    w_ns storm_ns;              /* … and so long lasts a storm */
+    uint64_t seed;
+};
+
+enum { NIC_HELD = 16 };
+
+/* A write to host memory that is late. */
+struct nic_held {
+    w_ns due; /* W_NEVER: none */
+    bus_addr at;
+    uint8_t bytes[16];
+    uint8_t n, queue;
+    bool is_rx;
+};
+
+struct nic_fault {
+    struct nic_fault_plan plan;
+    struct rng rng;
+    uint64_t count[NIC_N_FAULTS]; /* done; not cleared by reset */
+    struct nic_held held[NIC_HELD];
+    uint32_t n_held;
+    bool must_reset;
+    w_ns storm_until;
 };
 
 /* ---- frames in the NIC's own memory: a ring of bytes, frames contiguous, first in first out
@@ -69,6 +122,7 @@ struct nic_slot {
     uint8_t state, queue;
     bool is_last;  /* TX: the packet is done with this frame, */
     uint32_t done; /* … and so many descriptors of the queue are */
+    w_ns came;     /* RX: when its last bit did */
 };
 
 struct nic_fifo {
@@ -99,7 +153,7 @@ struct nic_op {
     uint32_t slot;
     uint32_t off; /* FRAME with TSO: payload bytes before it, */
     uint32_t len; /* … bytes of the whole packet; n: pieces before it */
-    uint32_t ret; /* STORE: first return entry */
+    uint32_t ret; /* STORE: first return entry; len: frames, from slot on, merged into one */
 };
 
 struct nic_dma {
@@ -119,6 +173,7 @@ struct nic_txq {
     uint32_t asked;            /* fetched or asked for */
     uint32_t next, done;       /* the next packet's first descriptor; sent */
     uint32_t off, piece;       /* TSO in progress: payload bytes given out, pieces */
+    uint32_t torn;             /* fetches in a row that met a torn descriptor */
     bool is_wb_due, is_dead;
     struct nic_txd cache[NIC_CACHE];
 };
@@ -130,8 +185,16 @@ struct nic_rxq {
     uint32_t hdr_len, buf_len;
     uint32_t ret_size, ret_tail, ret_head; /* ret_head: written */
     uint32_t ret_next;                     /* … or promised */
+    uint32_t torn;
     bool is_dead;
     struct nic_rxd cache[NIC_CACHE];
+};
+
+/* Frames at the front of the receive FIFO that go to the host as one. */
+struct nic_lro {
+    uint32_t n, len;         /* frames; bytes of the whole */
+    uint32_t next_seq, size; /* of the next segment; payload of the first */
+    bool is_closed;          /* no more can join */
 };
 
 struct nic_coal {
@@ -143,6 +206,7 @@ struct nic_coal {
 struct nic_irq {
     uint32_t vector;
     bool is_armed;
+    w_ns late; /* an interrupt that has been raised, but comes only then; 0: none */
     struct nic_coal rx, tx;
 };
 
@@ -163,11 +227,14 @@ struct nic {
     struct bus_dma *dma;
     struct bus_irq *irqs;
     struct nic_wire wire;
+    struct trace *see; /* the host's, to write what happens; NULL: nobody looks */
     w_ns now;
     uint32_t ctrl, max_frame;
     uint32_t pause_high, pause_low, pause_quanta;
     uint32_t rss_key[NIC_RSS_WORDS];
     uint8_t rss_table[NIC_RSS_ENTRIES];
+    uint32_t lro_ns, lro_max;
+    struct nic_lro lro;
     uint32_t tx_turn; /* the queue whose turn it is */
     struct nic_fifo tx, rx;
     uint32_t
@@ -175,8 +242,10 @@ struct nic {
     struct nic_dma rd, wr;
     struct nic_txq txq[NIC_QUEUES_MAX];
     struct nic_rxq rxq[NIC_QUEUES_MAX];
+    struct nic_gauge rx_ring[NIC_QUEUES_MAX]; /* of rxq */
     struct nic_irq irq[NIC_QUEUES_MAX];
     struct nic_mac mac;
+    struct nic_fault fault;
     uint64_t stat[NIC_N_STATS];
     uint32_t crc[8][256]; /* the CRC's tables, made once */
 };
@@ -194,7 +263,13 @@ void nic_step(struct nic *, w_ns now);
 w_ns nic_next(const struct nic *);
 /* A frame with its CRC whose last bit has come at `now`; the bytes are only lent. */
 void nic_receive(struct nic *, w_ns now, const uint8_t *bytes, uint32_t n);
-/* The name of a statistic, as `ethtool -S` prints it. */
+/* The CRC-32 of [IEEE 802.3 3.2.9] by a NIC's tables (nic.crc), as the four bytes behind a frame,
+ * first byte lowest. For whoever is the line's other end. */
+uint32_t nic_crc32(const uint32_t t[8][256], const uint8_t *, uint32_t n);
+/* From now on the NIC fails as planned; the counts of what it did go on. */
+void nic_set_faults(struct nic *, const struct nic_fault_plan *);
+/* The name of a statistic or of a fault, as `ethtool -S` prints it. */
 const char *nic_stat_name(enum nic_stat);
+const char *nic_fault_name(enum nic_fault_kind);
 
 #endif

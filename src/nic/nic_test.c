@@ -332,7 +332,7 @@ static void test_an_unmapped_buffer_loses_its_frame_only(void **state)
     (void)state;
     uint16_t flags = 0;
     rig_refill(r, 1, 2);
-    r->h[1].mem.rxd[0].buf = 0x1000;
+    r->h[1].mem.rxd[0].buf = nic_addr_tagged(0x1000, nic_tag(0, RIG_RING));
     rig_send(r, 0, 1000, 1);
     rig_send(r, 0, 1000, 2);
     rig_run(r, W_MS);
@@ -390,7 +390,7 @@ static void test_reset_in_the_middle_of_everything(void **state)
 static void test_registers_that_are_not_there(void **state)
 {
     (void)state;
-    static const uint32_t none[] = {0x03, 0x3c, 0x1fc, 0xffc, 0x12fc, 0x1800, 0xfffffffc};
+    static const uint32_t none[] = {0x03, 0x70, 0x1fc, 0xffc, 0x12fc, 0x1800, 0xfffffffc};
     for (unsigned i = 0; i < WEIR_COUNT(none); i++) {
         rig_set(r, 0, none[i], 0xdeadbeef);
         assert_int_equal(bus_read(&r->h[0].pio, r->now, none[i]), UINT32_MAX);

@@ -22,38 +22,31 @@
 
 enum { UDP_CSUM_AT = 6 };
 
-/* Where a frame's transport lies. */
-struct place {
-    struct addr src, dst;
-    uint32_t l3, l4, l4_len; /* offsets from the frame's first byte; bytes */
-    uint8_t proto;
-};
-
-static bool find_ip4(const uint8_t *frame, uint32_t n, struct place *p)
+static bool find_ip4(const uint8_t *frame, uint32_t n, struct nic_place *p)
 {
     struct wire_ip4 ip;
     if (wire_ip4_parse(frame + p->l3, n - p->l3, &ip) != DROP_NONE || wire_ip4_is_frag(&ip))
         return false;
-    *p = (struct place){ip.src,  ip.dst, p->l3, p->l3 + ip.hlen, ip.total - (uint32_t)ip.hlen,
-                        ip.proto};
+    *p = (struct nic_place){ip.src,  ip.dst, p->l3, p->l3 + ip.hlen, ip.total - (uint32_t)ip.hlen,
+                            ip.proto};
     return true;
 }
 
-static bool find_ip6(const uint8_t *frame, uint32_t n, struct place *p)
+static bool find_ip6(const uint8_t *frame, uint32_t n, struct nic_place *p)
 {
     struct wire_ip6 ip;
     if (wire_ip6_parse(frame + p->l3, n - p->l3, &ip) != DROP_NONE)
         return false;
-    *p = (struct place){ip.src, ip.dst, p->l3, p->l3 + WIRE_IP6_HLEN, ip.plen, ip.next};
+    *p = (struct nic_place){ip.src, ip.dst, p->l3, p->l3 + WIRE_IP6_HLEN, ip.plen, ip.next};
     return true;
 }
 
-static bool find(const uint8_t *frame, uint32_t n, struct place *p)
+bool nic_find(const uint8_t *frame, uint32_t n, struct nic_place *p)
 {
     struct wire_eth eth;
     if (wire_eth_parse(frame, n, &eth) != DROP_NONE)
         return false;
-    *p = (struct place){.l3 = eth.hlen};
+    *p = (struct nic_place){.l3 = eth.hlen};
     if (eth.type == ETYPE_IP4)
         return find_ip4(frame, n, p);
     return eth.type == ETYPE_IP6 && find_ip6(frame, n, p);
@@ -93,8 +86,8 @@ bool nic_csum_complete(const struct nic *n, uint8_t *frame, uint32_t len, const 
 
 uint16_t nic_csum_check(const struct nic *n, const uint8_t *frame, uint32_t len)
 {
-    struct place p;
-    if (!find(frame, len, &p))
+    struct nic_place p;
+    if (!nic_find(frame, len, &p))
         return 0;
     if (p.proto == PROTO_UDP) {
         struct wire_udp udp;
@@ -127,8 +120,8 @@ static uint32_t toeplitz(const uint32_t *key, const uint8_t *in, uint32_t n_in)
 bool nic_rss_hash(const struct nic *n, const uint8_t *frame, uint32_t len, uint32_t *hash)
 {
     uint8_t in[36];
-    struct place p;
-    if (!find(frame, len, &p))
+    struct nic_place p;
+    if (!nic_find(frame, len, &p))
         return false;
     bool is_v4 = addr_is_ip4(&p.src);
     uint32_t width = is_v4 ? 4 : 16, used = 2 * width;

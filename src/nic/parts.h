@@ -6,6 +6,7 @@
 #ifndef WEIR_NIC_PARTS_H
 #define WEIR_NIC_PARTS_H
 
+#include "base/addr.h"
 #include "nic/nic.h"
 
 enum {
@@ -14,7 +15,13 @@ enum {
     MAC_CRC = 4,
     MAC_MIN = 60,      /* without CRC; shorter ones are filled up */
     MAC_QUANTUM = 512, /* bit times: PAUSE's unit [802.3 31B.2] */
+    NIC_TORN_MAX = 16, /* so often a torn descriptor is read again */
 };
+
+/* ---- seeing ---- */
+/* A record about a frame in one of the FIFOs (NULL: none); only while n->see. */
+WEIR_APART struct weir_trace *nic_seen(struct nic *, enum weir_trace_kind, unsigned queue,
+                                       const struct nic_slot *);
 
 /* ---- gauges ---- */
 void nic_gauge_set(struct nic_gauge *, w_ns now, uint32_t value);
@@ -30,6 +37,23 @@ static inline struct nic_slot *nic_fifo_slot(struct nic_fifo *f, uint32_t i)
 {
     return &f->slot[i % NIC_SLOTS];
 }
+
+/* ---- faults ---- */
+/* Whether the plan has k happen now; counted. */
+bool nic_fault(struct nic *, enum nic_fault_kind k);
+/* How late what is late is. */
+w_ns nic_fault_delay(struct nic *);
+/* A descriptor just fetched gets a half of another one, marked as of the lap before. */
+void nic_fault_tear_txd(struct nic *, struct nic_txd *, const struct nic_txd *old);
+void nic_fault_tear_rxd(struct nic *, struct nic_rxd *, const struct nic_rxd *old);
+/* Takes h->n bytes to be written later, when h->due has been drawn, with the event of the queue.
+ * False: too many are held, nothing is taken. */
+bool nic_fault_hold(struct nic *, const struct nic_held *h, const void *bytes);
+void nic_fault_pump(struct nic *);
+w_ns nic_fault_next(const struct nic *);
+void nic_fault_reset(struct nic *);
+/* As bus_dma_at: each access of the NIC to host memory. */
+uint8_t *nic_dma_at(struct nic *, bus_addr at, size_t n);
 
 /* ---- dma ---- */
 static inline bool nic_dma_has_room(const struct nic_dma *d) { return d->n < NIC_OPS; }
@@ -54,8 +78,24 @@ void nic_tx_written_back(struct nic *, const struct nic_op *);
 void nic_rx_pump(struct nic *);
 void nic_rx_fetched(struct nic *, const struct nic_op *);
 void nic_rx_stored(struct nic *, const struct nic_op *);
+void nic_rx_ring_watch(struct nic *, unsigned queue);
 
 /* ---- offload: on whole frames, without CRC ---- */
+/* Where a frame's transport lies. */
+struct nic_place {
+    struct addr src, dst;
+    uint32_t l3, l4, l4_len; /* offsets from the frame's first byte; bytes */
+    uint8_t proto;
+};
+/* False: the NIC does not understand the frame. */
+bool nic_find(const uint8_t *frame, uint32_t n, struct nic_place *);
+/* How many frames, from the first in the receive FIFO that is not on its way to the host on, go to
+ * it as one; 0: more may come in time. */
+uint32_t nic_lro_run(struct nic *);
+/* When the first has waited long enough. */
+w_ns nic_lro_next(const struct nic *);
+/* Bytes of headers that a merged frame has only once. */
+uint32_t nic_lro_headers(const uint8_t *frame, uint32_t n);
 /* Turns the headers of a super-segment, of which op is a piece, into that piece's; false: they are
  * no TCP headers as d says. */
 bool nic_tso_piece(uint8_t *frame, uint32_t n, const struct nic_txd *d, bool is_last,
@@ -76,10 +116,10 @@ w_ns nic_irq_next(const struct nic *);
 void nic_mac_reset(struct nic *);
 void nic_mac_pump(struct nic *);
 w_ns nic_mac_next(const struct nic *);
+/* PAUSE is no longer obeyed: what holds us does not. */
+void nic_mac_unpause(struct nic *);
 /* After the receive FIFO has changed. */
 void nic_mac_watch_fifo(struct nic *);
-/* The CRC-32 of [IEEE 802.3 3.2.9], as the four bytes behind a frame, first byte lowest. */
-uint32_t nic_crc32(const uint32_t t[8][256], const uint8_t *, uint32_t n);
 void nic_crc_tables(uint32_t t[8][256]);
 
 /* ---- all of it, at n->now: after something has changed from outside ---- */

@@ -47,6 +47,7 @@ struct rig {
     struct cable cable;
     w_ns now;
     uint8_t frame[RIG_OUT]; /* the last frame received */
+    uint32_t first;         /* the index all rings begin at when they are brought up */
     struct arena arena;
     WEIR_ALIGNED_LINE uint8_t memory[256 * 1024];
 };
@@ -84,7 +85,9 @@ static inline void rig_refill(struct rig *r, unsigned i, uint32_t n)
     struct rig_host *h = &r->h[i];
     for (; n != 0; n--, h->rx_tail++) {
         uint32_t k = h->rx_tail % RIG_RING;
-        h->mem.rxd[k] = (struct nic_rxd){rig_bus(h, h->mem.hdr[k]), rig_bus(h, h->mem.buf[k])};
+        uint32_t tag = nic_tag(h->rx_tail, RIG_RING);
+        h->mem.rxd[k] = (struct nic_rxd){nic_addr_tagged(rig_bus(h, h->mem.hdr[k]), tag),
+                                         nic_addr_tagged(rig_bus(h, h->mem.buf[k]), tag)};
     }
     rig_set(r, i, NIC_QUEUE(0) + NIC_RX_TAIL, h->rx_tail);
 }
@@ -95,7 +98,10 @@ static inline void rig_bring_up(struct rig *r, unsigned i, uint32_t ctrl)
     struct rig_host *h = &r->h[i];
     uint32_t q = NIC_QUEUE(0);
     memset(&h->mem, 0, sizeof(h->mem));
-    h->tx_tail = h->rx_tail = h->ret_next = 0;
+    h->tx_tail = h->rx_tail = h->ret_next = h->mem.sent = r->first;
+    rig_set(r, i, q + NIC_TX_HEAD, r->first);
+    rig_set(r, i, q + NIC_RX_HEAD, r->first);
+    rig_set(r, i, q + NIC_RET_HEAD, r->first);
     rig_set64(r, i, q + NIC_TX_BASE_LO, rig_bus(h, h->mem.txd));
     rig_set64(r, i, q + NIC_TX_WB_LO, rig_bus(h, &h->mem.sent));
     rig_set(r, i, q + NIC_TX_SIZE, RIG_RING);
@@ -112,8 +118,8 @@ static inline void rig_bring_up(struct rig *r, unsigned i, uint32_t ctrl)
 static inline void rig_start(struct rig *r, uint64_t rate_bps)
 {
     struct nic_conf conf = {.rate_bps = rate_bps,
-                            .features =
-                                NIC_F_TX_CSUM | NIC_F_RX_CSUM | NIC_F_TSO | NIC_F_RSS | NIC_F_PAUSE,
+                            .features = NIC_F_TX_CSUM | NIC_F_RX_CSUM | NIC_F_TSO | NIC_F_RSS |
+                                        NIC_F_PAUSE | NIC_F_LRO,
                             .mac = {2, 0, 0, 0, 0, 1},
                             .n_queues = 2,
                             .tx_fifo = RIG_FIFO,
@@ -154,6 +160,9 @@ static inline uint8_t *rig_frame(struct rig *r, unsigned i, unsigned to, uint32_
 static inline void rig_txd(struct rig *r, unsigned i, struct nic_txd d)
 {
     struct rig_host *h = &r->h[i];
+    uint32_t tag = nic_tag(h->tx_tail, RIG_RING);
+    d.addr = nic_addr_tagged(d.addr, tag);
+    d.flags |= (uint8_t)(tag << NIC_TXD_TAG_SHIFT);
     h->mem.txd[h->tx_tail++ % RIG_RING] = d;
 }
 static inline void rig_ring(struct rig *r, unsigned i)

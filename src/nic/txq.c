@@ -21,6 +21,9 @@
  * cannot be sent (no end, too long, a DMA fault) becomes a void slot: it is counted, and completed
  * in its turn like any other, so that the host gets its memory back.
  *
+ * A descriptor of which a half is of another lap is torn: it and those behind it are read again,
+ * and if it stays so, the ring is given up like one that is not there.
+ *
  * A fault in the ring itself leaves nothing to go on: the queue is dead until reset.
  */
 #include "nic/parts.h"
@@ -45,21 +48,52 @@ static void fetch_txds(struct nic *n, unsigned q)
     t->asked += k;
 }
 
+static bool is_of_lap(const struct nic_txd *d, uint32_t tag)
+{
+    return nic_addr_tag(d->addr) == tag && d->flags >> NIC_TXD_TAG_SHIFT == (int)tag;
+}
+
+/* Descriptor i into the cache. False: it is torn. */
+static bool take_txd(struct nic *n, struct nic_txq *t, uint32_t i, const uint8_t *at)
+{
+    struct nic_txd *d = &t->cache[i % NIC_CACHE], old = *d;
+    memcpy(d, at, sizeof(*d));
+    if (nic_fault(n, NIC_FAULT_TORN_TXD))
+        nic_fault_tear_txd(n, d, &old);
+    if (!is_of_lap(d, nic_tag(i, t->size)))
+        return false;
+    d->addr = nic_addr_of(d->addr);
+    return true;
+}
+
+/* Reading goes on at the first that was torn; what is on its way from behind it will not count. */
+static void read_again(struct nic *n, struct nic_txq *t)
+{
+    n->stat[NIC_S_TX_TORN]++;
+    t->asked = t->head;
+    t->is_dead = ++t->torn == NIC_TORN_MAX;
+}
+
 void nic_tx_fetched(struct nic *n, const struct nic_op *op)
 {
     struct nic_txq *t = &n->txq[op->queue];
     uint32_t bytes = op->n * (uint32_t)sizeof(struct nic_txd);
+    if (op->idx != t->head || t->is_dead)
+        return;
     const uint8_t *at =
-        bus_dma_at(n->dma, t->base + (op->idx % t->size) * sizeof(struct nic_txd), bytes);
+        nic_dma_at(n, t->base + (op->idx % t->size) * sizeof(struct nic_txd), bytes);
     if (at == NULL) {
         n->stat[NIC_S_TX_DMA_ERRORS]++;
         t->is_dead = true;
         return;
     }
-    for (uint32_t i = 0; i < op->n; i++)
-        memcpy(&t->cache[(op->idx + i) % NIC_CACHE], at + i * sizeof(struct nic_txd),
-               sizeof(struct nic_txd));
-    t->head = op->idx + op->n;
+    for (uint32_t i = 0; i < op->n; i++, t->head++) {
+        if (!take_txd(n, t, op->idx + i, at + i * sizeof(struct nic_txd))) {
+            read_again(n, t);
+            return;
+        }
+    }
+    t->torn = 0;
 }
 
 /* ---- the next packet ---- */
@@ -213,7 +247,7 @@ static bool gather(struct nic *n, const struct nic_op *op, uint32_t from, uint8_
             continue;
         }
         uint32_t k = w_u32_min(len, d->len - from);
-        const uint8_t *at = bus_dma_at(n->dma, d->addr + from, k);
+        const uint8_t *at = nic_dma_at(n, d->addr + from, k);
         if (at == NULL)
             return false;
         memcpy(to, at, k);
@@ -251,6 +285,8 @@ void nic_tx_frame_read(struct nic *n, const struct nic_op *op)
         s->len = MAC_MIN;
     }
     s->state = NIC_SLOT_READY;
+    if (WEIR_UNLIKELY(n->see != NULL))
+        (void)nic_seen(n, WEIR_T_FETCH, op->queue, s);
 }
 
 /* ---- sent ---- */
@@ -263,7 +299,11 @@ void nic_tx_sent(struct nic *n, unsigned q, uint32_t done)
 
 void nic_tx_written_back(struct nic *n, const struct nic_op *op)
 {
-    uint8_t *at = bus_dma_at(n->dma, n->txq[op->queue].wb, sizeof(uint32_t));
+    struct nic_held late = {
+        .at = n->txq[op->queue].wb, .n = sizeof(uint32_t), .queue = op->queue, .is_rx = false};
+    if (nic_fault(n, NIC_FAULT_LATE_COUNT) && nic_fault_hold(n, &late, &op->idx))
+        return;
+    uint8_t *at = nic_dma_at(n, n->txq[op->queue].wb, sizeof(uint32_t));
     if (at == NULL) {
         n->stat[NIC_S_TX_DMA_ERRORS]++;
         n->txq[op->queue].is_dead = true;

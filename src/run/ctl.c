@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The window of a running instance: `weir ss` looks through it.
+ * The window of a running instance: `weir ss` and `weir why` look through it.
  *
  * Decides how sockets and counters read as text, after the manner of `ss -tipm` and `nstat`. Owns
  * the listening socket and at most one connection at a time: an answer is made whole, written, and
@@ -10,6 +10,7 @@
  */
 #include "run/ctl.h"
 
+#include "run/why.h"
 #include "tcp/tcp.h"
 
 #include <arpa/inet.h>
@@ -23,7 +24,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { L_TCP = 6, OPT_INFO = 11, OPT_CONGESTION = 13, REQUEST_MAX = 64 };
+enum { L_TCP = 6, OPT_INFO = 11, OPT_CONGESTION = 13, REQUEST_MAX = 512, HANDLERS = 8 };
+
+struct handler {
+    const char *word;
+    ctl_handler fn;
+    void *arg;
+};
 
 struct ctl {
     struct loop *loop;
@@ -31,6 +38,8 @@ struct ctl {
     char title[64];
     ctl_counters more;
     void *more_arg;
+    struct handler handler[HANDLERS];
+    unsigned n_handler;
     struct sockaddr_un at;
 };
 
@@ -62,7 +71,7 @@ static int ctl_addr(struct sockaddr_un *sa, pid_t pid)
     return 0;
 }
 
-static void addr_print(FILE *f, const struct weir_addr *a)
+void ctl_print_addr(FILE *f, const struct weir_addr *a)
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     char text[INET6_ADDRSTRLEN];
@@ -123,8 +132,8 @@ static void sockets_print(FILE *f, struct ctl *c)
         fprintf(f, "%-5s %-10s %8llu %8llu ", i.type == WEIR_STREAM ? "tcp" : "udp", state_name(&i),
                 (unsigned long long)(is_listener ? i.accept_n : i.inq),
                 (unsigned long long)(is_listener ? i.accept_max : i.outq));
-        addr_print(f, &i.local);
-        addr_print(f, &i.peer);
+        ctl_print_addr(f, &i.local);
+        ctl_print_addr(f, &i.peer);
         if (i.timer[0] != '\0')
             fprintf(f, " timer:(%s,%.3fs)", i.timer,
                     i.timer_at > loop_now(c->loop) ? (double)(i.timer_at - loop_now(c->loop)) / 1e9
@@ -147,6 +156,61 @@ static void counters_print(FILE *f, struct ctl *c)
         c->more(c->more_arg, f);
 }
 
+/* Text of the handler whose word it is, in front of it "!" if it refuses. */
+static void handler_print(FILE *f, struct ctl *c, char *req)
+{
+    size_t n = strcspn(req, " \n");
+    char *text = NULL;
+    size_t n_text = 0;
+    req[strcspn(req, "\n")] = '\0';
+    for (unsigned i = 0; i < c->n_handler; i++) {
+        const struct handler *h = &c->handler[i];
+        if (strlen(h->word) != n || strncmp(h->word, req, n) != 0)
+            continue;
+        FILE *own = open_memstream(&text, &n_text);
+        if (own == NULL)
+            return;
+        bool is_refused = h->fn(h->arg, req + n + (req[n] == ' '), own) != 0;
+        fclose(own);
+        if (is_refused)
+            fprintf(f, "!%s", text);
+        else
+            fprintf(f, "# %d %s\n%s", (int)getpid(), c->title, text);
+        free(text);
+        return;
+    }
+    fprintf(f, "!this instance does not know the request %.*s\n", (int)n, req);
+}
+
+static void send_all(int fd, const char *text, size_t n)
+{
+    for (size_t at = 0; at < n;) {
+        ssize_t k = send(fd, text + at, n - at, MSG_NOSIGNAL);
+        if (k <= 0)
+            break;
+        at += (size_t)k;
+    }
+}
+
+/* "why": all connections, a line each. "why ADDR:PORT": those with such an end, in full. Nothing
+ * where there is none. */
+static void why_answer(FILE *f, struct ctl *c, char *which)
+{
+    struct weir_limits l;
+    struct weir_addr end;
+    uint64_t cursor = 0;
+    bool is_any = true;
+    which[strcspn(which, "\n")] = '\0';
+    if (which[0] != '\0' && !why_parse(which + 1, &end, &is_any))
+        return;
+    while (weir_limits_next(loop_weir(c->loop), loop_now(c->loop), &cursor, &l)) {
+        if (which[0] == '\0')
+            why_print_line(f, &l);
+        else if (why_is_of(&l, &end, is_any))
+            why_print(f, &l);
+    }
+}
+
 static void ctl_answer(struct ctl *c, int fd)
 {
     char req[REQUEST_MAX] = "", *text = NULL;
@@ -155,19 +219,16 @@ static void ctl_answer(struct ctl *c, int fd)
     FILE *f = open_memstream(&text, &n);
     if (f == NULL)
         return;
-    if (got > 0 && strncmp(req, "ss", 2) == 0)
+    if (got > 0 && strcmp(req, "ss\n") == 0)
         sockets_print(f, c);
-    else if (got > 0 && strncmp(req, "counters", 8) == 0)
+    else if (got > 0 && strcmp(req, "counters\n") == 0)
         counters_print(f, c);
+    else if (got > 0 && strncmp(req, "why", 3) == 0)
+        why_answer(f, c, req + 3);
     else
-        fprintf(f, "unknown request\n");
+        handler_print(f, c, req);
     fclose(f);
-    for (size_t at = 0; at < n;) {
-        ssize_t k = send(fd, text + at, n - at, MSG_NOSIGNAL);
-        if (k <= 0)
-            break;
-        at += (size_t)k;
-    }
+    send_all(fd, text, n);
     free(text);
 }
 
@@ -216,6 +277,14 @@ void ctl_add_counters(struct ctl *c, ctl_counters fn, void *arg)
     c->more_arg = arg;
 }
 
+int ctl_add(struct ctl *c, const char *word, ctl_handler fn, void *arg)
+{
+    if (c->n_handler == HANDLERS)
+        return -ENOSPC;
+    c->handler[c->n_handler++] = (struct handler){word, fn, arg};
+    return 0;
+}
+
 void ctl_close(struct ctl *c)
 {
     if (c == NULL)
@@ -226,10 +295,10 @@ void ctl_close(struct ctl *c)
     free(c);
 }
 
-int ctl_ask(pid_t pid, const char *request, int out_fd)
+/* A connection on which the request has been sent, or -errno. */
+static int ask(pid_t pid, const char *request)
 {
     struct sockaddr_un sa;
-    char buf[16384];
     int r = ctl_addr(&sa, pid);
     if (r < 0)
         return r;
@@ -243,11 +312,47 @@ int ctl_ask(pid_t pid, const char *request, int out_fd)
             unlink(sa.sun_path);
         return r;
     }
-    ssize_t n = send(fd, request, strlen(request), MSG_NOSIGNAL);
-    while (n > 0 && (n = recv(fd, buf, sizeof(buf), 0)) > 0)
-        if (write(out_fd, buf, (size_t)n) < 0)
-            break;
-    r = n < 0 ? -errno : 0;
+    if (send(fd, request, strlen(request), MSG_NOSIGNAL) >= 0)
+        return fd;
+    r = -errno;
     close(fd);
     return r;
+}
+
+int ctl_ask(pid_t pid, const char *request, int out_fd)
+{
+    char buf[16384];
+    ssize_t n;
+    int fd = ask(pid, request);
+    if (fd < 0)
+        return fd;
+    while ((n = recv(fd, buf, sizeof(buf), 0)) > 0)
+        if (write(out_fd, buf, (size_t)n) < 0)
+            break;
+    int r = n < 0 ? -errno : 0;
+    close(fd);
+    return r;
+}
+
+int ctl_ask_text(pid_t pid, const char *request, char **text)
+{
+    char buf[16384];
+    size_t n_text = 0;
+    ssize_t n;
+    *text = NULL;
+    int fd = ask(pid, request);
+    if (fd < 0)
+        return fd;
+    FILE *f = open_memstream(text, &n_text);
+    while (f != NULL && (n = recv(fd, buf, sizeof(buf), 0)) > 0)
+        (void)fwrite(buf, 1, (size_t)n, f);
+    close(fd);
+    if (f == NULL || fclose(f) != 0)
+        return -ENOMEM;
+    if (n_text == 0)
+        return -ECONNRESET; /* it ended meanwhile */
+    if ((*text)[0] != '!')
+        return 0;
+    memmove(*text, *text + 1, n_text);
+    return -EPROTO;
 }

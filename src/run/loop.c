@@ -18,6 +18,8 @@
 #include "pkt/pkt.h"
 #include "stack/stack.h"
 
+#include <weir/limit.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +51,7 @@ struct loop_dev {
     unsigned nif;
     struct pkt *wait[LOOP_BURST]; /* given out by the stack, not yet taken by the device */
     unsigned n_wait;
+    bool is_full; /* as the stack was told */
 };
 
 struct hook {
@@ -244,18 +247,6 @@ int loop_add_hook(struct loop *l, loop_hook fn, loop_next next, void *arg)
     return 0;
 }
 
-static void dev_receive(struct loop *l, struct loop_dev *d)
-{
-    struct pkt *v[LOOP_BURST];
-    for (int round = 0; round < LOOP_RX_ROUNDS; round++) {
-        unsigned n = netdev_rx(d->dev, 0, l->now, v, LOOP_BURST);
-        if (n != 0)
-            weir_rx(l->w, l->now, d->nif, v, n);
-        if (n < LOOP_BURST)
-            return;
-    }
-}
-
 static void dev_reap(struct loop *l, struct loop_dev *d)
 {
     struct pkt *v[LOOP_BURST];
@@ -264,9 +255,25 @@ static void dev_reap(struct loop *l, struct loop_dev *d)
         weir_sent(l->w, l->now, v, n);
 }
 
-/* Until the stack has nothing more or the device takes nothing more. */
+static void dev_receive(struct loop *l, struct loop_dev *d)
+{
+    struct pkt *v[LOOP_BURST];
+    for (int round = 0; round < LOOP_RX_ROUNDS; round++) {
+        unsigned n = netdev_rx(d->dev, 0, l->now, v, LOOP_BURST);
+        if (n != 0)
+            weir_rx(l->w, l->now, d->nif, v, n);
+        if (n < LOOP_BURST)
+            break;
+    }
+    /* What a device was done with since: whoever waited for that room sends in this turn. */
+    dev_reap(l, d);
+}
+
+/* Until the stack has nothing more or the device takes nothing more. First of all what a device
+ * has finished since: the connection that sent it may be waiting for the credit. */
 static void dev_transmit(struct loop *l, struct loop_dev *d)
 {
+    dev_reap(l, d);
     for (;;) {
         if (d->n_wait == 0)
             d->n_wait = weir_tx(l->w, l->now, d->nif, d->wait, LOOP_BURST);
@@ -275,6 +282,10 @@ static void dev_transmit(struct loop *l, struct loop_dev *d)
         unsigned n = netdev_tx(d->dev, 0, l->now, d->wait, d->n_wait);
         memmove(d->wait, d->wait + n, (d->n_wait - n) * sizeof(d->wait[0]));
         d->n_wait -= n;
+        if (d->is_full != (d->n_wait != 0)) {
+            d->is_full = d->n_wait != 0;
+            weir_device_full(l->w, l->now, d->nif, d->is_full);
+        }
         dev_reap(l, d);
         if (d->n_wait != 0)
             break;

@@ -88,14 +88,28 @@ void sim_nics_free(struct sim_nics *s)
     free(s);
 }
 
-w_ns sim_nics_next(struct sim_nics *s)
+/* When its host calls the driver next, which it does not while it is stopped or still at work. */
+static w_ns when_looks(struct sim_nic_end *e, w_ns awake)
+{
+    w_ns wants = vnic_all_next(&e->driver);
+    return w_u64_max(w_u64_max(wants, e->busy_until), awake);
+}
+
+w_ns sim_nics_next(struct sim_nics *s, const w_ns awake[2])
 {
     w_ns next = cable_next(&s->cable);
-    for (unsigned i = 0; i < 2; i++) {
-        w_ns wants = netdev_next(&s->end[i].driver.dev, 0);
-        next = w_u64_min(next, w_u64_max(wants, s->end[i].busy_until));
-    }
+    for (unsigned i = 0; i < 2; i++)
+        next = w_u64_min(next, when_looks(&s->end[i], awake[i]));
     return next;
+}
+
+bool sim_nics_has_frames(const struct sim_nics *s, unsigned side)
+{
+    const struct sim_nic_end *e = &s->end[side];
+    bool has = e->n_wait != 0 || e->nic.tx.n != 0;
+    for (unsigned q = 0; q < e->driver.conf.n_queues; q++)
+        has |= vnic_tx_used(&e->driver, q) != 0;
+    return has;
 }
 
 unsigned sim_nics_may_take(const struct sim_nics *s, unsigned side, w_ns now)

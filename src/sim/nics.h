@@ -26,7 +26,7 @@ struct sim_nic_end {
     struct bus_dma dma;
     struct bus_irq irqs;
     struct pkt *wait[SIM_NIC_BURST]; /* left the stack's queue, refused by the ring */
-    unsigned n_wait;
+    unsigned n_wait, n_seen; /* n_seen: of them, shown to who looks */
     /* What the host's work costs: it polls frame by frame and looks again when it is done. 0: it
      * is infinitely fast. */
     w_ns packet_ns, irq_ns;   /* a received frame, an interrupt */
@@ -47,8 +47,10 @@ struct sim_nics *sim_nics_new(const struct sim_nic_conf *, const uint8_t mac[2][
                               w_ns now, int *error);
 /* Closes what is open; frames on rings are freed to the hosts' memories, which still exist. */
 void sim_nics_free(struct sim_nics *);
-/* When anything on the link happens next. */
-w_ns sim_nics_next(struct sim_nics *);
+/* Whether frames of `side` have left its stack and are not on the cable yet, or not known to be. */
+bool sim_nics_has_frames(const struct sim_nics *, unsigned side);
+/* When anything on the link happens next; a driver is not called before its host's `awake`. */
+w_ns sim_nics_next(struct sim_nics *, const w_ns awake[2]);
 /* How many frames end `side`'s host takes from its driver now; 0: it is busy. */
 unsigned sim_nics_may_take(const struct sim_nics *, unsigned side, w_ns now);
 /* … and it has taken n. */

@@ -321,7 +321,8 @@ static void seg_sent(struct oracle *o, w_ns now, unsigned host, const struct seg
         o->n_rst++;
         /* That of a paced connection waited behind its data, and answers nothing of just now. */
         o->rst_since[host] += !o->is_paced[host] || (s->tcp.flags & TCPF_ACK) == 0;
-        if (o->arrived_at[host] == now && (o->last_was_rst[host] || o->rst_since[host] > 1))
+        if (!o->has_queue[host] && o->arrived_at[host] == now &&
+            (o->last_was_rst[host] || o->rst_since[host] > 1))
             oracle_fail(o, now, "host %u answered %s", host,
                         o->last_was_rst[host] ? "a RST with a RST" : "one segment with two RSTs");
     }

@@ -18,7 +18,7 @@ struct story {
 };
 
 /* A transfer from host 0 to host 1 over a path that loses packets. */
-static void tell(struct story *y, uint32_t n_trace)
+static void tell_over(struct story *y, uint32_t n_trace, const struct sim_nic_conf *nics)
 {
     static struct oracle o;
     static struct load l;
@@ -31,6 +31,7 @@ static void tell(struct story *y, uint32_t n_trace)
     j.ab = (struct emu_conf){.rate_bps = 20000000, .delay_ns = 5 * W_MS, .limit_bytes = 40000};
     j.ba = j.ab;
     j.ab.loss_ppm = 20000;
+    j.nics = nics;
     j.a = sim_add_host(s, &c);
     j.b = sim_add_host(s, &c);
     assert_int_equal(sim_join(s, &j), 0);
@@ -49,6 +50,8 @@ static void tell(struct story *y, uint32_t n_trace)
     (void)load_run_world(&l, s->now + 200 * W_S);
     assert_int_equal(sim_free(s), 0);
 }
+
+static void tell(struct story *y, uint32_t n_trace) { tell_over(y, n_trace, NULL); }
 
 static struct story story;
 
@@ -146,6 +149,13 @@ static void looking_changes_nothing(void **state)
     uint64_t seen = story.hash;
     tell(&story, 0);
     assert_int_equal(story.n[0], 0);
+    assert_int_equal(story.hash, seen);
+    const struct sim_nic_conf nics = {.nic = {.features = NIC_F_TX_CSUM | NIC_F_TSO},
+                                      .driver = {.offloads = NETDEV_TX_CSUM | NETDEV_TSO4}};
+    tell_over(&story, RING, &nics);
+    assert_in_range(count(0, WEIR_T_WIRE, 0), BYTES / 1448, 2 * BYTES / 1448);
+    seen = story.hash;
+    tell_over(&story, 0, &nics);
     assert_int_equal(story.hash, seen);
 }
 

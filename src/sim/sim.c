@@ -16,7 +16,13 @@
 #include "sim/sim.h"
 
 #include "stack/stack.h"
+#include "wire/csum.h"
 #include "wire/eth.h"
+#include "wire/ipv4.h"
+#include "wire/ipv6.h"
+#include "wire/tcp.h"
+
+#include <weir/limit.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -76,6 +82,8 @@ static void wire_free(struct sim_link *l)
 unsigned sim_free(struct sim *s)
 {
     unsigned leaked = 0;
+    if (s->see.end != NULL)
+        s->see.end(s->see.ctx);
     for (unsigned i = 0; i < s->n_link; i++)
         wire_free(&s->link[i]);
     leaked += s->mem.pkts.in_use + s->mem.small_blks.in_use + s->mem.big_blks.in_use;
@@ -88,10 +96,13 @@ unsigned sim_free(struct sim *s)
     return leaked;
 }
 
-struct sim_host *sim_add_host(struct sim *s, const struct weir_conf *conf)
+struct sim_host *sim_add_host(struct sim *s, const struct weir_conf *given)
 {
+    struct weir_conf seen = *given, *conf = &seen;
     if (s->n_host == SIM_HOSTS)
         return NULL;
+    if (s->see.frame != NULL)
+        seen.n_trace = s->see.n_trace;
     struct sim_host *h = &s->host[s->n_host];
     *h = (struct sim_host){.id = s->n_host, .n_mem = weir_size(conf)};
     h->mem = sim_map(h->n_mem);
@@ -136,8 +147,11 @@ static int end_init(struct sim *s, struct sim_end *e, struct sim_host *h, uint32
     struct weir_nif_conf nc = {.name = "eth", .mtu = j->mtu};
     struct weir_addr a = {.ip = {[10] = 0xff, [11] = 0xff}, .family = 4};
     end_mac(s, h, nc.mac);
-    if (l->nics != NULL)
-        end_offloads(&nc, &l->nics->end[e == &l->end[1]].driver.dev.caps);
+    if (l->nics != NULL) {
+        const struct sim_nic_end *n = &l->nics->end[e == &l->end[1]];
+        end_offloads(&nc, &n->driver.dev.caps);
+        nc.rate_bps = n->nic.conf.rate_bps;
+    }
     w_put32(a.ip + 12, ip);
     int nif = weir_nif_add(h->w, &nc);
     if (nif < 0)
@@ -176,6 +190,29 @@ static void sim_show(struct sim *s, unsigned host, bool is_out, const struct pkt
     show_bytes(s, host, is_out, bytes, pkt_copy_out(p, 0, bytes, sizeof(bytes)));
 }
 
+/* To who looks into the hosts. */
+static void see_frame(struct sim *s, unsigned host, bool is_out, const struct pkt *p)
+{
+    if (s->see.frame != NULL)
+        s->see.frame(s->see.ctx, host, is_out, p);
+}
+
+/* The same frame's fate, if the link decided it at once; `before`: its counters before. */
+static void see_fate(struct sim *s, unsigned host, const struct emu *e, const uint64_t *before)
+{
+    static const enum emu_counter fates[] = {EMU_DROP_LIMIT, EMU_DROP_AQM, EMU_DROP_LOSS,
+                                             EMU_DROP_MTU,   EMU_DROP_CUT, EMU_DROP_FLIGHT,
+                                             EMU_CORRUPT,    EMU_REORDER,  EMU_DUP};
+    for (unsigned i = 0; s->see.frame != NULL && i < WEIR_COUNT(fates); i++) {
+        char text[64] = "on the link ";
+        if (e->count[fates[i]] == before[fates[i]])
+            continue;
+        const char *fate = emu_counter_text(fates[i]);
+        memcpy(text + strlen(text), fate, strnlen(fate, sizeof(text) - 16) + 1);
+        s->see.note(s->see.ctx, host, text);
+    }
+}
+
 /* With NICs a frame leaves its host when it is on the cable. */
 static void cable_frame(void *ctx, w_ns at, unsigned from, const uint8_t *bytes, uint32_t n)
 {
@@ -188,6 +225,8 @@ static int nics_open(struct sim_link *l)
 {
     l->nics->cable.watch = (struct cable_watch){cable_frame, l};
     for (unsigned i = 0; i < 2; i++) {
+        struct sim_nic_end *e = &l->nics->end[i];
+        e->nic.see = e->driver.see = stack_trace(l->end[i].host->w);
         int r = netdev_open(&l->nics->end[i].driver.dev, stack_mem(l->end[i].host->w));
         if (r != 0)
             return r;
@@ -248,10 +287,14 @@ static void end_drain(struct sim *s, struct sim_link *l, unsigned side)
     for (int round = 0; round < SIM_DRAIN_ROUNDS; round++) {
         unsigned n = weir_tx(e->host->w, s->now, e->nif, v, SIM_BURST);
         for (unsigned i = 0; i < n; i++) {
+            uint64_t before[EMU_N_COUNTERS];
             sim_show(s, e->host->id, true, v[i]);
+            see_frame(s, e->host->id, true, v[i]);
+            memcpy(before, l->dir[side].count, sizeof(before));
             struct pkt *copy = pkt_copy(&s->mem, v[i]);
             if (copy != NULL)
                 emu_push(&l->dir[side], s->now, copy);
+            see_fate(s, e->host->id, &l->dir[side], before);
         }
         weir_sent(e->host->w, s->now, v, n);
         if (n == 0)
@@ -264,7 +307,10 @@ static void end_drain(struct sim *s, struct sim_link *l, unsigned side)
  * none: what then waits here is one packet, and the stack's queue has all the others. */
 static unsigned nic_room(const struct vnic *v)
 {
-    uint32_t left = v->conf.tx_ring - vnic_tx_used(v, 0);
+    uint32_t used = 0;
+    for (unsigned q = 0; q < v->conf.n_queues; q++)
+        used = w_u32_max(used, vnic_tx_used(v, q));
+    uint32_t left = v->conf.tx_ring - used;
     return w_u32_max(1, w_u32_min(left / 2, SIM_NIC_BURST));
 }
 
@@ -273,16 +319,20 @@ static void nic_drain(struct sim *s, struct sim_link *l, unsigned side)
 {
     struct sim_nic_end *e = &l->nics->end[side];
     struct sim_end *host = &l->end[side];
-    struct netdev *d = &e->driver.dev;
+    struct vnic *d = &e->driver;
     for (int round = 0; round < SIM_DRAIN_ROUNDS; round++) {
         struct pkt *done[SIM_NIC_BURST];
-        unsigned n = netdev_reap(d, 0, s->now, done, SIM_NIC_BURST);
+        unsigned n = vnic_all_reap(d, s->now, done, SIM_NIC_BURST);
         weir_sent(host->host->w, s->now, done, n);
         if (e->n_wait == 0)
-            e->n_wait = weir_tx(host->host->w, s->now, host->nif, e->wait, nic_room(&e->driver));
-        unsigned k = netdev_tx(d, 0, s->now, e->wait, e->n_wait);
+            e->n_wait = weir_tx(host->host->w, s->now, host->nif, e->wait, nic_room(d));
+        for (unsigned i = e->n_seen; i < e->n_wait; i++)
+            see_frame(s, host->host->id, true, e->wait[i]);
+        unsigned k = vnic_all_tx(d, s->now, e->wait, e->n_wait);
         memmove(e->wait, e->wait + k, (e->n_wait - k) * sizeof(e->wait[0]));
         e->n_wait -= k;
+        weir_device_full(host->host->w, s->now, host->nif, e->n_wait != 0);
+        e->n_seen = e->n_wait;
         if (k == 0 && n == 0)
             return;
     }
@@ -296,6 +346,8 @@ static void wire_drain(struct sim *s, struct sim_link *l, unsigned side)
     else
         end_drain(s, l, side);
 }
+
+void sim_stop(struct sim_host *h, w_ns until) { h->stopped_until = until; }
 
 void sim_kick(struct sim *s, struct sim_host *h)
 {
@@ -317,6 +369,7 @@ static void dir_arrive(struct sim *s, struct sim_link *l, unsigned side)
             to->host->nomem++;
         } else {
             sim_show(s, to->host->id, false, p);
+            see_frame(s, to->host->id, false, copy);
             copy->when = s->now;
             weir_rx(to->host->w, s->now, to->nif, &copy, 1);
             sim_kick(s, to->host);
@@ -325,19 +378,41 @@ static void dir_arrive(struct sim *s, struct sim_link *l, unsigned side)
     }
 }
 
+/* What was merged on the way has the checksum of its first segment only. */
+static void show_received(struct sim *s, unsigned host, const struct pkt *p)
+{
+    uint8_t bytes[WIRE_ETH_HLEN + 65536], *ip = bytes + WIRE_ETH_HLEN;
+    uint32_t n = pkt_copy_out(p, 0, bytes, sizeof(bytes));
+    if (p->gso_size != 0) {
+        bool is_v4 = ip[0] >> 4 == 4;
+        uint32_t hlen = is_v4 ? (uint32_t)WIRE_IP4_HLEN : (uint32_t)WIRE_IP6_HLEN;
+        uint32_t len = n - WIRE_ETH_HLEN - hlen;
+        struct addr src = addr_from_ip4(ip + 12), dst = addr_from_ip4(ip + 16);
+        if (!is_v4) {
+            memcpy(src.b, ip + 8, sizeof(src.b));
+            memcpy(dst.b, ip + 24, sizeof(dst.b));
+        }
+        wire_tcp_set_csum(ip + hlen, 0);
+        uint32_t sum = csum_pseudo(&src, &dst, PROTO_TCP, len);
+        wire_tcp_set_csum(ip + hlen, csum_fold(csum_partial(CSUM_SCALAR, ip + hlen, len, sum)));
+    }
+    show_bytes(s, host, false, bytes, n);
+}
+
 /* What the NIC has brought to one host, in the driver's bursts. */
 static void nic_arrive(struct sim *s, struct sim_link *l, unsigned side)
 {
     struct pkt *v[SIM_NIC_BURST];
     struct sim_end *to = &l->end[side];
-    struct netdev *d = &l->nics->end[side].driver.dev;
+    struct vnic *d = &l->nics->end[side].driver;
     unsigned max = sim_nics_may_take(l->nics, side, s->now);
-    if (max == 0 || netdev_next(d, 0) > s->now)
+    if (max == 0 || to->host->stopped_until > s->now || vnic_all_next(d) > s->now)
         return;
-    unsigned n = netdev_rx(d, 0, s->now, v, max);
+    unsigned n = vnic_all_rx(d, s->now, v, max);
     sim_nics_took(l->nics, side, s->now, n);
     for (unsigned i = 0; i < n; i++) {
-        sim_show(s, to->host->id, false, v[i]);
+        show_received(s, to->host->id, v[i]);
+        see_frame(s, to->host->id, false, v[i]);
         weir_rx(to->host->w, s->now, to->nif, &v[i], 1);
     }
     sim_kick(s, to->host);
@@ -345,7 +420,8 @@ static void nic_arrive(struct sim *s, struct sim_link *l, unsigned side)
 
 static w_ns wire_next(const struct sim_link *l)
 {
-    return l->nics != NULL ? sim_nics_next(l->nics)
+    const w_ns awake[2] = {l->end[0].host->stopped_until, l->end[1].host->stopped_until};
+    return l->nics != NULL ? sim_nics_next(l->nics, awake)
                            : w_u64_min(emu_next(&l->dir[0]), emu_next(&l->dir[1]));
 }
 
@@ -376,7 +452,9 @@ static bool is_held(const struct sim *s, const struct sim_host *h)
 static w_ns host_next(const struct sim *s, const struct sim_host *h)
 {
     w_ns next = weir_next(h->w);
-    return next <= s->now && is_held(s, h) ? W_NEVER : next;
+    if (next <= s->now && is_held(s, h))
+        return W_NEVER;
+    return w_u64_max(next, h->stopped_until);
 }
 
 static w_ns sim_next(const struct sim *s)
@@ -405,5 +483,7 @@ bool sim_step(struct sim *s, w_ns until)
         sim_kick(s, &s->host[i]);
         WEIR_ASSERT(host_next(s, &s->host[i]) > s->now);
     }
+    if (s->see.step != NULL)
+        s->see.step(s->see.ctx);
     return true;
 }

@@ -23,7 +23,8 @@ struct sim_host {
     void *mem;
     size_t n_mem;
     unsigned id;
-    uint64_t nomem; /* frames that found no packet memory */
+    uint64_t nomem;     /* frames that found no packet memory */
+    w_ns stopped_until; /* its processor stands still: it neither polls its NICs nor ticks */
 };
 
 struct sim_end {
@@ -44,6 +45,18 @@ struct sim_link {
 typedef void (*sim_watch)(void *ctx, w_ns now, unsigned host, bool is_out, const uint8_t *frame,
                           uint32_t n);
 
+/* Who looks into the hosts: their stacks trace, n_trace records each. frame: a host hands p to its
+ * device (after which note may say what the link does to it), or is about to take it in; p is only
+ * lent. step: a step is over. end: before the hosts end. */
+struct sim_see {
+    void (*frame)(void *ctx, unsigned host, bool is_out, const struct pkt *p);
+    void (*note)(void *ctx, unsigned host, const char *what);
+    void (*step)(void *ctx);
+    void (*end)(void *ctx);
+    void *ctx;
+    uint32_t n_trace;
+};
+
 struct sim {
     w_ns now;
     struct rng rng;
@@ -56,7 +69,8 @@ struct sim {
     size_t n_wire_mem;
     sim_watch watch;
     void *watch_ctx;
-    uint64_t hash; /* of every frame sent, its time and its sender */
+    struct sim_see see; /* frame NULL: nobody; set before hosts are added */
+    uint64_t hash;      /* of every frame sent, its time and its sender */
     uint64_t n_frames;
 };
 
@@ -85,6 +99,9 @@ int sim_join(struct sim *, const struct sim_join *);
 /* The clock moves to the next thing due, at most to `until`, and what is due then is done; the
  * applications should have their turn next. False: nothing was due, the clock stands at `until`. */
 bool sim_step(struct sim *, w_ns until);
+/* The host's processor does nothing until then; its NICs go on, and frames of emulated links are
+ * still taken. Its applications must not be called meanwhile. */
+void sim_stop(struct sim_host *, w_ns until);
 /* Lets a host send what its sockets were just given. */
 void sim_kick(struct sim *, struct sim_host *);
 

@@ -14,8 +14,11 @@
 #include "sim/swarm.h"
 
 #include "cc/cc.h"
+#include "sim/swarm_nics.h"
 #include "stack/stack.h"
 #include "wire/show.h"
+
+#include <weir/limit.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -47,6 +50,7 @@ struct swarm {
     struct rng rng_mtu; /* of hops with an MTU of their own, the same */
     struct rng rng_q;   /* of queues, the same */
     bool has_ip6, has_budget;
+    bool has_why;     /* account is kept of what connections wait for: that changes nothing else */
     uint32_t hop_mtu; /* 0: no such hop */
     bool hop_tells;
     unsigned faults;
@@ -55,6 +59,8 @@ struct swarm {
     struct load load;
     w_ns faults_end;
     struct emu_conf calm;
+    struct swarm_nics nics; /* has_nics: instead of calm and the faults of links */
+    bool has_nics;
     FILE *trace;
 };
 
@@ -162,7 +168,7 @@ static void draw_conf(struct swarm *w, struct weir_conf *c)
     bool is_once = (w->faults & (F_DUP | F_ABORT)) == 0;
     c->tcp_syncookies = is_once ? rng_below(&w->rng, 3) : 0;
     /* Nor can a client try again whose neighbour is not found when the server has its data. */
-    if (is_once && (w->faults & (F_BURST_LOSS | F_CUT)) == 0)
+    if (is_once && (w->faults & (F_BURST_LOSS | F_CUT)) == 0 && w->nics.faults == 0)
         c->tcp_fastopen = pick(w, fast, 3);
     /* Little memory for all: closed connections with much to send may be reset. */
     if ((w->faults & F_STARVE) != 0 && rng_below(&w->rng, 2) == 0) {
@@ -364,6 +370,29 @@ static void check_memory(struct swarm *w, w_ns now, unsigned host)
                     (unsigned long long)t->mem_bytes, (unsigned long long)t->mem_max);
 }
 
+static bool is_on_ring(const struct swarm *w, unsigned host)
+{
+    return sim_nics_has_frames(w->sim->link[0].nics, host);
+}
+
+/* Every now and then: whatever a connection waited for, it was charged once. */
+static void check_limits(struct swarm *w, w_ns now, unsigned host)
+{
+    struct weir_limits l;
+    uint64_t cursor = 0;
+    if (w->sim->n_frames % 64 != 0)
+        return;
+    while (weir_limits_next(w->sim->host[host].w, now, &cursor, &l)) {
+        w_ns sum = 0;
+        for (unsigned i = 0; i < WEIR_LIMIT_N; i++)
+            sum += l.ns[i];
+        if (sum != l.life || (l.state != TCPS_CLOSED && l.begun + l.life != now))
+            oracle_fail(&w->oracle, now,
+                        "host %u: a connection of port %u lives %llu ns and waited %llu", host,
+                        l.local.port, (unsigned long long)l.life, (unsigned long long)sum);
+    }
+}
+
 static void swarm_watch(void *ctx, w_ns now, unsigned host, bool is_out, const uint8_t *frame,
                         uint32_t n)
 {
@@ -372,9 +401,10 @@ static void swarm_watch(void *ctx, w_ns now, unsigned host, bool is_out, const u
     struct weir_qdisc_stats q;
     if (!is_out &&
         weir_qdisc_stats(w->sim->host[host].w, now, w->sim->link[0].end[host].nif, &q) == 0)
-        w->oracle.has_queue[host] = q.packets != 0;
+        w->oracle.has_queue[host] = q.packets != 0 || (w->has_nics && is_on_ring(w, host));
     oracle_watch(&w->oracle, now, host, is_out, frame, n);
     check_memory(w, now, host);
+    check_limits(w, now, host);
     if (w->trace == NULL)
         return;
     (void)wire_show_eth(frame, n, n, text, sizeof(text));
@@ -390,11 +420,16 @@ static int swarm_world(struct swarm *w)
     draw_conf(w, &cb);
     w->calm = draw_calm(w);
     draw_queues(w, &ca, &cb);
+    ca.tcp_why = cb.tcp_why = w->has_why;
     w->faults_end = w->sim->now + (1 + rng_below(&w->rng, 20)) * W_S;
     struct sim_join j = {.a_ip = 0x0a000001, .b_ip = 0x0a000002, .mtu = pick(w, mtus, 4)};
     j.has_ip6 = w->has_ip6;
     if (w->has_ip6)
         j.mtu = w_u32_max(j.mtu, 1280); /* [RFC 8200 5] */
+    if (w->has_nics) {
+        j.mtu = w->nics.mtu;
+        j.nics = &w->nics.conf;
+    }
     w->oracle.link_mtu = j.mtu;
     j.ab = draw_faults(w);
     j.ba = draw_faults(w);
@@ -406,18 +441,33 @@ static int swarm_world(struct swarm *w)
     w->sim->watch_ctx = w;
     int r = sim_join(w->sim, &j);
     r = r < 0 ? r : draw_load(w, j.a, j.b);
-    for (unsigned i = 0; r == 0 && i < 2; i++)
+    for (unsigned i = 0; r == 0 && i < 2; i++) {
         w->oracle.is_paced[i] = is_paced(w, i, (i == 0 ? &ca : &cb)->tcp_congestion_control);
+    }
+    if (r == 0 && w->has_nics)
+        swarm_nics_fail(&w->nics, w->sim->link[0].nics);
     return r;
 }
 
 /* With faults, then calm, then long enough for everything to be forgotten. */
-static void swarm_play(struct swarm *w)
+static void swarm_calm(struct swarm *w)
 {
     struct sim_link *l = &w->sim->link[0];
-    bool is_done = load_run_world(&w->load, w->faults_end);
+    if (w->has_nics) {
+        swarm_nics_calm(l->nics);
+        if (rng_below(&w->nics.rng, 2) == 0 &&
+            swarm_nics_change(&w->nics, l->nics, w->sim->now) != 0)
+            oracle_fail(&w->oracle, w->sim->now, "a driver refuses its new settings");
+        return;
+    }
     emu_set_conf(&l->dir[0], &w->calm, w->sim->now);
     emu_set_conf(&l->dir[1], &w->calm, w->sim->now);
+}
+
+static void swarm_play(struct swarm *w)
+{
+    bool is_done = load_run_world(&w->load, w->faults_end);
+    swarm_calm(w);
     if (rng_below(&w->rng_q, 2) == 0)
         swarm_change_queues(w);
     if (!is_done)
@@ -444,20 +494,27 @@ static void swarm_leftovers(struct swarm *w)
     }
 }
 
+static int link_words(const struct swarm *w, char *out, size_t n)
+{
+    if (w->has_nics)
+        return swarm_nics_words(&w->nics, out, n);
+    return snprintf(out, n,
+                    "%llu Mbit/s, %.2f ms, faults:", (unsigned long long)w->calm.rate_bps / 1000000,
+                    (double)w->calm.delay_ns / 1e6);
+}
+
 static void swarm_words(const struct swarm *w, struct swarm_result *out)
 {
-    int n =
-        snprintf(out->what, sizeof(out->what),
-                 "%u transfers%s, %llu Mbit/s, %.2f ms, faults:", w->load.n_xfer,
-                 w->has_ip6 ? " (IPv6 too)" : "", (unsigned long long)w->calm.rate_bps / 1000000,
-                 (double)w->calm.delay_ns / 1e6);
+    int n = snprintf(out->what, sizeof(out->what), "%u transfers%s, ", w->load.n_xfer,
+                     w->has_ip6 ? " (IPv6 too)" : "");
+    n += link_words(w, out->what + n, sizeof(out->what) - (size_t)n);
     for (unsigned i = 0; i < F_KINDS; i++)
         if ((w->faults & 1u << i) != 0 && n < (int)sizeof(out->what))
             n += snprintf(out->what + n, sizeof(out->what) - (size_t)n, " %s", fault_names[i]);
     if (w->hop_mtu != 0 && n < (int)sizeof(out->what))
         n += snprintf(out->what + n, sizeof(out->what) - (size_t)n, " %s of %u",
                       w->hop_tells ? "hop" : "black hole", w->hop_mtu);
-    if (w->faults == 0 && n < (int)sizeof(out->what))
+    if (w->faults == 0 && w->nics.faults == 0 && n < (int)sizeof(out->what))
         snprintf(out->what + n, sizeof(out->what) - (size_t)n, " none");
 }
 
@@ -490,7 +547,17 @@ static void swarm_memory(const struct swarm *w, FILE *f)
         for (unsigned k = 0; weir_counter(w->sim->host[i].w, k, &name, &v); k++)
             if (v != 0)
                 fprintf(f, "  %-32s %llu\n", name, (unsigned long long)v);
+        if (w->has_nics)
+            swarm_nics_show(w->sim->link[0].nics, i, f);
     }
+}
+
+static void judge_nics(const struct sim_nics *l, struct swarm_result *out)
+{
+    swarm_nics_count(l, out->nic_faults);
+    for (unsigned i = 0; i < 2; i++)
+        for (unsigned k = 0; k < VNIC_N_COUNTERS; k++)
+            out->driver[k] += l->end[i].driver.count[k];
 }
 
 static void swarm_judge(struct swarm *w, struct swarm_result *out)
@@ -499,6 +566,8 @@ static void swarm_judge(struct swarm *w, struct swarm_result *out)
     out->hash = w->sim->hash;
     out->n_frames = w->sim->n_frames;
     out->n_xfer = w->load.n_xfer;
+    if (w->has_nics)
+        judge_nics(w->sim->link[0].nics, out);
     for (unsigned i = 0; i < w->load.n_xfer; i++) {
         const struct xfer *x = &w->load.xfer[i];
         out->n_bytes += x->end[0].got + x->end[1].got;
@@ -506,13 +575,31 @@ static void swarm_judge(struct swarm *w, struct swarm_result *out)
     }
 }
 
-int swarm_run(uint64_t seed, struct swarm_result *out, FILE *trace)
+/* What a link would do to packets, and how narrow it would be, is not for a cable. */
+static void draw_nics(struct swarm *w, uint64_t seed)
+{
+    static const uint32_t mtus[] = {576, 1500, 1500, 9000};
+    uint32_t mtu = mtus[seed % 4];
+    w->has_nics = true;
+    w->faults &= (unsigned)(F_STARVE | F_ABORT);
+    w->hop_mtu = 0;
+    swarm_nics_draw(&w->nics, seed ^ 0x6e696373, w->has_ip6 ? w_u32_max(mtu, 1280) : mtu);
+}
+
+int swarm_run(uint64_t seed, enum swarm_kind kind, struct swarm_result *out, FILE *trace)
+{
+    return swarm_run_seen(seed, kind, out, trace, NULL);
+}
+
+int swarm_run_seen(uint64_t seed, enum swarm_kind kind, struct swarm_result *out, FILE *trace,
+                   struct view *view)
 {
     struct swarm *w = calloc(1, sizeof(*w));
     *out = (struct swarm_result){.seed = seed};
     if (w == NULL)
         return -ENOMEM;
     w->trace = trace;
+    w->has_why = seed % 2 != 0;
     rng_seed(&w->rng, seed);
     rng_seed(&w->rng6, ~seed);
     rng_seed(&w->rng_opt, seed ^ 0x6f7074696f6e73);
@@ -523,7 +610,11 @@ int swarm_run(uint64_t seed, struct swarm_result *out, FILE *trace)
     rng_seed(&w->rng_q, seed ^ 0x7175657565);
     for (unsigned i = 0; i < F_KINDS; i++)
         w->faults |= rng_below(&w->rng, 3) == 0 ? 1u << i : 0;
+    if (kind == SWARM_NICS)
+        draw_nics(w, seed);
     w->sim = sim_new(rng_u64(&w->rng));
+    if (w->sim != NULL && view != NULL)
+        view_attach(view, w->sim);
     oracle_init(&w->oracle);
     int r = w->sim == NULL ? -ENOMEM : swarm_world(w);
     if (r == 0) {

@@ -8,6 +8,8 @@
  */
 #include "stack/stack.h"
 
+#include <weir/limit.h>
+
 enum { TICK_ROUNDS = 64 };
 
 static void due_one(struct weir *w, struct timer *t)
@@ -67,6 +69,14 @@ void weir_sent(struct weir *w, weir_ns now, struct pkt **v, unsigned n)
     }
     stack_told(w);
     stack_settle(w);
+}
+
+void weir_device_full(struct weir *w, weir_ns now, unsigned nif, bool is_full)
+{
+    stack_enter(w, now);
+    struct nif *out = link_nif(&w->link, nif);
+    if (out != NULL)
+        link_meter_full(&w->link, out, is_full);
 }
 
 weir_ns weir_next(const struct weir *w)

@@ -10,12 +10,19 @@
 
 #include <errno.h>
 
+#include <weir/limit.h>
+
 int weir_set(struct weir *w, const char *name, const char *value)
 {
     int r = weir_conf_set(&w->env.conf, name, value);
     if (r == 0)
         tcp_conf_changed(&w->tcp);
     return r;
+}
+
+int weir_setting_get(const struct weir *w, const char *name, uint32_t *value)
+{
+    return weir_conf_get(&w->env.conf, name, value);
 }
 
 static uint32_t text_len(const char *s, uint32_t max)
@@ -75,6 +82,81 @@ int weir_qdisc_stats(struct weir *w, weir_ns now, unsigned id, struct weir_qdisc
     const char *name = aqm_name(i.conf.kind);
     memcpy(out->conf.kind, name, text_len(name, sizeof(out->conf.kind) - 1));
     return 0;
+}
+
+/* ---- the chain of buffers ---- */
+
+static void gauge_out(struct weir_gauge *out, const char *name, const char *unit)
+{
+    *out = (struct weir_gauge){0};
+    memcpy(out->name, name, text_len(name, sizeof(out->name) - 1));
+    memcpy(out->unit, unit, text_len(unit, sizeof(out->unit) - 1));
+}
+
+static void tcp_gauge_out(struct weir *w, const struct tcb *t, enum tcp_buf which,
+                          struct weir_gauge *out)
+{
+    static const char *const name[] = {[TCP_BUF_SEND] = "send buffer",
+                                       [TCP_BUF_BELOW] = "below TCP",
+                                       [TCP_BUF_RECV] = "receive buffer"};
+    struct tcp_buf_info i;
+    tcp_gauge_get(&w->tcp, t, which, &i);
+    gauge_out(out, name[which], "bytes");
+    out->now = i.now;
+    out->limit = i.limit;
+    out->high_water = i.gauge.high_water;
+    out->n_full = i.gauge.n_full;
+    out->full_ns = i.gauge.full_ns;
+}
+
+static void udp_gauge_out(struct weir *w, const struct udp_sock *u, struct weir_gauge *out)
+{
+    gauge_out(out, "receive buffer", "bytes");
+    out->now = u->rx_bytes;
+    out->limit = u->rx_limit;
+    out->high_water = u->gauge.high_water;
+    out->n_full = u->gauge.n_full;
+    out->full_ns = gauge_full_ns(&u->gauge, w->env.now);
+    out->drops = u->rx_drops;
+}
+
+static void qdisc_gauge_out(const struct weir *w, const struct nif *nif, struct weir_gauge *out)
+{
+    struct nif_queue_info i;
+    link_queue_info(&w->link, nif, &i);
+    gauge_out(out, "qdisc", "packets");
+    out->now = i.packets;
+    out->limit = i.conf.limit;
+    out->high_water = i.high_water;
+    out->n_full = i.n_full;
+    out->full_ns = i.full_ns;
+    out->drops = i.drops;
+}
+
+int weir_chain(struct weir *w, weir_ns now, unsigned id, weir_sock h, enum weir_chain_way way,
+               struct weir_gauge *v)
+{
+    int n = 0;
+    stack_enter(w, now);
+    const struct nif *nif = link_nif(&w->link, id);
+    struct sock *s = h != 0 ? sock_find(&w->socks, h) : NULL;
+    if (nif == NULL)
+        return -ENODEV;
+    if (h != 0 && s == NULL)
+        return -EBADF;
+    const struct tcb *t = s != NULL && s->type == WEIR_STREAM ? sock_tcb(&w->socks, s) : NULL;
+    const struct udp_sock *u = s != NULL && s->type == WEIR_DGRAM ? sock_udp(&w->socks, s) : NULL;
+    if (t != NULL && way == WEIR_CHAIN_SEND) {
+        tcp_gauge_out(w, t, TCP_BUF_SEND, &v[n++]);
+        tcp_gauge_out(w, t, TCP_BUF_BELOW, &v[n++]);
+    }
+    if (way == WEIR_CHAIN_SEND)
+        qdisc_gauge_out(w, nif, &v[n++]);
+    else if (t != NULL)
+        tcp_gauge_out(w, t, TCP_BUF_RECV, &v[n++]);
+    else if (u != NULL)
+        udp_gauge_out(w, u, &v[n++]);
+    return n;
 }
 
 bool weir_counter(const struct weir *w, unsigned i, const char **name, uint64_t *value)
@@ -194,9 +276,51 @@ bool weir_sock_next(struct weir *w, weir_ns now, uint64_t *cursor, struct weir_s
     return next_udp(w, cursor, out);
 }
 
+static const char *const limit_names[] = {
+#define LIMIT(name, text, waiting, advice) text,
+#include <weir/limit.def>
+};
+static const char *const limit_waits[] = {
+#define LIMIT(name, text, waiting, advice) waiting,
+#include <weir/limit.def>
+};
+static const char *const limit_advices[] = {
+#define LIMIT(name, text, waiting, advice) advice,
+#include <weir/limit.def>
+};
+
+const char *weir_limit_name(unsigned k) { return k < WEIR_LIMIT_N ? limit_names[k] : "?"; }
+const char *weir_limit_waiting(unsigned k) { return k < WEIR_LIMIT_N ? limit_waits[k] : "?"; }
+const char *weir_limit_advice(unsigned k) { return k < WEIR_LIMIT_N ? limit_advices[k] : "?"; }
+
+int weir_limits(struct weir *w, weir_ns now, weir_sock h, struct weir_limits *out)
+{
+    stack_enter(w, now);
+    struct sock *s = sock_find(&w->socks, h);
+    if (s == NULL)
+        return -EBADF;
+    if (s->type != WEIR_STREAM)
+        return -EOPNOTSUPP;
+    return tcp_limits_get(&w->tcp, sock_tcb(&w->socks, s), out);
+}
+
+bool weir_limits_next(struct weir *w, weir_ns now, uint64_t *cursor, struct weir_limits *out)
+{
+    struct tcp_row row;
+    stack_enter(w, now);
+    while (tcp_row_next(&w->tcp, cursor, &row)) {
+        bool is_conn = row.t != NULL && row.state != TCPS_LISTEN;
+        if (is_conn && tcp_limits_get(&w->tcp, (struct tcb *)(uintptr_t)row.t, out) == 0)
+            return true;
+    }
+    return false;
+}
+
 size_t weir_trace_read(struct weir *w, struct weir_trace *v, size_t max)
 {
     return trace_read(&w->env.trace, v, max);
 }
+
+struct trace *stack_trace(struct weir *w) { return env_traces(&w->env) ? &w->env.trace : NULL; }
 
 uint64_t weir_trace_lost(const struct weir *w) { return w->env.trace.n_lost; }

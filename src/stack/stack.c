@@ -9,6 +9,7 @@
  */
 #include "stack/stack.h"
 #include "wire/csum.h"
+#include "wire/ipv6.h"
 
 #include <errno.h>
 
@@ -111,6 +112,13 @@ unsigned weir_fini(struct weir *w)
 
 struct pktmem *stack_mem(struct weir *w) { return &w->env.mem; }
 
+/* enum weir_nif_flag to enum nif_cap. */
+static uint32_t caps_of(uint32_t flags)
+{
+    return ((flags & WEIR_NIF_TX_CSUM) != 0 ? (uint32_t)NIF_CAP_TX_CSUM : 0) |
+           ((flags & WEIR_NIF_TSO) != 0 ? (uint32_t)NIF_CAP_TSO : 0);
+}
+
 int weir_nif_add(struct weir *w, const struct weir_nif_conf *c)
 {
     bool is_l3 = (c->flags & WEIR_NIF_L3) != 0;
@@ -118,9 +126,9 @@ int weir_nif_add(struct weir *w, const struct weir_nif_conf *c)
                           .mac = is_l3 ? NULL : c->mac,
                           .flags = NIF_UP | (is_l3 ? (uint32_t)NIF_L3 : 0),
                           .mtu = c->mtu,
-                          .gso_max = c->gso_max};
-    nc.caps |= (c->flags & WEIR_NIF_TX_CSUM) != 0 ? (uint32_t)NIF_CAP_TX_CSUM : 0;
-    nc.caps |= (c->flags & WEIR_NIF_TSO) != 0 ? (uint32_t)NIF_CAP_TSO : 0;
+                          .gso_max = c->gso_max,
+                          .rate_bps = c->rate_bps};
+    nc.caps = caps_of(c->flags);
     int id = link_nif_add(&w->link, &nc);
     if (id < 0)
         return id;
@@ -129,6 +137,44 @@ int weir_nif_add(struct weir *w, const struct weir_nif_conf *c)
         return id;
     int r = ip6_auto_start(&w->ip, link_nif(&w->link, (unsigned)id));
     return r < 0 ? r : id;
+}
+
+int weir_nif_get(const struct weir *w, unsigned id, struct weir_nif_conf *out)
+{
+    if (id - 1u >= LINK_NIFS || w->link.nif[id - 1].id == 0)
+        return -ENODEV;
+    const struct nif *nif = &w->link.nif[id - 1];
+    *out = (struct weir_nif_conf){.name = nif->name, .mtu = nif->mtu, .gso_max = nif->gso_max};
+    memcpy(out->mac, nif->mac, sizeof(out->mac));
+    out->flags |= (nif->flags & NIF_L3) != 0 ? (uint32_t)WEIR_NIF_L3 : 0;
+    out->flags |= (nif->caps & NIF_CAP_TX_CSUM) != 0 ? (uint32_t)WEIR_NIF_TX_CSUM : 0;
+    out->flags |= (nif->caps & NIF_CAP_TSO) != 0 ? (uint32_t)WEIR_NIF_TSO : 0;
+    return 0;
+}
+
+static bool has_ip6(const struct weir *w, const struct nif *nif)
+{
+    for (unsigned i = 0; i < IP_ADDRS; i++) {
+        const struct ip_addr *a = ip_addr_at(&w->ip, i);
+        if (a != NULL && a->nif == nif->id && !addr_is_ip4(&a->addr))
+            return true;
+    }
+    return false;
+}
+
+int weir_nif_change(struct weir *w, weir_ns now, unsigned id, const struct weir_nif_conf *c)
+{
+    stack_enter(w, now);
+    struct nif *nif = link_nif(&w->link, id);
+    if (nif == NULL)
+        return -ENODEV;
+    /* [RFC 8200 5] A link with less carries no IPv6. */
+    if (c->mtu < WIRE_IP6_MIN_MTU && has_ip6(w, nif))
+        return -EINVAL;
+    int r = link_nif_change(nif, c->mtu, caps_of(c->flags), c->gso_max);
+    if (r == 0)
+        ip_nif_changed(&w->ip, nif);
+    return r;
 }
 
 static struct addr addr_of(const struct weir_addr *a)

@@ -54,6 +54,8 @@ static inline void stack_told(struct weir *w)
 }
 /* The packet memory devices receive into. */
 struct pktmem *stack_mem(struct weir *);
+/* Where its devices may write what they do; NULL: it does not trace. */
+struct trace *stack_trace(struct weir *);
 
 /* rx.c: a burst that arrived on nif, through all rooms. */
 void stack_rx(struct weir *, struct nif *, struct pkt **v, unsigned n);

@@ -245,5 +245,7 @@ void tcp_ack_in(struct tcp *tcp, struct tcb *t, const struct seg *s)
         if (WEIR_UNLIKELY(wnd_changed && w.prior_una == t->snd.nxt))
             tcp_out_after_idle(tcp, t); /* nothing but the window held it back until now */
         tcp_out_mark(tcp, t);
+    } else {
+        tcp_limit(tcp, t);
     }
 }

@@ -131,6 +131,7 @@ void tcb_check(const struct tcp *tcp, const struct tcb *t)
 {
     if (t->state == TCPS_LISTEN)
         return;
+    WEIR_ASSERT(tcp->limits == NULL || tcp_limit_adds_up(tcp, t));
     check_sndq(t);
     check_rcv(t);
     check_timer(t);

@@ -52,13 +52,16 @@ void tcp_chrono_odd(struct tcp *tcp, struct tcb *t, uint32_t mss, bool cwnd_limi
 void tcp_chrono_refused(struct tcp *tcp, struct tcb *t)
 {
     t->is_refused = 1;
+    tcp_gauge_full(tcp, t, TCP_BUF_SEND, true);
     if (is_short_of_buffer(t))
         tcp_chrono(tcp, t, CHRONO_SNDBUF);
+    tcp_limit(tcp, t);
 }
 
 void tcp_chrono_writable(struct tcp *tcp, struct tcb *t)
 {
     t->is_refused = 0;
+    tcp_gauge_full(tcp, t, TCP_BUF_SEND, false);
     if (t->chrono == CHRONO_SNDBUF)
         tcp_chrono_turn(tcp, t, CHRONO_BUSY);
 }

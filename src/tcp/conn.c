@@ -43,6 +43,10 @@ struct tcb *tcp_tcb_new(struct tcp *tcp)
     tcp_rtt_init(tcp, t);
     *tcp_path_of(tcp, t) = (struct tcp_path){0};
     tcp->times[idx] = (struct tcp_times){0};
+    if (tcp->gauges != NULL)
+        tcp->gauges[idx] = (struct tcp_gauges){0};
+    if (WEIR_UNLIKELY(tcp->limits != NULL))
+        tcp_limit_begin(tcp, t);
     cc_init(&t->cc, tcp->env->conf.tcp_congestion_control, t->snd.mss,
             c->tcp_init_cwnd * t->snd.mss, tcp->env->now);
     return t;
@@ -114,6 +118,8 @@ bool tcp_done(struct tcp *tcp, struct tcb *t, int err)
         t->flags |= TF_CONNECTED;
         tcp_fo_settled(tcp, t, true);
     }
+    if (WEIR_UNLIKELY(tcp->limits != NULL))
+        tcp_limit_end(tcp, t);
     t->state = TCPS_CLOSED;
     tcp_chrono(tcp, t, CHRONO_IDLE);
     tcp_chrono_repaired(tcp, t);
@@ -332,7 +338,10 @@ static void send_first_syn(struct tcp *tcp, struct tcb *t, const struct fo_cooki
     t->fo &= (uint8_t)~FO_DEFERRED;
     tcp_count(tcp, STAT_TcpActiveOpens);
     t->snd.una = t->snd.nxt;
+    if (WEIR_UNLIKELY(tcp->limits != NULL))
+        tcp_limit_begin(tcp, t);
     tcp_conn_syn(tcp, t, fo);
+    tcp_limit(tcp, t);
     tcb_check(tcp, t);
 }
 
@@ -443,6 +452,7 @@ void tcp_established(struct tcp *tcp, struct tcb *t)
         tcp_arm_rto(tcp, t); /* a fast child may have sent before */
     tcp_keep_restart(tcp, t);
     tcp_event(tcp, t, TCP_EV_CONNECTED | TCP_EV_OUT);
+    tcp_limit(tcp, t);
 }
 
 void tcp_init(struct tcp *tcp, struct env *env, struct ip *ip, struct arena *a)
@@ -465,8 +475,13 @@ void tcp_init(struct tcp *tcp, struct env *env, struct ip *ip, struct arena *a)
     tcp->watch_of = arena_take(a, (c->n_tcb + 1u) * sizeof(uint32_t), 8);
     tcp->accs = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_acc), WEIR_CACHELINE);
     tcp->times = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_times), WEIR_CACHELINE);
+    ip->link->is_metered = (c->tcp_why | c->n_trace) != 0;
+    if (ip->link->is_metered)
+        tcp->limits = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_limit), WEIR_CACHELINE);
     if (c->n_trace != 0)
         tcp->seen = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_seen), WEIR_CACHELINE);
+    if (c->tcp_gauges != 0)
+        tcp->gauges = arena_take(a, (c->n_tcb + 1u) * sizeof(struct tcp_gauges), WEIR_CACHELINE);
     tcp->syn_links = arena_take(a, (c->n_syn + 1u) * sizeof(struct tcp_links), 8);
     tcp->tw_links = arena_take(a, (c->n_tw + 1u) * sizeof(struct tcp_links), 8);
     tcp_wnd_init(tcp);

@@ -214,7 +214,7 @@ static bool nagle_holds(const struct tcb *t, bool is_more)
 
 /* What cwnd leaves for one packet, in bytes: never more than half of it, so that there are two on
  * their way; a connection with nothing in flight may always send one segment. */
-static uint32_t cwnd_room(const struct tcb *t, uint32_t mss)
+uint32_t tcp_out_cwnd_room(const struct tcb *t, uint32_t mss)
 {
     uint32_t pipe = tcp_pipe(t) - (uint32_t)tcp_fo_is_open(t); /* its SYN is no data */
     if (pipe == 0 && t->cc.cwnd < mss)
@@ -268,7 +268,7 @@ static enum drop repeat_lost(struct tcp *tcp, struct tcb *t)
     uint32_t guard = 2 * TCP_SENT_MAX;
     while (guard-- > 0 && (r = tcp_sent_next_rtx(tcp, t)) != NULL) {
         uint32_t left = r->end - r->start;
-        uint32_t room = cwnd_room(t, mss);
+        uint32_t room = tcp_out_cwnd_room(t, mss);
         /* The first repetition of a recovery goes whatever is in flight [RFC 6675 5 (4.3), RFC 6582
          * 3.2 (5)]. */
         if (t->snd.rtx == 0)
@@ -324,7 +324,7 @@ static uint32_t how_much(const struct tcp *tcp, const struct tcb *t, uint32_t ms
 {
     uint32_t left = seq_ahead(t->snd.end, t->snd.nxt), all = left;
     uint32_t wnd = seq_ahead(t->snd.una + t->snd.wnd, t->snd.nxt);
-    uint32_t room = cwnd_room(t, mss);
+    uint32_t room = tcp_out_cwnd_room(t, mss);
     if (WEIR_UNLIKELY((t->flags & TF_WATCH) != 0))
         left = tcp_watch_cut(tcp, t, t->snd.nxt, left);
     if (room < w_u32_min(left, mss)) {
@@ -549,6 +549,9 @@ void tcp_output(struct tcp *tcp, struct tcb *t, bool is_more)
     else if (t->state == TCPS_SYN_SENT)
         tcp_conn_syn(tcp, t, NULL);
     tcp_out_ack(tcp, t);
+    if (WEIR_UNLIKELY(tcp->gauges != NULL))
+        tcp_gauge_look(tcp, t);
+    tcp_limit(tcp, t);
 }
 
 /* One segment whatever Nagle or the corner of a window says: the override timeout of [RFC 9293

@@ -47,6 +47,7 @@ static void reno_dup(struct tcb *t, struct ack_work *w)
 static void reno_advance(struct tcb *t, struct ack_work *w)
 {
     uint32_t beyond = w->acked > t->snd.mss ? w->acked - t->snd.mss : 0;
+    t->is_small_step = w->acked <= 4u * t->snd.mss;
     w->was_sacked = w_u32_min(t->snd.sacked, beyond);
     t->snd.sacked -= w->was_sacked;
     if (t->snd.una == t->snd.nxt)
@@ -95,9 +96,14 @@ static bool should_recover(const struct tcp *tcp, const struct tcb *t)
         return t->snd.lost != 0;
     if (has_sack(t))
         return tcp_is_dupthresh(t); /* [RFC 6675 5; RFC 5681 3.2 SHLD-6; RFC 2018 5.1 MUST-5] */
-    /* [RFC 6582 3.2 MUST-2] Duplicates of what was sent before the last recovery are no new loss.
-     * */
-    return t->snd.dupacks >= t->rec.reordering && seq_gt(t->snd.una, tcp_loss(tcp, t)->point);
+    if (t->snd.dupacks < t->rec.reordering)
+        return false;
+    /* [RFC 6582 3.2 MUST-2, 4.1 MAY-1] Duplicates of what was sent before the last recovery are no
+     * new loss. At its very end it may be either: echoes of much that was repeated in vain, which
+     * one ACK then covered, or the next loss, where the ACKs came by small steps. */
+    tcp_seq point = tcp_loss(tcp, t)->point;
+    bool is_step = t->is_small_step != 0 && t->cc.cwnd > t->snd.mss;
+    return seq_gt(t->snd.una, point) || (t->snd.una == point && is_step);
 }
 
 /* What this ACK's news make a loss. After an undo (forced) everything is judged anew. */

@@ -125,6 +125,7 @@ int64_t tcp_recv(struct tcp *tcp, struct tcb *t, void *dst, size_t n, unsigned f
         tcp_seen_bytes(tcp, t, WEIR_T_READ, t->rcv.copied - take, take);
     if (t->state != TCPS_CLOSED)
         tcp_wnd_after_read(tcp, t, take);
+    tcp_limit(tcp, t);
     tcb_check(tcp, t);
     return take;
 }
@@ -178,6 +179,7 @@ void tcp_recv_consume(struct tcp *tcp, struct tcb *t, size_t n)
         tcp_seen_bytes(tcp, t, WEIR_T_READ, t->rcv.copied - (uint32_t)n, (uint32_t)n);
     if (t->state != TCPS_CLOSED && n > 0)
         tcp_wnd_after_read(tcp, t, (uint32_t)n);
+    tcp_limit(tcp, t);
     tcb_check(tcp, t);
 }
 

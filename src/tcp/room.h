@@ -182,7 +182,7 @@ void tcp_sent_sack(struct tcp *, struct tcb *, const struct sack_block *v, unsig
                    struct ack_work *);
 /* Marks lost what RFC 6675's IsLost() says. */
 void tcp_sent_mark_sack_lost(struct tcp *, struct tcb *);
-/* Marks the first unacknowledged segment lost. */
+/* Marks lost the first that is not acknowledged, as much as fits into one segment. */
 void tcp_sent_mark_head_lost(struct tcp *, struct tcb *);
 /* Marks lost what was sent before what arrived last and has outstayed `wait` [RFC 8985 6.2 step
  * 5]. Returns how long the longest wait of the others still is, 0: nobody waits. */
@@ -371,6 +371,9 @@ static inline void tcp_chrono_output(struct tcp *tcp, struct tcb *t, uint32_t ms
         tcp_chrono(tcp, t, CHRONO_BUSY);
 }
 /* The send buffer had no room for what the program wrote; has room again. */
+/* gauge.c: after output, what the buffers hold; somebody found a buffer full, or no longer does. */
+void tcp_gauge_look(struct tcp *, struct tcb *);
+void tcp_gauge_full(struct tcp *, struct tcb *, enum tcp_buf, bool is_full);
 void tcp_chrono_refused(struct tcp *, struct tcb *);
 void tcp_chrono_writable(struct tcp *, struct tcb *);
 /* A timeout; what it lost, or the handshake, has been repaired. */
@@ -378,6 +381,22 @@ void tcp_chrono_rto(struct tcp *, struct tcb *);
 void tcp_chrono_repaired(struct tcp *, struct tcb *);
 /* The sums so far, as TCP_INFO has them. */
 void tcp_chrono_get(const struct tcp *, const struct tcb *, struct weir_tcp_info *);
+
+/* ---- limit.c: what it has waited for; each only where tcp->limits is not NULL ---- */
+WEIR_APART void tcp_limit_turn(struct tcp *, struct tcb *);
+/* What it waits for may have changed. */
+static inline void tcp_limit(struct tcp *tcp, struct tcb *t)
+{
+    if (WEIR_UNLIKELY(tcp->limits != NULL))
+        tcp_limit_turn(tcp, t);
+}
+/* Nothing has been charged; it begins at the next turn. */
+void tcp_limit_begin(struct tcp *, struct tcb *);
+/* It is over, its state still says not. */
+void tcp_limit_end(struct tcp *, struct tcb *);
+/* The retransmission timer fires. */
+WEIR_APART void tcp_limit_timeout(struct tcp *, struct tcb *);
+bool tcp_limit_adds_up(const struct tcp *, const struct tcb *);
 
 /* ---- event.c ---- */
 bool tcp_is_readable(const struct tcb *);
@@ -450,6 +469,8 @@ bool tcp_out_persist(struct tcp *, struct tcb *);
 /* One segment beyond cwnd, new if there is something new, else the last one again (*is_rtx). False:
  * nothing was sent. */
 bool tcp_out_probe(struct tcp *, struct tcb *, bool *is_rtx);
+/* What cwnd leaves for one packet, in bytes. */
+uint32_t tcp_out_cwnd_room(const struct tcb *, uint32_t mss);
 void tcp_out_remove(struct tcp *, struct tcb *);
 /* True: the queue below has no room for what t would send; it is called again when there is. */
 bool tcp_out_must_wait(struct tcp *, struct tcb *);
@@ -476,6 +497,8 @@ WEIR_APART void tcp_wnd_promised(struct tcp *, struct tcb *, uint32_t before);
 /* It is counted from now on; no more. */
 void tcp_wnd_promise_begin(struct tcp *, struct tcb *);
 void tcp_wnd_promise_end(struct tcp *, struct tcb *);
+/* Of the receive buffer what may be payload: the largest window. */
+uint32_t tcp_wnd_share(const struct tcp *, const struct tcb *);
 /* The receive buffer that such a window needs. */
 uint32_t tcp_wnd_buffer(const struct tcp *, uint64_t window);
 /* wnd_free from the pools' sizes. */
@@ -738,5 +761,7 @@ void tcp_seen_segment(struct tcp *, const struct tcb *, const struct seg *);
 void tcp_seen_bytes(struct tcp *, const struct tcb *, enum weir_trace_kind, tcp_seq seq,
                     uint32_t len);
 void tcp_seen_timer(struct tcp *, const struct tcb *, unsigned which);
+/* It has waited for enum weir_limit `which`, for so long. */
+void tcp_seen_limit(struct tcp *, const struct tcb *, unsigned which, w_ns spent);
 
 #endif

@@ -29,8 +29,8 @@ static void tell_who(struct tcp *tcp, const struct tcb *t)
     r->conn = tcb_owner(t);
     r->seq = t->sndq.iss;
     r->ack = t->irs;
-    put_end(&r->local, &t->flow.local, t->flow.lport);
-    put_end(&r->remote, &t->flow.remote, t->flow.rport);
+    put_end(&r->ends.local, &t->flow.local, t->flow.lport);
+    put_end(&r->ends.remote, &t->flow.remote, t->flow.rport);
 }
 
 static void put_state(struct tcp *tcp, const struct tcb *t, struct weir_trace_tcp *s)
@@ -150,4 +150,11 @@ void tcp_seen_bytes(struct tcp *tcp, const struct tcb *t, enum weir_trace_kind k
 void tcp_seen_timer(struct tcp *tcp, const struct tcb *t, unsigned which)
 {
     record(tcp, t, WEIR_T_TIMER, NULL)->why = (uint8_t)which;
+}
+
+void tcp_seen_limit(struct tcp *tcp, const struct tcb *t, unsigned which, w_ns spent)
+{
+    struct weir_trace *r = record(tcp, t, WEIR_T_LIMIT, NULL);
+    r->why = (uint8_t)which;
+    r->used = (uint32_t)w_u64_min(spent / W_US, UINT32_MAX);
 }

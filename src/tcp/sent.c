@@ -375,6 +375,8 @@ void tcp_sent_mark_sack_lost(struct tcp *tcp, struct tcb *t)
     }
 }
 
+/* [RFC 9293 3.8.1, RFC 6582 3.2 step 5] What was sent in many small segments is repeated in one: a
+ * row of them, lost where packets are counted, would cost a round trip each. */
 void tcp_sent_mark_head_lost(struct tcp *tcp, struct tcb *t)
 {
     struct sent_rec *r = tcp_sent_at(tcp, t->snd.rec_head);
@@ -383,6 +385,12 @@ void tcp_sent_mark_head_lost(struct tcp *tcp, struct tcb *t)
     if (rec_len(r) > t->snd.mss && !split(tcp, t, r, r->start + t->snd.mss))
         return;
     mark_lost(tcp, t, r);
+    struct sent_rec *n = tcp_sent_at(tcp, r->next);
+    while (n != NULL && (n->flags & ~SENT_EVER) == 0 && n->end - r->start <= t->snd.mss) {
+        mark_lost(tcp, t, n);
+        merge_next(tcp, t, r);
+        n = tcp_sent_at(tcp, r->next);
+    }
 }
 
 void tcp_sent_mark_all_lost(struct tcp *tcp, struct tcb *t, bool forget_sacks, w_ns since)

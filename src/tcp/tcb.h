@@ -17,6 +17,8 @@
 #include "tcp/seq.h"
 #include "tcp/tcp.h"
 
+#include <weir/limit.h>
+
 /* Congestion states, numbered as tcpi_ca_state. */
 enum tcp_ca { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
 
@@ -136,16 +138,17 @@ enum { TCP_SACK_BLOCKS = 4 };
 struct tcb {
     /* line 0: lookup and lists */
     struct flow flow;
-    uint8_t state, ca_state; /* enum tcp_state, enum tcp_ca */
-    uint8_t n_sack;          /* blocks in ooo.sack[] */
-    uint8_t has_dsack : 1;   /* ooo.dsack is to be reported */
-    uint8_t chrono : 2;      /* enum tcp_chrono */
-    uint8_t is_refused : 1;  /* a write found the send buffer full, and it has been since */
-    uint8_t is_promised : 1; /* tcp->promised counts it */
-    uint8_t in_rto : 1;      /* a timeout's recovery: tcp_path.rto_ms runs */
-    uint32_t flags;          /* enum tcb_flag */
-    uint32_t hash;           /* of flow: the table's bucket */
-    uint32_t edges;          /* enum tcp_event, what happened since the last ready_pop */
+    uint8_t state, ca_state;   /* enum tcp_state, enum tcp_ca */
+    uint8_t n_sack;            /* blocks in ooo.sack[] */
+    uint8_t has_dsack : 1;     /* ooo.dsack is to be reported */
+    uint8_t chrono : 2;        /* enum tcp_chrono */
+    uint8_t is_refused : 1;    /* a write found the send buffer full, and it has been since */
+    uint8_t is_promised : 1;   /* tcp->promised counts it */
+    uint8_t in_rto : 1;        /* a timeout's recovery: tcp_path.rto_ms runs */
+    uint8_t is_small_step : 1; /* the last odd ACK without SACK covered at most four segments */
+    uint32_t flags;            /* enum tcb_flag */
+    uint32_t hash;             /* of flow: the table's bucket */
+    uint32_t edges;            /* enum tcp_event, what happened since the last ready_pop */
     uint32_t ready_next, out_next;
 
     /* line 1: receive */
@@ -407,10 +410,37 @@ struct tcp_times {
 };
 _Static_assert(sizeof(struct tcp_times) == 16, "four to a line");
 
+/* What a connection waits for, and what it has waited for: beside the tcb of a stack that keeps
+ * account of it. Owned by limit.c. */
+struct tcp_wait {
+    uint8_t why;   /* enum weir_limit */
+    bool is_below; /* first of all what was handed down waits: for what, the interface knows */
+};
+struct tcp_limit {
+    w_ns begun;          /* 0: not yet */
+    w_ns since;          /* all before is charged; `wait` holds from here on */
+    w_ns late_at;        /* from then on it is `late` */
+    w_ns quiet_since;    /* nothing was sent or delivered since: `settled` are the sums then */
+    w_ns meter[METER_N]; /* the interface's clocks at `since`, with wait.is_below */
+    w_ns ns[WEIR_LIMIT_N], settled[WEIR_LIMIT_N];
+    w_ns wnd_at;          /* wnd[0] is the largest window since, wnd[1] of the while before */
+    w_ns run_since;       /* what had most of each charge was `run` from here on */
+    uint32_t news;        /* segments sent and delivered: whether it is still quiet */
+    struct tcp_wait wait; /* found at the last look */
+    uint32_t wnd[2];
+    uint8_t nif, run, late;
+};
+
 /* What a trace remembers of a connection. Owned by seen.c. */
 struct tcp_seen {
     uint32_t owner;  /* tcb_owner of who was told of last */
     uint8_t ack_why; /* enum weir_why of the ACK that is owed */
+};
+
+/* What is remembered of a connection's buffers, with conf.tcp_gauges; by enum tcp_buf. Owned by
+ * gauge.c. */
+struct tcp_gauges {
+    struct gauge of[TCP_BUFS];
 };
 
 /* t->st.path */

@@ -24,6 +24,7 @@
 #ifndef WEIR_TCP_H
 #define WEIR_TCP_H
 
+#include "base/gauge.h"
 #include "base/pool.h"
 #include "ip/ip.h"
 #include "pkt/env.h"
@@ -39,6 +40,8 @@ struct tcp_metric;
 struct tcp_path;
 struct note;
 struct tcp_acc;
+struct tcp_limit;
+struct weir_limits;
 
 /* Numbered as in Linux (tcp_info.tcpi_state, /proc/net/tcp). */
 enum tcp_state {
@@ -144,13 +147,15 @@ struct tcp {
     struct tcp_loss *loss;      /* one beside each tcb */
     struct tcp_metric *metrics; /* what was learnt of destinations: metric.c */
     uint32_t metrics_mask;
-    bool has_metric_mtu;      /* some entry of them once had an MTU */
-    struct tcp_path *paths;   /* one beside each tcb */
-    struct tcp_acc *accs;     /* one beside each tcb */
-    struct tcp_times *times;  /* one beside each tcb */
-    struct tcp_seen *seen;    /* one beside each tcb of a stack that traces, else NULL */
-    uint8_t why;              /* enum weir_why of what is being sent, 0: what it is says it */
-    struct tcp_bucket *table; /* all connections, half-open and TIME-WAIT ones included */
+    bool has_metric_mtu;       /* some entry of them once had an MTU */
+    struct tcp_path *paths;    /* one beside each tcb */
+    struct tcp_acc *accs;      /* one beside each tcb */
+    struct tcp_times *times;   /* one beside each tcb */
+    struct tcp_gauges *gauges; /* one beside each tcb; NULL: conf.tcp_gauges is 0 */
+    struct tcp_limit *limits;  /* one beside each tcb, with tcp_why or n_trace; else NULL */
+    struct tcp_seen *seen;     /* one beside each tcb of a stack that traces, else NULL */
+    uint8_t why;               /* enum weir_why of what is being sent, 0: what it is says it */
+    struct tcp_bucket *table;  /* all connections, half-open and TIME-WAIT ones included */
     uint32_t table_mask;
     uint32_t *lsn_hash; /* listeners by port: head tcb of each chain */
     uint32_t lsn_mask;
@@ -299,6 +304,15 @@ void tcp_conf_changed(struct tcp *);
 int tcp_cc_set(struct tcp *, struct tcb *, const char *name, size_t n);
 const char *tcp_cc_get(const struct tcb *);
 
+/* A connection's buffers: bytes now, the most there may be, and what is remembered (all 0 without
+ * conf.tcp_gauges). */
+enum tcp_buf { TCP_BUF_SEND, TCP_BUF_BELOW, TCP_BUF_RECV, TCP_BUFS };
+struct tcp_buf_info {
+    uint32_t now, limit;
+    struct gauge gauge;
+};
+void tcp_gauge_get(const struct tcp *, const struct tcb *, enum tcp_buf, struct tcp_buf_info *out);
+
 /* Linux's struct tcp_info, member for member. */
 struct weir_tcp_info {
     uint8_t state, ca_state, retransmits, probes, backoff, options;
@@ -328,6 +342,9 @@ void tcp_info_get(const struct tcp *, const struct tcb *, struct weir_tcp_info *
  * size, 0: nothing. */
 union cc_info;
 size_t tcp_cc_info(const struct tcb *, union cc_info *);
+
+/* What it has waited for. 0, -ENOTCONN (never a connection), -ENODATA (nobody keeps account). */
+int tcp_limits_get(struct tcp *, struct tcb *, struct weir_limits *);
 
 /* For `ss`: one row per listener, connection, half-open connection and TIME-WAIT. Start with
  * *cursor = 0; false: no more. t is NULL for half-open and TIME-WAIT records. */

@@ -63,10 +63,11 @@ void tcp_rto_revert(struct tcp *tcp, struct tcb *t)
 
 /* ---- retransmission ---- */
 
-/* [RFC 9293 3.8.3 MUST-20, SHLD-10] R1: IP is advised that the way may be dead, and asked anew. */
-static void advise_at_r1(struct tcp *tcp, struct tcb *t)
+/* [RFC 9293 3.8.3 MUST-20, SHLD-10] From R1 on: IP is advised that the way may be dead, and asked
+ * anew; each time, as what it finds out may be wrong or become so. */
+static void advise_from_r1(struct tcp *tcp, struct tcb *t)
 {
-    if (t->snd.n_rto != tcp->env->conf.tcp_retries1)
+    if (t->snd.n_rto < tcp->env->conf.tcp_retries1)
         return;
     ip_dst_doubt(tcp->ip, &t->dst);
     t->dst.gen = 0;
@@ -146,11 +147,13 @@ static bool rto_fired(struct tcp *tcp, struct tcb *t)
         return true;
     }
     tcp_count(tcp, STAT_TCPTimeouts);
+    if (WEIR_UNLIKELY(tcp->limits != NULL))
+        tcp_limit_timeout(tcp, t);
     if (is_hopeless(tcp, t))
         return give_up(tcp, t);
     if ((t->flags & TF_ORPHAN) != 0 && !tcp_orphan_may_stay(tcp, t))
         return false;
-    advise_at_r1(tcp, t);
+    advise_from_r1(tcp, t);
     if (t->rtt.first_rto_ms == 0)
         t->rtt.first_rto_ms = is_opening ? t->sndq.sent_ms : tcp_stamp_ms(tcp);
     t->st.n_rto++;
@@ -251,6 +254,7 @@ static void conn_timer(struct tcp *tcp, struct tcb *t)
         next = w_u64_min(next, t->at[i]);
     if (next != W_NEVER && (!t->timer.is_set || next < t->timer.at))
         wheel_set(&tcp->env->wheel, &t->timer, next);
+    tcp_limit(tcp, t);
     tcb_check(tcp, t);
 }
 
@@ -298,4 +302,5 @@ void tcp_sent(struct tcp *tcp, uint32_t owner, uint32_t bytes)
     /* Refused before, or stopped by the limit: on it goes. */
     if (waits && (was_full || (t->at[T_PERSIST] != W_NEVER && (t->flags & TF_PROBE0) == 0)))
         tcp_out_mark(tcp, t);
+    tcp_limit(tcp, t);
 }

@@ -36,6 +36,11 @@ static uint32_t window_of(const struct tcp *tcp, uint32_t buffer)
     return scale == 0 ? buffer : buffer - (buffer >> scale);
 }
 
+uint32_t tcp_wnd_share(const struct tcp *tcp, const struct tcb *t)
+{
+    return window_of(tcp, t->rcv.limit);
+}
+
 uint32_t tcp_wnd_buffer(const struct tcp *tcp, uint64_t window)
 {
     uint32_t scale = tcp->env->conf.tcp_adv_win_scale;
@@ -226,10 +231,13 @@ uint16_t tcp_wnd_announce(struct tcp *tcp, struct tcb *t)
         tcp_wnd_promised(tcp, t, edge - t->rcv.copied);
     /* [RFC 7323 2.3 MUST-7; 2.4 SHLD-3, MUST-10] */
     uint32_t field = w_u32_min(t->rcv.wnd >> t->rcv.wscale, 0xffff);
-    if (field == 0 && old != 0)
+    if (field == 0 && old != 0) {
         tcp_count(tcp, STAT_TCPToZeroWindowAdv);
-    else if (field != 0 && old == 0)
+        tcp_gauge_full(tcp, t, TCP_BUF_RECV, true);
+    } else if (field != 0 && old == 0) {
         tcp_count(tcp, STAT_TCPFromZeroWindowAdv);
+        tcp_gauge_full(tcp, t, TCP_BUF_RECV, false);
+    }
     return (uint16_t)field;
 }
 

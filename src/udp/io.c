@@ -244,6 +244,12 @@ static enum next in_drop(struct udp *u, struct pkt *p, enum drop why)
     return NEXT_DROP;
 }
 
+/* What people are told of the queue; rare, so apart from what every datagram passes. */
+static WEIR_APART void queue_full(struct udp *u, struct udp_sock *s, bool is_full)
+{
+    gauge_full(&s->gauge, u->env->now, is_full);
+}
+
 /* Into the socket's queue. DROP_NONE: it is the socket's now. */
 static enum drop enqueue(struct udp *u, struct udp_sock *s, struct pkt *p)
 {
@@ -251,12 +257,14 @@ static enum drop enqueue(struct udp *u, struct udp_sock *s, struct pkt *p)
         return DROP_UDP_SHUT;
     if (s->rx_bytes >= s->rx_limit) {
         s->rx_drops++;
+        queue_full(u, s, true);
         env_count(u->env, STAT_UdpRcvbufErrors);
         return DROP_UDP_FULL;
     }
     p->truesize = pkt_truesize(p);
     p->user = s->rx_drops;
     s->rx_bytes += p->truesize;
+    gauge_saw(&s->gauge, s->rx_bytes);
     pktq_push(&s->rxq, p);
     s->n.rx_dgrams++;
     s->n.rx_bytes += p->len;
@@ -378,6 +386,8 @@ int64_t udp_recv(struct udp *u, struct udp_sock *s, void *to, size_t n, unsigned
     if ((flags & UDP_MSG_PEEK) == 0) {
         (void)pktq_pop(&s->rxq);
         s->rx_bytes -= p->truesize;
+        if (WEIR_UNLIKELY(s->gauge.full_since != 0))
+            queue_full(u, s, false);
         pkt_free(p);
     }
     return (flags & UDP_MSG_TRUNC) != 0 ? full : copied;

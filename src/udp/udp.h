@@ -12,6 +12,7 @@
 #ifndef WEIR_UDP_H
 #define WEIR_UDP_H
 
+#include "base/gauge.h"
 #include "base/list.h"
 #include "icmp/icmp.h"
 #include "pkt/note.h"
@@ -65,6 +66,7 @@ struct udp_sock {
     uint32_t rx_bytes;  /* memory they hold: sum of truesize, <= rx_limit + one packet */
     uint32_t rx_limit;  /* SO_RCVBUF */
     uint64_t rx_drops;  /* queue was full */
+    struct gauge gauge; /* of the queue, in bytes as rx_bytes */
     int error;          /* pending, positive errno; taken by the next call */
     uint8_t ttl, tos;   /* 0: default */
     uint8_t nif;        /* SO_BINDTODEVICE, 0: any */

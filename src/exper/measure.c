@@ -11,7 +11,7 @@
  *
  * Owns nothing. Called by plan.c and run.c.
  */
-#include "exper/gauge.h"
+#include "exper/measure.h"
 
 #include "tcp/tcp.h"
 
@@ -136,7 +136,7 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double times_value(const struct world *w, const struct gauge *g)
+static double times_value(const struct world *w, const struct measure *g)
 {
     uint64_t *v = malloc((size_t)w->conf->n_flow * WORLD_TIMES * sizeof(*v));
     double sum = 0, out;
@@ -166,7 +166,7 @@ static double times_value(const struct world *w, const struct gauge *g)
 }
 
 /* Sums; of what cannot be added (windows, round trips) the mean of those that have one. */
-static double flow_value(const struct world *w, const struct gauge *g)
+static double flow_value(const struct world *w, const struct measure *g)
 {
     bool is_sum = g->is_counter || g->id == F_LOST || g->id == F_OUTQ || g->id == F_INQ ||
                   g->id == F_FLIGHT || g->id == F_DELIVERY;
@@ -207,7 +207,7 @@ static const char *const no_room[] = {"NOMEM",     "NO_BLOCK",   "QDISC_FULL",  
                                       "QDISC_AQM", "DEV_FULL",   "QDISC_HORIZON",  "NEIGH_FULL",
                                       "UDP_FULL",  "TCP_RCVBUF", "TCP_RCV_MEMORY", "TCP_OFO_FULL"};
 
-static double host_value(const struct world *w, const struct gauge *g)
+static double host_value(const struct world *w, const struct measure *g)
 {
     const struct sim_host *h = w->host[g->object];
     double packets = 0, busy = 0, drops = 0;
@@ -266,7 +266,7 @@ static struct sim_nic_end *nic_of(const struct world *w, int host)
     return NULL;
 }
 
-static double nic_value(const struct world *w, const struct gauge *g)
+static double nic_value(const struct world *w, const struct measure *g)
 {
     const struct sim_nic_end *e = nic_of(w, g->object);
     if (e == NULL)
@@ -301,7 +301,7 @@ static const struct name qdisc_names[] = {
     [Q_FULL] = {"full-time", true, "s in which TCP had to wait"},
 };
 
-static double qdisc_value(const struct world *w, const struct gauge *g)
+static double qdisc_value(const struct world *w, const struct measure *g)
 {
     struct weir_qdisc_stats s, all = {.packets = 0};
     for (unsigned i = 0; i < w->sim->n_link; i++) {
@@ -355,7 +355,7 @@ static const struct name link_names[] = {
     [L_QUEUE_MAX] = {"queue-max", false, "packets, most that ever waited"},
 };
 
-static double link_value(const struct world *w, const struct gauge *g)
+static double link_value(const struct world *w, const struct measure *g)
 {
     /* object: twice the link's number, and 1 for the direction from its second host */
     const struct emu *e = &w->sim->link[g->object / 2].dir[g->object % 2];
@@ -377,32 +377,32 @@ static const struct {
     const struct name *names;
     unsigned n;
 } kinds[] = {
-    [GAUGE_FLOW] = {"flow", flow_names, WEIR_COUNT(flow_names)},
-    [GAUGE_HOST] = {"host", host_names, WEIR_COUNT(host_names)},
-    [GAUGE_NIC] = {"nic", nic_names, WEIR_COUNT(nic_names)},
-    [GAUGE_QDISC] = {"qdisc", qdisc_names, WEIR_COUNT(qdisc_names)},
-    [GAUGE_LINK] = {"link", link_names, WEIR_COUNT(link_names)},
+    [MEASURE_FLOW] = {"flow", flow_names, WEIR_COUNT(flow_names)},
+    [MEASURE_HOST] = {"host", host_names, WEIR_COUNT(host_names)},
+    [MEASURE_NIC] = {"nic", nic_names, WEIR_COUNT(nic_names)},
+    [MEASURE_QDISC] = {"qdisc", qdisc_names, WEIR_COUNT(qdisc_names)},
+    [MEASURE_LINK] = {"link", link_names, WEIR_COUNT(link_names)},
 };
 
-double gauge_read(const struct world *w, const struct gauge *g)
+double measure_read(const struct world *w, const struct measure *g)
 {
     switch (g->of) {
-    case GAUGE_FLOW: return flow_value(w, g);
-    case GAUGE_HOST: return host_value(w, g);
-    case GAUGE_NIC: return nic_value(w, g);
-    case GAUGE_QDISC: return qdisc_value(w, g);
+    case MEASURE_FLOW: return flow_value(w, g);
+    case MEASURE_HOST: return host_value(w, g);
+    case MEASURE_NIC: return nic_value(w, g);
+    case MEASURE_QDISC: return qdisc_value(w, g);
     default: return link_value(w, g);
     }
 }
 
 /* The object that the words behind the kind name. False: there is none. */
-static bool find_object(const struct setup *u, struct gauge *g, const char *name)
+static bool find_object(const struct setup *u, struct measure *g, const char *name)
 {
-    if (g->of == GAUGE_FLOW) {
+    if (g->of == MEASURE_FLOW) {
         g->object = name[0] == '\0' ? -1 : setup_flow_named(u, name);
         return name[0] == '\0' || g->object >= 0;
     }
-    if (g->of == GAUGE_LINK) {
+    if (g->of == MEASURE_LINK) {
         int l = setup_link_named(u, name);
         size_t n = l < 0 ? 0 : strlen(u->host[u->link[l].a].name);
         bool is_forth =
@@ -415,10 +415,10 @@ static bool find_object(const struct setup *u, struct gauge *g, const char *name
     for (unsigned i = 0; g->object >= 0 && i < u->n_link; i++)
         has_nic |= u->link[i].is_cable &&
                    (u->link[i].a == (unsigned)g->object || u->link[i].b == (unsigned)g->object);
-    return g->object >= 0 && (g->of != GAUGE_NIC || has_nic);
+    return g->object >= 0 && (g->of != MEASURE_NIC || has_nic);
 }
 
-static bool find_stat(struct gauge *g, const char *name)
+static bool find_stat(struct measure *g, const char *name)
 {
     for (unsigned i = 0; i < NIC_N_STATS; i++) {
         if (strcmp(nic_stat_name((enum nic_stat)i), name) != 0)
@@ -431,7 +431,7 @@ static bool find_stat(struct gauge *g, const char *name)
 }
 
 /* A counter of the stack, or a drop by name: a probe stack is not needed, the lists are. */
-static bool find_counter(struct gauge *g, const char *name)
+static bool find_counter(struct measure *g, const char *name)
 {
     static const char *const known[] = {
 #define X(n, text) #n,
@@ -453,31 +453,33 @@ static bool find_counter(struct gauge *g, const char *name)
     return false;
 }
 
-static bool find_name(struct gauge *g, const char *name)
+static bool find_name(struct measure *g, const char *name)
 {
-    if (g->of == GAUGE_NIC && find_stat(g, name))
+    if (g->of == MEASURE_NIC && find_stat(g, name))
         return true;
     for (unsigned i = 0; i < kinds[g->of].n; i++) {
         const struct name *n = &kinds[g->of].names[i];
         if (n->name == NULL || strcmp(n->name, name) != 0)
             continue;
-        g->id = g->of == GAUGE_NIC ? NIC_N_STATS + i : i;
+        g->id = g->of == MEASURE_NIC ? NIC_N_STATS + i : i;
         g->is_counter = n->is_counter;
         return true;
     }
-    return g->of == GAUGE_HOST && find_counter(g, name);
+    return g->of == MEASURE_HOST && find_counter(g, name);
 }
 
-int gauge_parse(const struct setup *u, const char *text, struct gauge *g, char err[TEXT_ERR])
+int measure_parse(const struct setup *u, const char *text, struct measure *g, char err[TEXT_ERR])
 {
-    static const char *const hows[] = {
-        [GAUGE_MEAN] = "mean", [GAUGE_MAX] = "max", [GAUGE_MIN] = "min", [GAUGE_RATE] = "rate"};
-    char object[GAUGE_TEXT];
+    static const char *const hows[] = {[MEASURE_MEAN] = "mean",
+                                       [MEASURE_MAX] = "max",
+                                       [MEASURE_MIN] = "min",
+                                       [MEASURE_RATE] = "rate"};
+    char object[MEASURE_TEXT];
     const char *rest = text, *dot;
     bool is_found = false;
-    *g = (struct gauge){.how = GAUGE_PLAIN};
+    *g = (struct measure){.how = MEASURE_PLAIN};
     text_copy(g->text, sizeof(g->text), text);
-    for (uint8_t i = GAUGE_MEAN; i <= GAUGE_RATE; i++) {
+    for (uint8_t i = MEASURE_MEAN; i <= MEASURE_RATE; i++) {
         if (!text_is_kind(text, hows[i], &rest))
             continue;
         g->how = i;
@@ -507,25 +509,25 @@ int gauge_parse(const struct setup *u, const char *text, struct gauge *g, char e
                        dot + 1);
         return -EINVAL;
     }
-    if (g->of == GAUGE_FLOW && g->id == F_GOODPUT)
-        g->how = GAUGE_RATE;
+    if (g->of == MEASURE_FLOW && g->id == F_GOODPUT)
+        g->how = MEASURE_RATE;
     return 0;
 }
 
-void gauge_list(FILE *f)
+void measure_list(FILE *f)
 {
     fprintf(f, "\nMEASURES: [mean|max|min|rate] OBJECT.NAME\n");
     for (unsigned k = 0; k < WEIR_COUNT(kinds); k++) {
         fprintf(f, "\n%s%s\n", kinds[k].kind,
-                k == GAUGE_FLOW   ? " [NAME]"
-                : k == GAUGE_LINK ? " A B: from A to B"
-                                  : " HOST");
-        for (unsigned i = 0; k == GAUGE_NIC && i < NIC_N_STATS; i++)
+                k == MEASURE_FLOW   ? " [NAME]"
+                : k == MEASURE_LINK ? " A B: from A to B"
+                                    : " HOST");
+        for (unsigned i = 0; k == MEASURE_NIC && i < NIC_N_STATS; i++)
             fprintf(f, "  %s\n", nic_stat_name((enum nic_stat)i));
         for (unsigned i = 0; i < kinds[k].n; i++)
             if (kinds[k].names[i].name != NULL)
                 fprintf(f, "  %-16s %s\n", kinds[k].names[i].name, kinds[k].names[i].text);
-        if (k == GAUGE_HOST)
+        if (k == MEASURE_HOST)
             fprintf(f, "  any counter of `weir ss -c`, such as TcpRetransSegs or drop.UDP_FULL\n");
     }
 }

@@ -3,8 +3,8 @@
  * From results to pictures: which points become which curve.
  *
  * Decides: a plot over an axis has a curve for each of its columns and each value of `by`; over
- * time one for each measure and each run of the first seed that `where` lets through. Where an axis's
- * values are numbers the x axis is a scale, else it has their names.
+ * time one for each measure and each run of the first seed that `where` lets through. Where an
+ * axis's values are numbers the x axis is a scale, else it has their names.
  *
  * Owns the numbers for the call. Called by report.c and the command; calls plot/.
  */

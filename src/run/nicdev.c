@@ -4,8 +4,8 @@
  * its DMA and its MAC, at the line's rate, before the real device has them; and back.
  *
  * What is decided here: when the owner has to wake, and that all queues of the card are served as
- * one. Offloads are taken from the inner device before it opens: behind a line there are frames of a line's size, with their
- * checksums, and the card is the one that offloads.
+ * one. Offloads are taken from the inner device before it opens: behind a line there are frames of
+ * a line's size, with their checksums, and the card is the one that offloads.
  *
  * Time is the owner's clock: card and line are stepped to the present whenever the device is
  * called, each event at its own moment, so that a late call shortens no frame and loses no rate.

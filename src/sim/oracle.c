@@ -139,6 +139,7 @@ static void syn_seen(struct oracle_flow *f, unsigned side, const struct seg *s)
         return;
     }
     *d = (struct oracle_dir){.iss = s->tcp.seq, .has_syn = true, .mss = mss};
+    d->end_in = d->taken = s->tcp.seq + 1;
     d->syn_wscale = (s->tcp.has & TCPH_WSCALE) != 0 ? s->tcp.wscale : 255;
     /* A new incarnation of this end has promised nothing yet. */
     f->dir[1 - side].has_edge_out = f->dir[1 - side].has_edge_in = false;
@@ -344,6 +345,25 @@ static void seg_sent(struct oracle *o, w_ns now, unsigned host, const struct seg
         promises_end(f, side);
 }
 
+/* Whether a segment is taken at all: the ACK of one that lies before the window does not count
+ * [RFC 9293 3.10.7.4 first]. What its receiver has taken it need not have acknowledged yet. */
+static bool ack_counts(const struct oracle_dir *theirs, const struct seg *s)
+{
+    uint32_t nxt = ahead(theirs->taken, theirs->ack_sent) > 0 ? theirs->taken : theirs->ack_sent;
+    if (!theirs->has_edge_out)
+        return false;
+    return s->end == s->tcp.seq ? ahead(s->tcp.seq, nxt) >= 0 : ahead(s->end, nxt) > 0;
+}
+
+/* Where a hole is filled all that came before is counted as taken: what may not be known. */
+static void data_arrives(struct oracle_dir *theirs, const struct seg *s)
+{
+    if (ahead(s->end, theirs->end_in) > 0)
+        theirs->end_in = s->end;
+    if (ahead(s->tcp.seq, theirs->taken) <= 0 && ahead(s->end, theirs->taken) > 0)
+        theirs->taken = theirs->end_in;
+}
+
 static void seg_arrives(struct oracle *o, w_ns now, unsigned host, const struct seg *s)
 {
     unsigned side;
@@ -366,9 +386,9 @@ static void seg_arrives(struct oracle *o, w_ns now, unsigned host, const struct 
     if (!d->has_edge_in || ahead(edge, d->edge_in) > 0)
         d->edge_in = edge;
     d->has_edge_in = true;
-    /* The ACK of a segment that lies before the window does not count [RFC 9293 3.10.7.4 first]. */
-    const struct oracle_dir *theirs = &f->dir[side];
-    if (!theirs->has_edge_out || ahead(s->tcp.seq, theirs->ack_sent) < 0)
+    bool is_counted = ack_counts(&f->dir[side], s);
+    data_arrives(&f->dir[side], s);
+    if (!is_counted)
         return;
     acked_note(o, host, d, s->tcp.ack);
     if (d->is_last_fin && ahead(s->tcp.ack, d->fin_end) >= 0)

@@ -21,14 +21,16 @@ enum { ORACLE_FLOWS = 256, ORACLE_TEXT = 256 };
 /* One direction of a connection, as the wire showed it. */
 struct oracle_dir {
     uint32_t iss;
-    uint32_t edge_out;  /* right edge its receiver has announced, as sent */
-    uint32_t edge_in;   /* … as it reached the sender */
-    uint32_t acked;     /* highest acknowledgement that reached the sender and counted */
-    uint32_t later;     /* the same, where what was already queued below may still leave */
-    uint32_t ack_sent;  /* highest one its receiver has sent */
-    uint32_t fin_end;   /* with has_fin: after its FIN */
-    uint32_t mss;       /* largest MSS that a SYN of its SENDER announced, or the default */
-    uint8_t wscale;     /* of the windows its SENDER announces, 0 until both SYNs had the option */
+    uint32_t edge_out; /* right edge its receiver has announced, as sent */
+    uint32_t edge_in;  /* … as it reached the sender */
+    uint32_t acked;    /* highest acknowledgement that reached the sender and counted */
+    uint32_t later;    /* the same, where what was already queued below may still leave */
+    uint32_t ack_sent; /* highest one its receiver has sent */
+    uint32_t end_in;   /* highest end of what has reached its receiver … */
+    uint32_t taken;   /* … and up to where that may have it without a hole, acknowledged or not */
+    uint32_t fin_end; /* with has_fin: after its FIN */
+    uint32_t mss;     /* largest MSS that a SYN of its SENDER announced, or the default */
+    uint8_t wscale;   /* of the windows its SENDER announces, 0 until both SYNs had the option */
     uint8_t syn_wscale; /* option seen in its SYN, 255: none */
     /* Accurate ECN: marked packets of its sender that arrived, and as many as its receiver has told
      * of; that is the r.cep of RFC 9768, less what it begins with. */

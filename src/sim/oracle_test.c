@@ -102,6 +102,28 @@ static void what_waited_below_may_be_stale(void **state)
     }
 }
 
+/* If this fails seeds are reported where a repeated segment brought an ACK: it lies before the
+ * window, though its receiver has not acknowledged it yet, and is not taken [RFC 9293 3.10.7.4
+ * first]; or the ACK of one that is new to its receiver no longer counts. */
+static void the_ack_of_what_was_taken_before_does_not_count(void **state)
+{
+    (void)state;
+    for (int is_new = 0; is_new < 2; is_new++) {
+        struct show x;
+        begin(&x, 0, 0);
+        passes(&x, (struct say){.from = 1, .flags = TCPF_ACK, .seq = 1, .ack = 1, .len = 100});
+        passes(&x, (struct say){.from = 1, .flags = TCPF_ACK, .seq = 201, .ack = 1, .len = 100});
+        passes(&x, (struct say){.from = 1, .flags = TCPF_ACK, .seq = 101, .ack = 1, .len = 100});
+        passes(&x, (struct say){.from = 0, .flags = TCPF_ACK, .seq = 1, .ack = 1, .len = 100});
+        passes(
+            &x,
+            (struct say){
+                .from = 1, .flags = TCPF_ACK, .seq = is_new ? 301 : 201, .ack = 101, .len = 100});
+        leaves(&x, (struct say){.from = 0, .flags = TCPF_ACK, .seq = 1, .ack = 301, .len = 100});
+        assert_int_equal(oracle_is_violated(&x.o), is_new);
+    }
+}
+
 /* If this fails an ACK that waited in a slow queue counts for marks that came after it was made,
  * and the next is called wrong; or marks that never came are believed. [RFC 9768 3.2.2] */
 static void what_waited_below_tells_old_counts(void **state)
@@ -162,6 +184,7 @@ static void a_new_connection_has_promised_nothing(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_waited_below_may_be_stale),
+    cmocka_unit_test(the_ack_of_what_was_taken_before_does_not_count),
     cmocka_unit_test(what_waited_below_tells_old_counts),
     cmocka_unit_test(a_new_connection_has_promised_nothing),
 };

@@ -96,6 +96,28 @@ static void scarce_memory_is_not_for_what_is_early(void **state)
     end(&l, t);
 }
 
+static void little_memory(struct weir_conf *c) { c->tcp_mem_max = 1; }
+
+/* If this failed one connection that fills tcp_mem_max would leave the others without order: a
+ * sender without SACK and timestamps would get new data through by timeouts alone, further apart
+ * each time; or early bytes of many connections would take what the limit is to keep. */
+static void each_connection_has_a_little_room_for_what_is_early(void **state)
+{
+    struct lab l;
+    (void)state;
+    lab_open(&l, little_memory);
+    struct tcb *t = lab_client(&l, "mss 1460", 60000);
+    l.tcp.mem_bytes += l.tcp.mem_max; /* another connection's */
+    byte_at(&l, 3000);
+    assert_int_equal(t->ooo.n, 1);
+    for (unsigned i = 0; i < 200; i++)
+        byte_at(&l, 3002 + 2 * i);
+    assert_in_range(t->ooo.mem, 1, l.tcp.env->conf.tcp_rmem_min);
+    assert_true(l.tcp.env->stats[STAT_TCPOFODrop] > 100);
+    l.tcp.mem_bytes -= l.tcp.mem_max;
+    end(&l, t);
+}
+
 /* If this failed a stream of tiny segments that nobody reads would pin a packet, or a block, for
  * each. In order and, behind a hole, out of order. */
 static void tiny_segments_share_memory(void **state)
@@ -345,6 +367,7 @@ int main(void)
         cmocka_unit_test(holes_are_limited),
         cmocka_unit_test(pieces_out_of_order_pin_no_more_than_the_buffer),
         cmocka_unit_test(scarce_memory_is_not_for_what_is_early),
+        cmocka_unit_test(each_connection_has_a_little_room_for_what_is_early),
         cmocka_unit_test(tiny_segments_share_memory),
         cmocka_unit_test(sack_work_is_limited),
         cmocka_unit_test(windows_that_stay_closed_cost_little),

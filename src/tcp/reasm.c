@@ -366,13 +366,16 @@ static void ack_ahead(struct tcp *tcp, struct tcb *t, unsigned n_segs)
 }
 
 /* Text ahead of its time will be sent again; kept, it could take the room of what fills the hole.
- * So it pins no more than the receive buffer allows, and nothing where all memory is short; the
- * first piece is always welcome. */
+ * So it pins no more than the receive buffer allows, and nothing where packets are short; the first
+ * piece is always welcome. Where all connections hold too much it keeps its least share [Linux
+ * tcp_rmem[0]]: were every piece refused, a sender without SACK and timestamps would get its new
+ * data through by timeouts alone, none of which gives a sample to end the backoff [RFC 6298 5]. */
 static bool is_ooo_full(const struct tcp *tcp, const struct tcb *t, const struct pkt *p)
 {
-    if (t->ooo.n >= TCP_OOO_MAX || pktmem_is_low(&tcp->env->mem) || tcp_mem_is_full(tcp))
+    if (t->ooo.n >= TCP_OOO_MAX || pktmem_is_low(&tcp->env->mem))
         return true;
-    uint32_t most = w_u32_max(t->rcv.limit, OOO_LEAST);
+    uint32_t most =
+        tcp_mem_is_full(tcp) ? tcp->env->conf.tcp_rmem_min : w_u32_max(t->rcv.limit, OOO_LEAST);
     return t->ooo.head != NULL && (uint64_t)t->ooo.mem + tcp_rcvq_bytes(t) + pkt_truesize(p) > most;
 }
 

@@ -463,13 +463,13 @@ static enum drop new_data(struct tcp *tcp, struct tcb *t, bool is_more)
     return why;
 }
 
-/* When to try again what was refused below. While something is in flight its ACK or the timer comes
- * anyway, and gives back what is held for it: asking without end would be all that is done until
- * then. */
+/* When to try again what was refused below. What is missing is held by what is in flight, of this
+ * connection or of others, and comes back with an ACK or a timeout: asking without end would be all
+ * that is done until then. */
 static w_ns retry_after(const struct tcp *tcp, const struct tcb *t, enum drop why)
 {
     enum { ASK_N = 32 }; /* times until the timer */
-    if (t->snd.una == t->snd.nxt || why == DROP_FRAG_NEEDED)
+    if (why == DROP_FRAG_NEEDED)
         return RETRY;
     return w_u64_max(RETRY, tcp_rto_ns(tcp, t) / ASK_N);
 }

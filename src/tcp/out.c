@@ -26,7 +26,8 @@
 
 #include "tcp/room.h"
 
-#define RETRY (2 * W_MS)
+#define RETRY      (2 * W_MS)
+#define RETRY_MOST (500 * W_MS)
 
 void tcp_out_mark(struct tcp *tcp, struct tcb *t)
 {
@@ -463,15 +464,19 @@ static enum drop new_data(struct tcp *tcp, struct tcb *t, bool is_more)
     return why;
 }
 
-/* When to try again what was refused below. What is missing is held by what is in flight, of this
- * connection or of others, and comes back with an ACK or a timeout: asking without end would be all
- * that is done until then. */
+/* When to try again what was refused below. While something is in flight its ACK or the timer comes
+ * anyway, and gives back what is held for it: asking without end would be all that is done until
+ * then. With nothing in flight others hold what is missing: the longer they do the less often it is
+ * asked, at the least as often as Linux does (TCP_RESOURCE_PROBE_INTERVAL). */
 static w_ns retry_after(const struct tcp *tcp, const struct tcb *t, enum drop why)
 {
-    enum { ASK_N = 32 }; /* times until the timer */
+    enum { ASK_N = 32, SILENT_N = 8 }; /* times until the timer; parts of the time of silence */
     if (why == DROP_FRAG_NEEDED)
         return RETRY;
-    return w_u64_max(RETRY, tcp_rto_ns(tcp, t) / ASK_N);
+    if (t->snd.una != t->snd.nxt)
+        return w_u64_max(RETRY, tcp_rto_ns(tcp, t) / ASK_N);
+    w_ns silent = (tcp_now_ms(tcp) - t->sndq.sent_ms) * W_MS;
+    return w_u64_max(RETRY, w_u64_min(silent / SILENT_N, RETRY_MOST));
 }
 
 /* Something waits and nothing is in flight that would bring an ACK [RFC 9293 3.8.6.1 SHLD-29]. */

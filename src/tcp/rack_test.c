@@ -299,6 +299,35 @@ static void full_scoreboard_waits_for_its_ack(void **state)
     end(&l, t);
 }
 
+/* If this failed a connection that has nothing in flight would ask five hundred times a second for
+ * what others hold, for as long as they take to give up; or would not go on soon when it is free. */
+static void nothing_in_flight_asks_ever_less_often(void **state)
+{
+    struct lab l;
+    unsigned n_woken = 0, n_held = 0;
+    uint32_t held[16];
+    (void)state;
+    lab_open(&l, few_records);
+    struct tcb *t = client(&l, "mss 1000,sackOK");
+    lab_write(&l, t, 1000);
+    lab_in(&l, ". 1:1(0) ack 1001 win 60000");
+    lab_skip(&l);
+    while (pool_free_count(&l.tcp.sents) != 0)
+        held[n_held++] = pool_take(&l.tcp.sents);
+    lab_write(&l, t, 1000);
+    lab_quiet(&l);
+    assert_true(t->at[T_PERSIST] - l.net.env.now < 50 * W_MS);
+    for (w_ns end = l.net.env.now + 30 * W_S; t->at[T_PERSIST] < end; n_woken++)
+        lab_wait(&l, t->at[T_PERSIST] - l.net.env.now);
+    assert_in_range(n_woken, 60, 200);
+    lab_quiet(&l);
+    while (n_held != 0)
+        pool_give(&l.tcp.sents, held[--n_held]);
+    lab_wait(&l, 500 * W_MS);
+    lab_out(&l, "P. 1001:2001(1000) ack 1");
+    end(&l, t);
+}
+
 /* If this failed connections to many destinations would use memory without bound, or what was
  * learnt of one would be used for another. [RFC 9040 6] */
 static void metrics_are_bounded(void **state)
@@ -344,6 +373,7 @@ int main(void)
         cmocka_unit_test(reordering_window_is_bounded),
         cmocka_unit_test(losses_without_records),
         cmocka_unit_test(full_scoreboard_waits_for_its_ack),
+        cmocka_unit_test(nothing_in_flight_asks_ever_less_often),
         cmocka_unit_test(metrics_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

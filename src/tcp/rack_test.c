@@ -300,7 +300,7 @@ static void full_scoreboard_waits_for_its_ack(void **state)
 }
 
 /* If this failed a connection that has nothing in flight would ask five hundred times a second for
- * what others hold, for as long as they take to give up; or would not go on soon when it is free. */
+ * what others hold, for as long as they take to give up; or not go on soon when it is free. */
 static void nothing_in_flight_asks_ever_less_often(void **state)
 {
     struct lab l;

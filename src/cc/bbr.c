@@ -33,12 +33,9 @@
 #include "cc/bbr.h"
 
 enum {
-    MARGIN_PERCENT = 1,
     HEADROOM_PERCENT = 15,
-    MIN_PIPE_SEGS = 4,
     STARTUP_LOSSES = 6,
     DRAIN_ROUNDS = 3,
-    PROBE_RTT_MS = 200,
     RENO_ROUNDS = 63,
     UP_ROUNDS_MAX = 30,
     QUANTUM_MAX = 65536,
@@ -50,7 +47,7 @@ static const uint16_t cwnd_gain[] = {200, 200, 200, 200, 200, 225, 50};
 
 /* ---- volumes ---- */
 
-static uint32_t min_pipe(const struct cc *c) { return MIN_PIPE_SEGS * c->mss; }
+static uint32_t min_pipe(const struct cc *c) { return BBR_MIN_PIPE_SEGS * c->mss; }
 
 /* [5.6.4.2 QuantizationBudget] Offloads need three bursts on their way to keep going. */
 static uint32_t budget(struct cc *c, uint64_t bytes)
@@ -89,9 +86,7 @@ static uint32_t probe_rtt_cwnd(struct cc *c)
  * clock's and the path's noise, mixed. */
 static void pick_probe_wait(struct bbr *b, w_ns now)
 {
-    uint32_t x = (uint32_t)now ^ (uint32_t)(now >> 32) ^ b->round_end * 2654435761u ^ b->min_rtt_us;
-    x = (x ^ x >> 15) * 2246822519u;
-    x ^= x >> 13;
+    uint32_t x = bbr_chance(now, b->round_end, b->min_rtt_us);
     b->rounds_unprobed = (uint8_t)(x & 1);
     b->probe_wait_ms = (uint16_t)(2000 + (x >> 1) % 1000);
 }
@@ -325,7 +320,7 @@ static void in_probe_rtt(struct cc *c, struct bbr *b, const struct bbr_ack *k)
     if (b->phase_ms == 0) {
         if (k->a->inflight > probe_rtt_cwnd(c))
             return;
-        b->phase_ms = (cc_ms(k->a->now) + PROBE_RTT_MS) | 1;
+        b->phase_ms = (cc_ms(k->a->now) + BBR_PROBE_RTT_MS) | 1;
         b->rtt_round_done = false;
         bbr_start_round(b, k->a->delivered);
         return;
@@ -359,10 +354,7 @@ static void check_probe_rtt(struct cc *c, struct bbr *b, const struct bbr_ack *k
 static void set_pacing(struct cc *c, uint32_t gain)
 {
     struct bbr *b = bbr_of(c);
-    uint64_t bw_Bps = (uint64_t)bbr_bw(b) << BBR_BW_SHIFT;
-    uint64_t rate = bw_Bps * gain / 100 * (100 - MARGIN_PERCENT) / 100;
-    if (rate != 0 && (b->full_bw_reached || rate > c->pacing_Bps))
-        c->pacing_Bps = rate;
+    bbr_set_pace(c, bbr_pace(bbr_bw(b), gain, 100), b->full_bw_reached);
     uint32_t quantum = (uint32_t)w_u64_min(c->pacing_Bps / 1000, QUANTUM_MAX);
     c->gso_burst = w_u32_max(quantum, 2 * c->mss);
 }
@@ -396,12 +388,12 @@ static void bound_cwnd(struct cc *c)
 static void set_cwnd(struct cc *c, const struct bbr_ack *k)
 {
     struct bbr *b = bbr_of(c);
-    uint64_t extra = (uint64_t)w_u32_max(b->extra_segs[0], b->extra_segs[1]) * c->mss;
+    uint64_t extra = bbr_extra_bytes(&b->extra, c->mss);
     uint32_t most = budget(c, bbr_bdp(c, bbr_bw(b), cwnd_gain[b->state]) + extra);
     uint64_t grown = w_u64_min((uint64_t)c->cwnd + k->a->acked, CC_CWND_MAX);
     if (b->full_bw_reached)
         c->cwnd = (uint32_t)w_u64_min(grown, most);
-    else if (c->cwnd < most || k->a->delivered < 10 * c->mss)
+    else if (c->cwnd < most || k->a->delivered < BBR_IW_SEGS * c->mss)
         c->cwnd = (uint32_t)grown;
     c->cwnd = w_u32_max(c->cwnd, min_pipe(c));
     bound_cwnd(c);
@@ -415,24 +407,17 @@ static void bbr_init(struct cc *c, w_ns now)
     memset(b, 0, sizeof *b);
     b->min_rtt_us = b->probe_rtt_us = BBR_INF;
     b->min_rtt_ms = b->probe_rtt_ms = cc_ms(now);
-    b->extra_us = (uint32_t)(now / W_US);
+    bbr_extra_begin(&b->extra, now);
     b->inflight_longterm = b->undo_longterm = b->undo_shortterm = BBR_INF;
     bbr_reset_shortterm(b);
     init_pacing(c, 0);
-}
-
-/* The rate in BBR's unit: what is not 0 stays so. */
-static uint32_t unit_of(uint64_t rate_Bps)
-{
-    uint64_t bw = (rate_Bps + (1u << BBR_BW_SHIFT) - 1) >> BBR_BW_SHIFT;
-    return (uint32_t)w_u64_min(bw, BBR_INF - 1);
 }
 
 /* [5.2.3] */
 static void bbr_on_ack(struct cc *c, const struct cc_ack *ack)
 {
     struct bbr *b = bbr_of(c);
-    struct bbr_ack k = {.a = ack, .bw = unit_of(w_u64_min(ack->rate_Bps, UINT64_MAX / 2))};
+    struct bbr_ack k = {.a = ack, .bw = bbr_bw_of(ack->rate_Bps)};
     if (ack->acked != 0 && ack->delivered > ack->prior_delivered)
         k.delivered = (uint32_t)w_u64_min(ack->delivered - ack->prior_delivered, CC_CWND_MAX);
     if (b->min_rtt_us == BBR_INF && ack->srtt_us != 0)
@@ -532,8 +517,7 @@ static void bbr_on_idle(struct cc *c, w_ns now, w_ns idle)
     struct bbr *b = bbr_of(c);
     (void)idle;
     b->idle_restart = true;
-    b->extra_us = (uint32_t)(now / W_US);
-    b->extra_acked = 0;
+    bbr_extra_begin(&b->extra, now);
     if (bbr_is_probe_bw(b))
         set_pacing(c, 100);
     else if (b->state == BBR_PROBE_RTT)
@@ -543,13 +527,8 @@ static void bbr_on_idle(struct cc *c, w_ns now, w_ns idle)
 static size_t bbr_info(const struct cc *c, union cc_info *info)
 {
     const struct bbr *b = (const struct bbr *)(const void *)c->priv;
-    uint64_t bw_Bps = (uint64_t)bbr_bw(b) << BBR_BW_SHIFT;
-    info->bbr.bw_lo = (uint32_t)bw_Bps;
-    info->bbr.bw_hi = (uint32_t)(bw_Bps >> 32);
-    info->bbr.min_rtt_us = b->min_rtt_us;
-    info->bbr.pacing_gain = pacing_gain[b->state] * 256u / 100;
-    info->bbr.cwnd_gain = cwnd_gain[b->state] * 256u / 100;
-    return sizeof(info->bbr);
+    return bbr_tell(info, bbr_bw(b), b->min_rtt_us, pacing_gain[b->state] * 256u / 100,
+                    cwnd_gain[b->state] * 256u / 100);
 }
 
 const struct cc_ops cc_bbr = {

@@ -4,7 +4,7 @@
  * decides what to do with it. Private to cc/. Names are the draft's: draft-ietf-ccwg-bbr 2.
  *
  * 96 bytes hold it, because
- *   - rates are in units of 16 bytes a second (BBR_BW_SHIFT): up to 68 GB/s in 32 bits;
+ *   - rates are in units of 16 bytes a second (bbr_parts.h): up to 68 GB/s in 32 bits;
  *   - times are milliseconds of a wrapping clock, except where microseconds matter;
  *   - volumes are bytes, aggregation is segments;
  *   - what only one state needs shares a field with what only another needs;
@@ -14,10 +14,9 @@
 #ifndef WEIR_CC_BBR_H
 #define WEIR_CC_BBR_H
 
-#include "cc/ops.h"
+#include "cc/bbr_parts.h"
 
-enum { BBR_BW_SHIFT = 4, BBR_BETA_PERCENT = 70 };
-#define BBR_INF UINT32_MAX
+enum { BBR_BETA_PERCENT = 70 };
 
 /* In this order: the states that probe for bandwidth in cycles are BBR_DOWN to BBR_UP. */
 enum bbr_state { BBR_STARTUP, BBR_DRAIN, BBR_DOWN, BBR_CRUISE, BBR_REFILL, BBR_UP, BBR_PROBE_RTT };
@@ -39,14 +38,13 @@ struct bbr {
     uint32_t undo_longterm, undo_shortterm;
     uint32_t prior_cwnd;
     uint32_t round_end, loss_round_end; /* low 32 bits of `delivered` */
-    uint32_t extra_us, extra_acked;     /* start of the interval, and delivered since */
-    uint32_t up_acked;                  /* since inflight_longterm was raised */
-    uint16_t extra_segs[2];             /* largest of these 5 rounds, and of the 5 before */
+    struct bbr_extra extra;
+    uint32_t up_acked; /* since inflight_longterm was raised */
     uint16_t probe_wait_ms;
     uint8_t rounds;          /* DRAIN: in it; UP: in which inflight_longterm was raised */
     uint8_t rounds_unprobed; /* since the last UP */
     uint8_t loss_events;     /* ranges lost in this round trip */
-    uint8_t full_bw_count : 2, extra_rounds : 3, is_mark_in_round : 1;
+    uint8_t full_bw_count : 2, is_mark_in_round : 1;
     uint8_t state : 3, ack_phase : 3, undo_state : 2;
     bool full_bw_reached : 1, full_bw_now : 1, is_probe_sample : 1, is_loss_in_round : 1,
         prev_too_high : 1, prev_precautionary : 1, idle_restart : 1, rtt_round_done : 1;

@@ -23,12 +23,7 @@
  */
 #include "cc/bbr.h"
 
-enum {
-    MIN_RTT_FILTER_MS = 10000,
-    PROBE_RTT_INTERVAL_MS = 5000,
-    EXTRA_ROUNDS = 5, /* two of these make ExtraAckedFilterLen = 10 */
-    FULL_BW_ROUNDS = 3,
-};
+enum { PROBE_RTT_INTERVAL_MS = 5000 };
 
 void bbr_start_round(struct bbr *b, uint64_t delivered) { b->round_end = (uint32_t)delivered; }
 
@@ -38,10 +33,8 @@ uint32_t bbr_bdp(const struct cc *c, uint32_t bw, uint32_t percent)
 {
     const struct bbr *b = (const struct bbr *)(const void *)c->priv;
     if (b->min_rtt_us == BBR_INF)
-        return 10 * c->mss; /* [RFC 6928 2] */
-    /* 10^6 us in a second, 16 bytes a second in a unit of bw */
-    uint64_t bytes = (uint64_t)bw * b->min_rtt_us / (1000000 >> BBR_BW_SHIFT);
-    return (uint32_t)(w_u64_min(bytes, CC_CWND_MAX) * percent / 100);
+        return BBR_IW_SEGS * c->mss; /* [RFC 6928 2] */
+    return (uint32_t)((uint64_t)bbr_volume(bw, b->min_rtt_us) * percent / 100);
 }
 
 void bbr_reset_congestion(struct bbr *b)
@@ -121,36 +114,10 @@ static void lower_bounds(struct cc *c, struct bbr *b, const struct cc_ack *a)
     b->inflight_shortterm = w_u32_max(b->inflight_latest, inflight);
 }
 
-static void put_extra(struct cc *c, struct bbr *b, uint64_t extra, bool round_start)
-{
-    uint32_t len = b->full_bw_reached ? EXTRA_ROUNDS : 1;
-    if (round_start) {
-        if (b->extra_rounds + 1u >= len) {
-            b->extra_segs[1] = b->full_bw_reached ? b->extra_segs[0] : 0;
-            b->extra_segs[0] = 0;
-            b->extra_rounds = 0;
-        } else {
-            b->extra_rounds = (b->extra_rounds + 1u) & 7;
-        }
-    }
-    uint64_t segs = w_u64_min((extra + c->mss / 2) / c->mss, UINT16_MAX);
-    if (segs > b->extra_segs[0])
-        b->extra_segs[0] = (uint16_t)segs;
-}
-
-/* [5.5.9] */
+/* [5.5.9] Two windows of five round trips make ExtraAckedFilterLen = 10. */
 static void update_aggregation(struct cc *c, struct bbr *b, const struct bbr_ack *k)
 {
-    uint32_t now_us = (uint32_t)(k->a->now / W_US), age_us = now_us - b->extra_us;
-    uint64_t expected = (uint64_t)bbr_bw(b) * age_us / (1000000 >> BBR_BW_SHIFT);
-    if (b->extra_acked <= expected) {
-        b->extra_acked = 0;
-        b->extra_us = now_us;
-        expected = 0;
-    }
-    b->extra_acked = (uint32_t)w_u64_min((uint64_t)b->extra_acked + k->a->acked, CC_CWND_MAX);
-    uint64_t extra = b->extra_acked > expected ? b->extra_acked - expected : 0;
-    put_extra(c, b, w_u64_min(extra, c->cwnd), k->round_start);
+    bbr_extra_update(&b->extra, c, k->a, bbr_bw(b), k->round_start, !b->full_bw_reached);
 }
 
 /* [5.3.1.2] Three rounds in which more was tried and less than a quarter more came out. */
@@ -163,7 +130,7 @@ static void check_full_bw(struct bbr *b, const struct bbr_ack *k)
         return;
     }
     b->full_bw_count = (b->full_bw_count + 1u) & 3;
-    if (b->full_bw_count == FULL_BW_ROUNDS)
+    if (b->full_bw_count == BBR_FULL_BW_ROUNDS)
         b->full_bw_now = b->full_bw_reached = true;
 }
 
@@ -199,7 +166,7 @@ void bbr_update_min_rtt(struct bbr *b, struct bbr_ack *k)
         b->probe_rtt_us = rtt_us;
         b->probe_rtt_ms = now_ms;
     }
-    bool is_expired = now_ms - b->min_rtt_ms > MIN_RTT_FILTER_MS;
+    bool is_expired = now_ms - b->min_rtt_ms > BBR_MIN_RTT_MS;
     if (b->probe_rtt_us < b->min_rtt_us || is_expired) {
         b->min_rtt_us = b->probe_rtt_us;
         b->min_rtt_ms = b->probe_rtt_ms;

@@ -102,7 +102,7 @@ static void cwnd_is_a_multiple_of_the_bdp(void **state)
     rig_rounds(&r, 20);
     for (unsigned i = 0; i < 600; i++) {
         rig_round(&r);
-        uint32_t extra = (uint32_t)bbr_of(&r.c)->extra_segs[0] * MSS;
+        uint32_t extra = (uint32_t)bbr_of(&r.c)->extra.segs[0] * MSS;
         if (state_of(&r) == BBR_UP) {
             seen_up++;
             assert_in_range(r.c.cwnd, BDP, BDP * 9 / 4 + 2 * MSS + extra);

@@ -15,8 +15,9 @@
 #include "cc/ops.h"
 
 /* The order is that of the setting tcp_congestion_control. */
-static const struct cc_ops *const table[] = {&cc_reno, &cc_cubic, &cc_vegas, &cc_westwood,
-                                             &cc_bic,  &cc_dctcp, &cc_bbr,   &cc_ledbat};
+static const struct cc_ops *const table[] = {&cc_reno,     &cc_cubic,  &cc_vegas,
+                                             &cc_westwood, &cc_bic,    &cc_dctcp,
+                                             &cc_bbr,      &cc_ledbat, &cc_bbr1};
 
 const struct cc_ops *cc_at(unsigned kind) { return kind < WEIR_COUNT(table) ? table[kind] : NULL; }
 

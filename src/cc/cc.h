@@ -19,6 +19,7 @@
  *   bbr       rate_Bps, app_limited, delivered, prior_delivered, lost_since, tx_inflight, rtt_us,
  *             in_recovery, has_sack, cc_on_lost, ACKs in recovery; sending at pacing_Bps
  *   ledbat    rtt_us
+ *   bbr1      as bbr, but has_sack, lost_since and in_recovery; and lost
  *
  * Round trips are counted here, from delivered and inflight: a round ends with the first ACK for
  * something that was sent after it began.

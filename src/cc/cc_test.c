@@ -241,6 +241,7 @@ static void tables_are_sane(void **state)
     }
     assert_true(cc_at((unsigned)cc_find("dctcp", 5))->wants_ecn);
     assert_true(cc_at((unsigned)cc_find("bbr", 3))->wants_rate);
+    assert_true(cc_at((unsigned)cc_find("bbr1", 4))->wants_rate);
 }
 
 /* ---- the curves as they are today ---- */

@@ -246,7 +246,9 @@ static void ack(struct path *p, struct path_flow *f, uint64_t n)
     a.delivered = f->delivered;
     a.srtt_us = f->srtt_us;
     a.min_rtt_us = f->min_rtt_us;
+    uint64_t lost_prior = f->lost;
     find_losses(p, f, n, &a);
+    a.lost = (uint32_t)(f->lost - lost_prior);
     f->head = n + 1 > 3 ? w_u64_max(f->head, n + 1 - 3) : 0;
     a.inflight = f->inflight;
     answer_mark(f, n, &a);

@@ -8,7 +8,7 @@
 #include "cc/cc.h"
 
 extern const struct cc_ops cc_reno, cc_cubic, cc_vegas, cc_westwood, cc_bic, cc_dctcp, cc_bbr,
-    cc_ledbat;
+    cc_ledbat, cc_bbr1;
 
 /* Beyond this cwnd does not grow: sums of windows stay far from 32 bits. */
 #define CC_CWND_MAX (1u << 30)

@@ -201,8 +201,8 @@ static void hystart_leaves_before_the_loss(void **state)
  * quarter of the link. */
 static void two_of_a_kind_share(void **state)
 {
-    static const char *const names[] = {"reno", "cubic", "vegas", "westwood",
-                                        "bic",  "dctcp", "bbr",   "ledbat"};
+    static const char *const names[] = {"reno",  "cubic", "vegas",  "westwood", "bic",
+                                        "dctcp", "bbr",   "ledbat", "bbr1"};
     (void)state;
     for (unsigned k = 0; k < WEIR_COUNT(names); k++) {
         start_alone(&path, names[k], 2 * BDP);

@@ -315,7 +315,7 @@ static int take_algorithms(struct cc_setting *set, const char *text)
         if (n == 0 || kind < 0) {
             fprintf(stderr,
                     "weir sim cc: no algorithm %.*s; --cc wants some of reno cubic "
-                    "vegas westwood bic dctcp bbr ledbat, with commas between\n",
+                    "vegas westwood bic dctcp bbr ledbat bbr1, with commas between\n",
                     (int)n, p);
             return -1;
         }

@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-enum { CC_ALGORITHMS = 8, CC_EXPERIMENTS = 8, CC_COLUMNS = 12 };
+enum { CC_ALGORITHMS = 9, CC_EXPERIMENTS = 8, CC_COLUMNS = 12 };
 
 /* What the command line says of the bottleneck and who shares it. */
 struct cc_setting {

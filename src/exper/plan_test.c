@@ -136,7 +136,7 @@ static void mistakes_are_told_with_their_line(void **state)
         {"[nic b]\nrx-usecs = 50us\n", 10, "without a unit"},
         {"[nic c]\nrx-ring = 8\n", 10, "there is no host c"},
         {"[host b]\npacket-time = 20\n", 10, "expected a time up to 3600s"},
-        {"[host b]\ntcp_congestion_control = quick\n", 10, "expected a number from 0 to 7"},
+        {"[host b]\ntcp_congestion_control = quick\n", 10, "expected a number from 0 to 8"},
         {"[host b]\ntcp_speed = 1\n", 10, "no key tcp_speed"},
         {"[qdisc a]\nkind = red\n", 10, "expected fifo, prio, mark"},
         {"[link b c]\nloss = 5\n", 10, "expected a percentage"},

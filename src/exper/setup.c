@@ -549,7 +549,7 @@ static int set_flow(struct text *t, struct setup *u, struct setup_flow *f, const
         if (strlen(s->value) >= sizeof(f->cc) || cc_find(s->value, strlen(s->value)) < 0)
             return text_complain(t, s->line,
                                  "cc = %.40s: expected reno, cubic, vegas, westwood, bic, dctcp, "
-                                 "bbr or ledbat",
+                                 "bbr, ledbat or bbr1",
                                  s->value);
         text_copy(f->cc, sizeof(f->cc), s->value);
         return 0;

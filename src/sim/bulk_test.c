@@ -102,13 +102,13 @@ static struct bulk_seen run(const struct bulk *b)
     return seen;
 }
 
-enum { RENO, CUBIC, VEGAS, WESTWOOD, BIC, DCTCP, BBR, LEDBAT };
+enum { RENO, CUBIC, VEGAS, WESTWOOD, BIC, DCTCP, BBR, LEDBAT, BBR1 };
 
 /* If this failed bulk transfers would crawl on an ordinary link. */
 static void every_algorithm_fills_the_link(void **state)
 {
     (void)state;
-    for (uint32_t cc = RENO; cc <= LEDBAT; cc++) {
+    for (uint32_t cc = RENO; cc <= BBR1; cc++) {
         struct bulk_seen seen = run(&(struct bulk){.cc = cc});
         assert_in_range(seen.share, cc == BBR ? 950 : 800, 1000);
     }
@@ -129,9 +129,10 @@ static void noise_does_not_stop_bbr(void **state)
 static void marks_instead_of_losses(void **state)
 {
     (void)state;
-    for (uint32_t cc = RENO; cc <= LEDBAT; cc++) {
+    for (uint32_t cc = RENO; cc <= BBR1; cc++) {
         struct bulk_seen seen = run(&(struct bulk){.cc = cc, .ecn = 1, .mark_bytes = 100000});
-        assert_in_range(seen.drops, 0, cc == BBR ? 50 : 0); /* its first probe is fast */
+        /* BBR's first probe is fast, and the first version's knows neither marks nor losses */
+        assert_in_range(seen.drops, 0, cc == BBR ? 50 : cc == BBR1 ? 1000 : 0);
         assert_in_range(seen.share, 700, 1000);
     }
 }

@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-enum { RENO, CUBIC, VEGAS, WESTWOOD, BIC, DCTCP, BBR, LEDBAT };
+enum { RENO, CUBIC, VEGAS, WESTWOOD, BIC, DCTCP, BBR, LEDBAT, BBR1 };
 
 /* One bottleneck of mbit and rtt_ms with a buffer, per cent of the BDP, and one flow. */
 static inline struct lab path(unsigned mbit, unsigned rtt_ms, unsigned buffer, uint32_t cc)

@@ -151,7 +151,7 @@ static void draw_conf(struct swarm *w, struct weir_conf *c)
     c->tcp_sack = rng_below(&w->rng, 4) != 0;
     c->tcp_timestamps = rng_below(&w->rng, 4) != 0;
     c->tcp_window_scaling = rng_below(&w->rng, 4) != 0;
-    c->tcp_congestion_control = rng_below(&w->rng, 8);
+    c->tcp_congestion_control = rng_below(&w->rng, 9);
     c->tcp_ecn = rng_below(&w->rng, 6);
     c->tcp_ecn_option = rng_below(&w->rng, 4);
     c->tcp_ecn_control = rng_below(&w->rng, 2);
@@ -297,7 +297,7 @@ static void draw_options(struct swarm *w, struct load_side *s)
         }
     }
     if (rng_below(&w->rng_opt, 3) == 0) {
-        s->cc_to = cc_at(rng_below(&w->rng_opt, 8))->name;
+        s->cc_to = cc_at(rng_below(&w->rng_opt, 9))->name;
         s->cc_at = rng_below(&w->rng_opt, (uint32_t)s->bytes + 1);
     }
 }

@@ -452,6 +452,39 @@ static void send_buffer_pushes_back(void **state)
     end(&l, t);
 }
 
+static void bbr(struct weir_conf *c) { c->tcp_congestion_control = 6; }
+
+/* If this failed a program that waits for room would sleep through a recovery: behind a hole
+ * nothing is acknowledged for good, but what is SACKed makes cwnd larger, and the buffer with it.
+ */
+static void room_that_grew_is_told(void **state)
+{
+    struct lab l;
+    static char buf[200000];
+    uint32_t edges;
+    (void)state;
+    lab_open(&l, bbr);
+    struct tcb *t = lab_client(&l, "mss 1000,sackOK", 60000);
+    int64_t n = tcp_send(&l.tcp, t, buf, sizeof buf, 0);
+    assert_in_range(n, 20000, 100000);
+    assert_int_equal(tcp_send(&l.tcp, t, buf, 1, 0), -EAGAIN);
+    assert_int_equal(tcp_poll(&l.tcp, t) & TCP_EV_OUT, 0);
+    while (tcp_ready_pop(&l.tcp, &edges) != NULL)
+        ;
+    lab_wait(&l, 20 * W_MS);
+    lab_skip(&l);
+    lab_in(&l, ". 1:1(0) ack 1 win 60000 <sack 1001:10001>");
+    assert_null(tcp_ready_pop(&l.tcp, &edges)); /* not yet a third of it */
+    lab_wait(&l, 20 * W_MS);
+    lab_skip(&l);
+    lab_in(&l, ". 1:1(0) ack 1 win 60000 <sack 1001:20001>");
+    assert_int_equal(tcp_outq(t), n);
+    assert_ptr_equal(tcp_ready_pop(&l.tcp, &edges), t);
+    assert_true((edges & TCP_EV_OUT) != 0);
+    assert_true(tcp_send(&l.tcp, t, buf, 10000, 0) > 0);
+    end(&l, t);
+}
+
 /* If this failed telnet's interrupt would not work. [RFC 9293 3.8.5 MUST-30, MUST-32, MUST-33] */
 static void urgent_data(void **state)
 {
@@ -624,6 +657,7 @@ int main(void)
         cmocka_unit_test(small_segments_are_copied_together),
         cmocka_unit_test(writing_in_place),
         cmocka_unit_test(send_buffer_pushes_back),
+        cmocka_unit_test(room_that_grew_is_told),
         cmocka_unit_test(urgent_data),
         cmocka_unit_test(keepalive),
         cmocka_unit_test(local_refusal_is_no_loss),

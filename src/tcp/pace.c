@@ -37,10 +37,13 @@ uint64_t tcp_pace_Bps(const struct tcp *tcp, const struct tcb *t)
 uint32_t tcp_pace_burst(const struct tcp *tcp, const struct tcb *t, uint32_t mss)
 {
     uint64_t burst = tcp_pace_Bps(tcp, t) >> 10;
-    if (t->cc.gso_burst != 0)
+    uint32_t least = tcp->env->conf.tcp_min_tso_segs * mss;
+    if (t->cc.gso_burst != 0) {
         burst = w_u64_min(burst, t->cc.gso_burst);
+        least = w_u32_min(least, t->cc.gso_burst);
+    }
     uint32_t whole = (uint32_t)w_u64_min(burst, UINT16_MAX) / mss * mss;
-    return w_u32_max(whole, tcp->env->conf.tcp_min_tso_segs * mss);
+    return w_u32_max(whole, w_u32_max(least / mss, 1) * mss);
 }
 
 bool tcp_pace_holds(struct tcp *tcp, struct tcb *t)

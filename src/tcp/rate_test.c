@@ -47,6 +47,24 @@ static void rate_is_bytes_over_the_longer_time(void **state)
     end(&l, t);
 }
 
+/* If this failed two segments would queue on a slow path where the algorithm wants one at a time:
+ * its word goes before the setting tcp_min_tso_segs. */
+static void slow_paths_get_single_segments(void **state)
+{
+    struct lab l;
+    (void)state;
+    lab_open(&l, bbr);
+    struct tcb *t = lab_client(&l, "mss 1000,sackOK", 60000);
+    t->cc.pacing_Bps = 100000; /* 1000 bytes in 10 ms */
+    t->cc.gso_burst = 1000;
+    lab_write(&l, t, 2000);
+    lab_out_data(&l, 1, 1001, 1000);
+    lab_quiet(&l);
+    lab_wait(&l, 10 * W_MS);
+    lab_out_data(&l, 1001, 2001, 1000);
+    end(&l, t);
+}
+
 /* If this failed compressed ACKs would look like a fast path: what is shorter than the least round
  * trip is no sample. */
 static void compressed_acks_are_no_sample(void **state)
@@ -128,6 +146,7 @@ static void what_pacing_holds_has_a_deadline(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(rate_is_bytes_over_the_longer_time),
+    cmocka_unit_test(slow_paths_get_single_segments),
     cmocka_unit_test(compressed_acks_are_no_sample),
     cmocka_unit_test(ack_before_departure_is_no_round_trip),
     cmocka_unit_test(what_pacing_holds_has_a_deadline),

@@ -224,6 +224,18 @@ bool tcp_sndq_has_room(const struct tcp *tcp, const struct tcb *t)
     return tcp_sndq_bytes(t) < t->sndq.limit && (unsent < lowat || unsent == 0);
 }
 
+/* A writer who waits is told that there is more room: SACKs make cwnd larger, too, and free
+ * nothing. */
+static WEIR_APART void set_limit(struct tcp *tcp, struct tcb *t, uint32_t limit)
+{
+    bool was_writable = tcp_sndq_is_writable(tcp, t);
+    t->sndq.limit = limit;
+    if (!was_writable && tcp_sndq_is_writable(tcp, t)) {
+        tcp_chrono_writable(tcp, t);
+        tcp_event(tcp, t, TCP_EV_OUT);
+    }
+}
+
 /* Room for two windows, counted with Linux's cost of a segment, so that an ACK's worth of data is
  * there to be sent when the ACK comes. */
 void tcp_sndq_grow(struct tcp *tcp, struct tcb *t)
@@ -237,5 +249,5 @@ void tcp_sndq_grow(struct tcp *tcp, struct tcb *t)
     uint64_t segs = w_u32_max(t->cc.cwnd / t->cc.mss, c->tcp_init_cwnd);
     uint64_t want = w_u64_min(2 * segs * (pow2 + 256), c->tcp_wmem_max);
     if (want > t->sndq.limit)
-        t->sndq.limit = (uint32_t)want;
+        set_limit(tcp, t, (uint32_t)want);
 }

@@ -267,8 +267,8 @@ static void each_algorithm_tells_what_linux_tells(void **state)
     static const struct {
         const char *name;
         size_t n;
-    } rows[] = {{"reno", 0}, {"cubic", 0},  {"vegas", 16}, {"westwood", 16},
-                {"bic", 0},  {"dctcp", 16}, {"bbr", 20},   {"ledbat", 0}};
+    } rows[] = {{"reno", 0},   {"cubic", 0}, {"vegas", 16}, {"westwood", 16}, {"bic", 0},
+                {"dctcp", 16}, {"bbr", 20},  {"ledbat", 0}, {"bbr1", 20}};
     struct lab l;
     union cc_info info;
     (void)state;
@@ -292,6 +292,8 @@ static void each_algorithm_tells_what_linux_tells(void **state)
             assert_int_equal(info.bbr.pacing_gain, 277 * 256 / 100);
             assert_int_equal(info.bbr.min_rtt_us, 20000);
         }
+        if (strcmp(rows[i].name, "bbr1") == 0)
+            assert_int_equal(info.bbr.pacing_gain, 739); /* as `ss -i` shows it of Linux's bbr */
     }
     t->st.ecn = ECNF_OK | ECNF_ECHO;
     assert_int_equal(tcp_cc_set(&l.tcp, t, "dctcp", 5), 0);

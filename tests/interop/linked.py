@@ -84,22 +84,24 @@ class Hosts:
         return any(line.split()[1].endswith(":%04X" % port) and line.split()[3] == "0A"
                    for line in ran.stdout.splitlines()[1:])
 
-    def carry(self, stack, what, amount, congestion="", port=7000, seconds=60):
+    def carry(self, stack, what, amount, congestion="", port=7000, seconds=60, far=None):
         """A flow between this side's `stack` ("weir" or "kernel") and the far kernel; `what` is
-        what this side does. ({...} of this side, {...} of the far side), as flow.py prints."""
+        what this side does; `far`: the far kernel's congestion control, where it is another.
+        ({...} of this side, {...} of the far side), as flow.py prints."""
         far_does = "receive" if what == "send" else "send"
         words = [FAR, str(port)]
-        server = [t.PYTHON, FLOW, "listen"] + words + [far_does, amount, congestion]
+        server = [t.PYTHON, FLOW, "listen"] + words + [far_does, amount,
+                                                       congestion if far is None else far]
         client = [t.PYTHON, FLOW, "connect"] + words + [what, amount, congestion]
         if stack == "weir":
             words = [w for s in self.settings for w in ("--set", s)] + ["--"]
             client = [t.WEIR, "run", "--net", "tap:ww", "--addr", WEIR + "/24"] + words + client
-        with Proc(self.far + server) as far:
+        with Proc(self.far + server) as there:
             if not t.until(lambda: self.listens(port)):
-                return {"error": "nobody listens: " + far.err}, {}
+                return {"error": "nobody listens: " + there.err}, {}
             near = Ran(client, seconds=seconds)
-            far.status(seconds)
-            return result(near.out, near.err), result(far.out, far.err)
+            there.status(seconds)
+            return result(near.out, near.err), result(there.out, there.err)
 
 
 def result(out, err):

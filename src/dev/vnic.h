@@ -65,6 +65,13 @@ enum vnic_counter {
         VNIC_N_COUNTERS
 };
 
+/* Numbers of vnic_stat_at: the card's, then the driver's, then those of each queue. */
+enum {
+    VNIC_PER_QUEUE = 4,
+    VNIC_QUEUE_STATS = NIC_N_STATS + VNIC_N_COUNTERS,
+    VNIC_STATS = VNIC_QUEUE_STATS + NIC_QUEUES_MAX * VNIC_PER_QUEUE,
+};
+
 /* A receive entry's buffers while they are the NIC's. */
 struct vnic_buf {
     struct pkt *p; /* NULL: the place is empty */
@@ -171,6 +178,8 @@ unsigned vnic_chain_recv(struct vnic *, w_ns now, struct weir_gauge *v);
 /* All statistics, the card's, the driver's and each queue's, named as `ethtool -S` would: the i-th.
  * The name lives for ever. False: there are no more. */
 bool vnic_stat_at(struct vnic *, unsigned i, const char **name, uint64_t *value);
+/* The i-th name alone, also of queues that are not in use; i < VNIC_STATS. */
+const char *vnic_stat_name(unsigned i);
 /* Entries of queue q's rings in use: to be sent; given to the NIC to receive into. */
 uint32_t vnic_tx_used(const struct vnic *, unsigned q);
 uint32_t vnic_rx_given(const struct vnic *, unsigned q);

@@ -74,6 +74,7 @@ static void interrupt(void *ctx)
 {
     struct vnic_queue *q = ctx;
     q->nic->count[VNIC_IRQS]++;
+    q->nic->count[VNIC_SPURIOUS_IRQS] += !vnic_rx_is_waiting(q) && !vnic_tx_is_waiting(q);
     q->is_polling = true;
 }
 

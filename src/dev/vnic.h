@@ -43,8 +43,11 @@ struct vnic_conf {
     X(IRQS, "interrupts taken")                                                                    \
     X(POLLS, "polls")                                                                              \
     X(POLLS_FULL, "polls that used up their budget")                                               \
+    X(SPURIOUS_IRQS, "interrupts that found no work")                                              \
     X(LOST_IRQS, "work found by the watchdog, not by an interrupt")                                \
+    X(DIM, "times adaptive coalescing chose another wait")                                         \
     X(TORN_RET, "return entries of which a half was old, read again")                              \
+    X(LATE_RET, "return entries whose successor was there first")                                  \
     X(BAD_RET, "return entries that cannot be true")                                               \
     X(RX_ERRORS, "frames whose buffer the NIC could not write")                                    \
     X(RX_TOO_LONG, "frames in more pieces than a packet has")                                      \
@@ -116,6 +119,7 @@ struct vnic_queue {
     struct pkt *half; /* a frame of which more is to come, */
     bool is_spoilt;   /* … and of which a piece is lost */
     bool is_torn;     /* the next entry's halves do not belong together yet */
+    bool is_late;     /* the one behind the next entry is there, it itself is not yet */
     struct vnic_look looked;
     struct vnic_dim dim;
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes; /* as the stack sees them */

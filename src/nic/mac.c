@@ -10,11 +10,11 @@
  * both ends is most of what a model of a NIC costs, and nearly always says what is known: so the
  * CRC is put there where bits may change or are looked at, and checked where they may have changed.
  *
- * What passes lies in the receive FIFO; what finds no room there is missed, and counted. Before that
- * comes to pass the FIFO asks the peer to wait: from pause_high bytes on a PAUSE frame is sent,
- * repeated before it runs out, and taken back (a PAUSE of 0) at pause_low. A received PAUSE holds
- * our line after the frame that is on it; PAUSE frames of our own go out all the same, or two NICs
- * could hold each other for ever.
+ * What passes lies in the receive FIFO; what finds no room there is missed, and counted. Before
+ * that comes to pass the FIFO asks the peer to wait: from pause_high bytes on a PAUSE frame is
+ * sent, repeated before it runs out, and taken back (a PAUSE of 0) at pause_low. A received PAUSE
+ * holds our line after the frame that is on it; PAUSE frames of our own go out all the same, or two
+ * NICs could hold each other for ever.
  *
  * Called by nic.c. Calls txq (sent) and the wire. Read first: IEEE 802.3 clauses 3, 4 and annex
  * 31B.

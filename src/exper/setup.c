@@ -792,10 +792,15 @@ int setup_make(struct text *t, const struct text_set *over, unsigned n, struct s
 
 static void list_keys(FILE *f, const char *section, const struct key *v, unsigned n)
 {
+    char range[64];
     fprintf(f, "%s\n", section);
-    for (unsigned i = 0; i < n; i++)
-        fprintf(f, "  %-14s %s%s%s\n", v[i].name, text_expected(v[i].kind),
+    for (unsigned i = 0; i < n; i++) {
+        bool is_bounded = v[i].kind == TEXT_COUNT && v[i].max < UINT32_MAX;
+        (void)snprintf(range, sizeof(range), "a number from %llu to %llu",
+                       (unsigned long long)v[i].min, (unsigned long long)v[i].max);
+        fprintf(f, "  %-14s %s%s%s\n", v[i].name, is_bounded ? range : text_expected(v[i].kind),
                 v[i].text[0] != '\0' ? ": " : "", v[i].text);
+    }
 }
 
 void setup_list(FILE *f)

@@ -219,8 +219,8 @@ _Static_assert(sizeof(struct nic_ret) == 16, "16 bytes on the bus");
     X(RX_MULTICAST, "rx_multicast")                                                                \
     X(RX_CRC_ERRORS, "rx_crc_errors")                                                              \
     X(RX_LENGTH_ERRORS, "rx_length_errors")                                                        \
-    X(RX_RUNT, "rx_undersize_errors")                                                              \
-    X(RX_GIANT, "rx_oversize_errors")                                                              \
+    X(RX_RUNT, "rx_short_length_errors")                                                           \
+    X(RX_GIANT, "rx_long_length_errors")                                                           \
     X(RX_FILTERED, "rx_filtered")                                                                  \
     X(RX_MISSED, "rx_missed_errors")                                                               \
     X(RX_NO_BUFFER, "rx_no_buffer_count")                                                          \

@@ -75,8 +75,8 @@ static int one_seed(const struct args *a)
         return 2;
     }
     bool is_seen = a->view.pcap != NULL || a->view.trace != NULL;
-    int status = swarm_run_seen(a->seed, a->kind, &r, a->wants_trace ? stdout : NULL,
-                                is_seen ? &v : NULL);
+    int status =
+        swarm_run_seen(a->seed, a->kind, &r, a->wants_trace ? stdout : NULL, is_seen ? &v : NULL);
     if (view_close(&v) < 0) {
         fprintf(stderr, "weir sim: not all could be written; is the disk full?\n");
         return 2;
@@ -118,6 +118,7 @@ struct tally {
     enum swarm_kind kind;
     uint64_t nic_faults[SWARM_NIC_FAULTS];
     uint64_t driver[VNIC_N_COUNTERS];
+    uint64_t works[SWARM_NIC_WORKS][2]; /* in worlds of IPv4 alone, of IPv6 alone */
 };
 
 static void tally_add(struct tally *t, const struct report *rep)
@@ -133,6 +134,8 @@ static void tally_add(struct tally *t, const struct report *rep)
         t->nic_faults[i] += r->nic_faults[i];
     for (unsigned i = 0; i < VNIC_N_COUNTERS; i++)
         t->driver[i] += r->driver[i];
+    for (unsigned i = 0; i < SWARM_NIC_WORKS && r->has_ip4 != r->has_ip6; i++)
+        t->works[i][r->has_ip6] += r->nic_works >> i & 1;
     if (!is_bad)
         return;
     printf(
@@ -154,6 +157,10 @@ static void show_nics(const struct tally *t)
     printf("injected:\n");
     for (unsigned i = 0; i < SWARM_NIC_FAULTS; i++)
         printf("  %9llu  %s\n", (unsigned long long)t->nic_faults[i], swarm_nics_fault(i));
+    printf("worlds of IPv4 alone, and of IPv6 alone, with:\n");
+    for (unsigned i = 0; i < SWARM_NIC_WORKS; i++)
+        printf("  %9llu %9llu  %s\n", (unsigned long long)t->works[i][0],
+               (unsigned long long)t->works[i][1], swarm_nics_work(i));
     printf("counted by the drivers:\n");
     for (unsigned i = 0; i < VNIC_N_COUNTERS; i++)
         printf("  %9llu  %s\n", (unsigned long long)t->driver[i], text[i]);

@@ -43,8 +43,11 @@ struct vnic_conf {
     X(IRQS, "interrupts taken")                                                                    \
     X(POLLS, "polls")                                                                              \
     X(POLLS_FULL, "polls that used up their budget")                                               \
+    X(SPURIOUS_IRQS, "interrupts that found no work")                                              \
     X(LOST_IRQS, "work found by the watchdog, not by an interrupt")                                \
+    X(DIM, "times adaptive coalescing chose another wait")                                         \
     X(TORN_RET, "return entries of which a half was old, read again")                              \
+    X(LATE_RET, "return entries whose successor was there first")                                  \
     X(BAD_RET, "return entries that cannot be true")                                               \
     X(RX_ERRORS, "frames whose buffer the NIC could not write")                                    \
     X(RX_TOO_LONG, "frames in more pieces than a packet has")                                      \
@@ -63,6 +66,13 @@ enum vnic_counter {
     VNIC_COUNTERS(X)
 #undef X
         VNIC_N_COUNTERS
+};
+
+/* Numbers of vnic_stat_at: the card's, then the driver's, then those of each queue. */
+enum {
+    VNIC_PER_QUEUE = 4,
+    VNIC_QUEUE_STATS = NIC_N_STATS + VNIC_N_COUNTERS,
+    VNIC_STATS = VNIC_QUEUE_STATS + NIC_QUEUES_MAX * VNIC_PER_QUEUE,
 };
 
 /* A receive entry's buffers while they are the NIC's. */
@@ -109,6 +119,7 @@ struct vnic_queue {
     struct pkt *half; /* a frame of which more is to come, */
     bool is_spoilt;   /* … and of which a piece is lost */
     bool is_torn;     /* the next entry's halves do not belong together yet */
+    bool is_late;     /* the one behind the next entry is there, it itself is not yet */
     struct vnic_look looked;
     struct vnic_dim dim;
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes; /* as the stack sees them */
@@ -171,6 +182,8 @@ unsigned vnic_chain_recv(struct vnic *, w_ns now, struct weir_gauge *v);
 /* All statistics, the card's, the driver's and each queue's, named as `ethtool -S` would: the i-th.
  * The name lives for ever. False: there are no more. */
 bool vnic_stat_at(struct vnic *, unsigned i, const char **name, uint64_t *value);
+/* The i-th name alone, also of queues that are not in use; i < VNIC_STATS. */
+const char *vnic_stat_name(unsigned i);
 /* Entries of queue q's rings in use: to be sent; given to the NIC to receive into. */
 uint32_t vnic_tx_used(const struct vnic *, unsigned q);
 uint32_t vnic_rx_given(const struct vnic *, unsigned q);

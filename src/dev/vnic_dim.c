@@ -81,6 +81,8 @@ void vnic_dim_polled(struct vnic_queue *q, unsigned n)
                            .parked = d->parked,
                            .has_risen = has_risen,
                            .from = q->nic->now};
-    if (is_other)
+    if (is_other) {
+        q->nic->count[VNIC_DIM]++;
         vnic_write_coalescing(q);
+    }
 }

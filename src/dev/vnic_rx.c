@@ -109,7 +109,7 @@ void vnic_rx_reset(struct vnic_queue *q)
     vnic_rx_free(q);
     uint32_t first = q->nic->conf.first_index;
     q->rx_tail = q->ret_next = first;
-    q->is_torn = false;
+    q->is_torn = q->is_late = false;
     memset(q->rxd, 0, q->nic->conf.rx_ring * sizeof(*q->rxd));
     memset(q->ret, 0, q->nic->conf.rx_ring * sizeof(*q->ret));
     for (uint32_t i = 0; i < q->nic->conf.rx_ring; i++)
@@ -225,6 +225,16 @@ bool vnic_rx_is_waiting(const struct vnic_queue *q)
     return (q->ret[rx_place(q, q->ret_next)].flags & NIC_RET_DONE) != 0;
 }
 
+/* Entries are taken in their order whatever the order they come in: one that is not there yet holds
+ * those behind it. */
+static void look_behind(struct vnic_queue *q)
+{
+    bool is_late =
+        !vnic_rx_is_waiting(q) && (q->ret[rx_place(q, q->ret_next + 1)].flags & NIC_RET_DONE) != 0;
+    q->nic->count[VNIC_LATE_RET] += is_late && !q->is_late;
+    q->is_late = is_late;
+}
+
 static unsigned poll_ring(struct vnic_queue *q, struct pkt **v, unsigned max)
 {
     struct vnic *nic = q->nic;
@@ -249,6 +259,7 @@ static unsigned poll_ring(struct vnic_queue *q, struct pkt **v, unsigned max)
         if (p != NULL)
             v[n++] = p;
     }
+    look_behind(q);
     vnic_write(nic, q->regs + NIC_RET_TAIL, q->ret_next);
     return n;
 }

@@ -125,7 +125,7 @@ static void swept_axis(struct drawing *d)
 {
     const struct plan *p = d->r->runs->plan;
     const struct plan_axis *a = &p->axis[d->g->x];
-    d->plot.x.label = a->name;
+    d->plot.x.label = d->g->x_label[0] != '\0' ? d->g->x_label : a->name;
     if (a->is_number && !d->g->is_bars) {
         d->plot.x.unit = a->unit;
         d->plot.x.scale = !d->g->is_log_x ? PLOT_LINEAR : is_binary(a) ? PLOT_LOG2 : PLOT_LOG10;
@@ -144,6 +144,7 @@ static void swept(struct drawing *d)
     unsigned n_by = d->g->by >= 0 ? p->axis[d->g->by].n : 1;
     const struct plan_column *first = &p->column[d->g->curve[0]];
     swept_axis(d);
+    d->plot.y.has_zero = true; /* what is compared is seen in its proportion */
     if (d->plot.y.label == NULL)
         d->plot.y.label = first->name;
     if (d->plot.y.unit == NULL)

@@ -3,8 +3,9 @@
  * Names of measures, and where their values are.
  *
  * Decides what can be asked of flows, hosts, NICs, queues and links. Units are bits a second,
- * seconds, bytes and plain numbers; a scenario divides as it likes. The NIC's statistics have the
- * names of `ethtool -S` and are found in the NIC's own list, the stack's counters those of nstat.
+ * seconds, bytes and plain numbers; a scenario divides as it likes. The NIC's and its
+ * driver's statistics have the names of `ethtool -S` and are found in the driver's own list, the
+ * stack's counters those of nstat.
  *
  *   flow.X      of all flows: sums, and the times of all messages together
  *   flow NAME.X of one, all its applications together
@@ -235,14 +236,14 @@ static double host_value(const struct world *w, const struct measure *g)
 /* ---- NICs and their drivers ---- */
 
 enum nic_id {
-    N_RX_FIFO = NIC_N_STATS,
+    N_RX_FIFO = VNIC_STATS,
     N_RX_FIFO_MAX,
     N_TX_FIFO,
     N_TX_FIFO_MAX,
     N_TX_RING,
     N_RX_RING,
     N_DRIVER_BUSY,
-    N_POLLS,
+    N_BUSIEST,
 };
 
 static const struct name nic_names[] = {
@@ -250,10 +251,10 @@ static const struct name nic_names[] = {
     {"rx-fifo-max", false, "the most there ever were"},
     {"tx-fifo", false, ""},
     {"tx-fifo-max", false, ""},
-    {"tx-ring", false, "entries in use"},
-    {"rx-ring", false, "free buffers that the NIC has"},
+    {"tx-ring", false, "entries in use, all queues"},
+    {"rx-ring", false, "free buffers that the NIC has, all queues"},
     {"tx-busy", true, "times the ring took less than it was offered"},
-    {"polls", true, "of the driver"},
+    {"busiest-queue", true, "packets that the queue with most of them received"},
 };
 
 /* A host's NIC is the one on its first cable. */
@@ -266,22 +267,48 @@ static struct sim_nic_end *nic_of(const struct world *w, int host)
     return NULL;
 }
 
+/* The card's as it has them now; a queue that is not in use has none. */
+static double stat_value(struct sim_nic_end *e, unsigned id)
+{
+    const char *name;
+    uint64_t value;
+    if (id < NIC_N_STATS)
+        return (double)e->nic.stat[id];
+    return vnic_stat_at(&e->driver, id, &name, &value) ? (double)value : NAN;
+}
+
+static double ring_value(const struct vnic *v, uint32_t (*used)(const struct vnic *, unsigned))
+{
+    double n = 0;
+    for (unsigned q = 0; q < v->conf.n_queues; q++)
+        n += used(v, q);
+    return n;
+}
+
+static uint64_t busiest(const struct vnic *v)
+{
+    uint64_t most = 0;
+    for (unsigned q = 0; q < v->conf.n_queues; q++)
+        most = w_u64_max(most, v->q[q].rx_packets);
+    return most;
+}
+
 static double nic_value(const struct world *w, const struct measure *g)
 {
-    const struct sim_nic_end *e = nic_of(w, g->object);
+    struct sim_nic_end *e = nic_of(w, g->object);
     if (e == NULL)
         return NAN;
-    if (g->id < NIC_N_STATS)
-        return (double)e->nic.stat[g->id];
+    if (g->id < VNIC_STATS)
+        return stat_value(e, g->id);
     switch (g->id) {
     case N_RX_FIFO: return e->nic.rx.bytes.now;
     case N_RX_FIFO_MAX: return e->nic.rx.bytes.high_water;
     case N_TX_FIFO: return e->nic.tx.bytes.now;
     case N_TX_FIFO_MAX: return e->nic.tx.bytes.high_water;
-    case N_TX_RING: return vnic_tx_used(&e->driver, 0);
-    case N_RX_RING: return vnic_rx_given(&e->driver, 0);
+    case N_TX_RING: return ring_value(&e->driver, vnic_tx_used);
+    case N_RX_RING: return ring_value(&e->driver, vnic_rx_given);
     case N_DRIVER_BUSY: return (double)e->driver.dev.stats.tx_busy;
-    default: return (double)e->driver.count[VNIC_POLLS];
+    default: return (double)busiest(&e->driver);
     }
 }
 
@@ -420,8 +447,8 @@ static bool find_object(const struct setup *u, struct measure *g, const char *na
 
 static bool find_stat(struct measure *g, const char *name)
 {
-    for (unsigned i = 0; i < NIC_N_STATS; i++) {
-        if (strcmp(nic_stat_name((enum nic_stat)i), name) != 0)
+    for (unsigned i = 0; i < VNIC_STATS; i++) {
+        if (strcmp(vnic_stat_name(i), name) != 0)
             continue;
         g->id = i;
         g->is_counter = true;
@@ -461,7 +488,7 @@ static bool find_name(struct measure *g, const char *name)
         const struct name *n = &kinds[g->of].names[i];
         if (n->name == NULL || strcmp(n->name, name) != 0)
             continue;
-        g->id = g->of == MEASURE_NIC ? NIC_N_STATS + i : i;
+        g->id = g->of == MEASURE_NIC ? VNIC_STATS + i : i;
         g->is_counter = n->is_counter;
         return true;
     }
@@ -522,8 +549,11 @@ void measure_list(FILE *f)
                 k == MEASURE_FLOW   ? " [NAME]"
                 : k == MEASURE_LINK ? " A B: from A to B"
                                     : " HOST");
-        for (unsigned i = 0; k == MEASURE_NIC && i < NIC_N_STATS; i++)
-            fprintf(f, "  %s\n", nic_stat_name((enum nic_stat)i));
+        for (unsigned i = 0; k == MEASURE_NIC && i < VNIC_QUEUE_STATS; i++)
+            fprintf(f, "  %s\n", vnic_stat_name(i));
+        for (unsigned i = 0; k == MEASURE_NIC && i < VNIC_PER_QUEUE; i++)
+            fprintf(f, "  %s, and of queues 1 to %d\n", vnic_stat_name(VNIC_QUEUE_STATS + i),
+                    NIC_QUEUES_MAX - 1);
         for (unsigned i = 0; i < kinds[k].n; i++)
             if (kinds[k].names[i].name != NULL)
                 fprintf(f, "  %-16s %s\n", kinds[k].names[i].name, kinds[k].names[i].text);

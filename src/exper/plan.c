@@ -370,6 +370,8 @@ static int plot_key(struct plan *p, struct plan_plot *g, const struct text_set *
     int axis;
     if (strcmp(s->key, "title") == 0)
         text_copy(g->title, sizeof(g->title), s->value);
+    else if (strcmp(s->key, "x-label") == 0)
+        text_copy(g->x_label, sizeof(g->x_label), s->value);
     else if (strcmp(s->key, "y-label") == 0)
         text_copy(g->y_label, sizeof(g->y_label), s->value);
     else if (strcmp(s->key, "y-unit") == 0)
@@ -398,7 +400,7 @@ static int plot_key(struct plan *p, struct plan_plot *g, const struct text_set *
         return text_complain(
             &p->text, s->line,
             "[%s] has no key %s: expected one of title, x, y, by, where, log, mark, "
-            "rule, y-label, y-unit",
+            "rule, x-label, y-label, y-unit",
             s->section, s->key);
     }
     return 0;

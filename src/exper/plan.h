@@ -64,7 +64,9 @@ struct plan_where {
 enum plan_form { PLAN_SWEPT, PLAN_TIME };
 
 struct plan_plot {
-    char name[TEXT_NAME], title[TEXT_VALUE], y_label[TEXT_NAME], y_unit[TEXT_NAME];
+    char name[TEXT_NAME], title[TEXT_VALUE];
+    char x_label[TEXT_NAME], y_label[TEXT_NAME],
+        y_unit[TEXT_NAME]; /* "": the axis', the column's */
     unsigned line;
     uint32_t form;          /* enum plan_form */
     unsigned x;             /* swept: the axis */

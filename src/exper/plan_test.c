@@ -110,6 +110,21 @@ static void a_direction_has_its_own_conditions(void **state)
     assert_int_equal(u.link[0].way[1].loss_ppm, 10000);
 }
 
+/* If this failed a word that ethtool has would not reach the driver, or another one's setting. */
+static void a_nics_words_reach_its_driver(void **state)
+{
+    (void)state;
+    assert_int_equal(read_plan(base, "[nic b]\nlro = on\nrx-checksum = on\nadaptive-rx = on\n"
+                                     "combined = 4\n[sweep]\nnic b.combined = 2, 8\n"),
+                     0);
+    static struct setup u;
+    assert_int_equal(plan_setup(plan, 1, &u), 0);
+    const struct vnic_conf *a = &u.host[0].nic, *b = &u.host[1].nic;
+    assert_int_equal(b->offloads, NETDEV_RX_CSUM | NETDEV_LRO | NETDEV_LRO6);
+    assert_true(b->is_adaptive && b->n_queues == 8);
+    assert_true(a->offloads == 0 && !a->is_adaptive && a->n_queues == 1);
+}
+
 /* If this failed a mistake would be run, and its figures believed. Each row: the file's end, the
  * line that is named, words of the sentence. base has 8 lines. */
 static void mistakes_are_told_with_their_line(void **state)
@@ -131,8 +146,13 @@ static void mistakes_are_told_with_their_line(void **state)
         {"[nic b]\nrx-ring = 8\n[nic b]\ntso = on\n", 11, "[nic b] comes twice"},
         {"[nic b]\nrx-ring =\n", 10, "has no value"},
         {"[nic b]\ntso = maybe\n", 10, "expected on or off"},
-        {"[nic b]\nlro = on\n", 10, "lro cannot be set: this NIC does not merge"},
-        {"[nic b]\nadaptive-rx = on\n", 10, "adaptive-rx cannot be set"},
+        {"[nic b]\nlro = on\n", 10, "host b: lro needs rx-checksum: expected it on"},
+        {"[nic]\ntso = on\n", 10, "host a: tso needs tx-checksum: expected it on"},
+        {"[nic b]\nadaptive-rx = 1\n", 10, "expected on or off"},
+        {"[nic b]\nadaptive-tx = on\n", 10, "adaptive-tx cannot be set: only the coalescing"},
+        {"[nic b]\ncombined = 9\n", 10, "expected a value from 1 to 8"},
+        {"[nic b]\nrx = 2\n", 10, "rx cannot be set: a queue receives and sends"},
+        {"[sweep]\nnic b.lro = on, off\n", 10, "lro needs rx-checksum"},
         {"[nic b]\nrx-usecs = 50us\n", 10, "without a unit"},
         {"[nic c]\nrx-ring = 8\n", 10, "there is no host c"},
         {"[host b]\npacket-time = 20\n", 10, "expected a time up to 3600s"},
@@ -275,6 +295,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(sweeps_are_crossed),
     cmocka_unit_test(the_special_wins_over_the_general),
     cmocka_unit_test(a_direction_has_its_own_conditions),
+    cmocka_unit_test(a_nics_words_reach_its_driver),
     cmocka_unit_test(mistakes_are_told_with_their_line),
     cmocka_unit_test(what_is_missing_is_named),
     cmocka_unit_test(expressions_bind_as_in_school),

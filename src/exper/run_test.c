@@ -133,6 +133,36 @@ static void a_slow_host_takes_its_time(void **state)
     done();
 }
 
+/* If this failed an experiment would show a NIC with other settings than its file says: merging,
+ * coalescing by the load, queues and what each of them carried. By IPv4 and IPv6. */
+static void a_nics_settings_are_those_of_the_file(void **state)
+{
+    (void)state;
+    run("[experiment]\ntime = 50ms\nwarm = 50ms\n[cable a b]\nrate = 1gbit\n"
+        "[nic b]\nrx-checksum = on\n"
+        "[flow one]\nfrom = a\nto = b\ncount = 8\n"
+        "[case plain]\nnic b.lro = off\n[case lro]\nnic b.lro = on\n"
+        "[case adaptive]\nnic b.adaptive-rx = on\n[case queues]\nnic b.combined = 2\n"
+        "[case queues6]\nnic b.combined = 2\nflow one.ipv6 = on\n"
+        "[case lro6]\nnic b.lro = on\nflow one.ipv6 = on\nflow one.count = 1\n"
+        "[table]\nframes = nic b.rx_packets\nmerged = nic b.rx_lro_segments\n"
+        "irqs = nic b.interrupts_taken\nq0 = nic b.rx_queue_0_packets\n"
+        "q1 = nic b.rx_queue_1_packets\nring = nic b.rx-ring\n",
+        2);
+    assert_true(value(0, "merged") == 0 && value(0, "irqs") > 0.9 * value(0, "frames"));
+    assert_true(isnan(value(0, "q1")) && value(0, "q0") == value(0, "frames"));
+    assert_true(value(1, "merged") > 0.5 * value(1, "frames"));
+    assert_true(value(1, "q0") == value(1, "frames") - value(1, "merged"));
+    assert_true(value(2, "irqs") < 0.3 * value(2, "frames"));
+    for (unsigned i = 3; i < 5; i++) {
+        assert_true(value(i, "q0") > 100 && value(i, "q1") > 100);
+        assert_true(value(i, "q0") + value(i, "q1") == value(i, "frames"));
+        assert_true(value(i, "ring") > 1.5 * value(0, "ring"));
+    }
+    assert_true(value(5, "merged") > 0.5 * value(5, "frames"));
+    done();
+}
+
 /* Three hosts in a row: the one in the middle forwards. */
 static void hosts_between_forward(void **state)
 {
@@ -186,6 +216,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(jobs_change_nothing),
     cmocka_unit_test(a_reader_that_stops_is_felt_by_the_writer),
     cmocka_unit_test(a_slow_host_takes_its_time),
+    cmocka_unit_test(a_nics_settings_are_those_of_the_file),
     cmocka_unit_test(hosts_between_forward),
     cmocka_unit_test(the_page_stands_alone),
 };

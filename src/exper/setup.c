@@ -66,6 +66,10 @@ static const struct key keys_nic[] = {
     {"rx-ring", TEXT_COUNT, NUMBER(vnic_conf, rx_ring), NIC_RING_MIN, 1024,
      "entries, a power of two (ethtool -G rx; 256)"},
     {"tx-ring", TEXT_COUNT, NUMBER(vnic_conf, tx_ring), NIC_RING_MIN, 1024, "… (ethtool -G tx)"},
+    {"combined", TEXT_COUNT, NUMBER(vnic_conf, n_queues), 1, NIC_QUEUES_MAX,
+     "pairs of queues, over which RSS spreads flows (ethtool -L; 1)"},
+    {"adaptive-rx", TEXT_BOOL, FLAG(vnic_conf, is_adaptive), 0, 1,
+     "rx-usecs and rx-frames follow the load (ethtool -C; off)"},
     {"rx-usecs", TEXT_USECS, NUMBER(vnic_conf, rx_ns), 0, W_S,
      "an interrupt waits so long after a frame (ethtool -C)"},
     {"rx-frames", TEXT_COUNT, NUMBER(vnic_conf, rx_frames), 0, 4096, "… or for so many frames"},
@@ -76,24 +80,25 @@ static const struct key keys_nic[] = {
     {"rx-drop", TEXT_BOOL, FLAG(vnic_conf, is_dropping), 0, 1,
      "without a buffer a frame is dropped at once, not kept in the FIFO"},
 };
-/* Bits of vnic_conf.offloads, each set or cleared. */
-static const struct {
+/* Bits of vnic_conf.offloads, each set or cleared; what an offload needs comes before it. */
+static const struct offload {
     const char *name;
-    uint32_t bits;
+    uint32_t bits, needs;
     const char *text;
 } keys_offload[] = {
-    {"tx-checksum", NETDEV_TX_CSUM, "the NIC completes checksums (ethtool -K; off)"},
-    {"rx-checksum", NETDEV_RX_CSUM, "the NIC verifies them"},
-    {"tso", (uint32_t)NETDEV_TSO4 | (uint32_t)NETDEV_TSO6,
+    {"tx-checksum", NETDEV_TX_CSUM, 0, "the NIC completes checksums (ethtool -K; off)"},
+    {"rx-checksum", NETDEV_RX_CSUM, 0, "the NIC verifies them"},
+    {"tso", (uint32_t)NETDEV_TSO4 | (uint32_t)NETDEV_TSO6, NETDEV_TX_CSUM,
      "the NIC cuts super-segments; needs tx-checksum"},
+    {"lro", (uint32_t)NETDEV_LRO | (uint32_t)NETDEV_LRO6, NETDEV_RX_CSUM,
+     "the NIC merges received segments; needs rx-checksum"},
 };
 static const struct {
     const char *name, *why;
 } keys_missing[] = {
-    {"adaptive-rx", "this NIC's coalescing does not adapt itself"},
-    {"adaptive-tx", "this NIC's coalescing does not adapt itself"},
-    {"lro", "this NIC does not merge received segments"},
-    {"combined", "hosts of an experiment use one pair of queues"},
+    {"adaptive-tx", "only the coalescing of received frames adapts itself"},
+    {"rx", "a queue receives and sends: expected combined"},
+    {"tx", "a queue receives and sends: expected combined"},
     {"rx-jumbo", "there is one receive ring"},
     {"rx-mini", "there is one receive ring"},
 };
@@ -103,6 +108,7 @@ static const struct key keys_cable[] = {
     {"delay", TEXT_TIME, NUMBER(setup_link, cable.delay_ns), 0, W_S, "from end to end (500ns)"},
     {"corrupt", TEXT_PERCENT, NUMBER(setup_link, cable.corrupt_ppm), 0, 1000000, "one bit"},
     {"cut", TEXT_PERCENT, NUMBER(setup_link, cable.cut_ppm), 0, 1000000, "frames cut short"},
+    {"babble", TEXT_PERCENT, NUMBER(setup_link, cable.babble_ppm), 0, 1000000, "… far too long"},
     {"tx-fifo", TEXT_SIZE, NUMBER(setup_link, nic.tx_fifo), 4096, 16 << 20,
      "the NICs' packet memory (64kb)"},
     {"rx-fifo", TEXT_SIZE, NUMBER(setup_link, nic.rx_fifo), 4096, 16 << 20, "(128kb)"},
@@ -295,7 +301,8 @@ static int add_link(struct text *t, struct setup *u, const struct text_section *
         .mtu = 1500,
         .nic = {.rate_bps = 1000000000,
                 .features = (uint32_t)NIC_F_TX_CSUM | (uint32_t)NIC_F_RX_CSUM |
-                            (uint32_t)NIC_F_TSO | (uint32_t)NIC_F_PAUSE,
+                            (uint32_t)NIC_F_TSO | (uint32_t)NIC_F_LRO | (uint32_t)NIC_F_RSS |
+                            (uint32_t)NIC_F_PAUSE,
                 .dma_latency_ns = 800},
         .cable = {.delay_ns = 500},
     };
@@ -444,6 +451,7 @@ static int set_offload(struct text *t, struct setup_host *h, const struct text_s
             return text_complain(t, s->line, "%s = %.60s: expected on or off", s->key, s->value);
         h->nic.offloads &= ~keys_offload[i].bits;
         h->nic.offloads |= is_on != 0 ? keys_offload[i].bits : 0;
+        h->offload_line = s->line;
         return 0;
     }
     return 1;
@@ -465,7 +473,7 @@ static int set_nic(struct text *t, struct setup_host *h, const struct text_set *
             return text_complain(t, s->line, "%s cannot be set: %s", s->key, keys_missing[i].why);
     if (r <= 0)
         return r;
-    (void)snprintf(all, sizeof(all), "%s, tx-checksum, rx-checksum, tso",
+    (void)snprintf(all, sizeof(all), "%s, tx-checksum, rx-checksum, tso, lro",
                    names_of(keys_nic, WEIR_COUNT(keys_nic), names, sizeof(names)));
     return unknown_key(t, s, all);
 }
@@ -691,6 +699,21 @@ static bool has_link(const struct setup *u, unsigned host)
     return false;
 }
 
+/* The driver would leave it off, and the file would show nothing. */
+static int check_offloads(struct text *t, const struct setup_host *h)
+{
+    for (unsigned i = 0; i < WEIR_COUNT(keys_offload); i++) {
+        const struct offload *o = &keys_offload[i];
+        if ((h->nic.offloads & o->bits) == 0 || (h->nic.offloads & o->needs) == o->needs)
+            continue;
+        for (unsigned k = 0; k < i; k++)
+            if (keys_offload[k].bits == o->needs)
+                return text_complain(t, h->offload_line, "host %s: %s needs %s: expected it on",
+                                     h->name, o->name, keys_offload[k].name);
+    }
+    return 0;
+}
+
 static int check_host(struct text *t, const struct setup *u, unsigned i)
 {
     const struct setup_host *h = &u->host[i];
@@ -705,6 +728,8 @@ static int check_host(struct text *t, const struct setup *u, unsigned i)
                              "packet-time and irq-time are for hosts with a NIC: expected a "
                              "[cable %s …]",
                              h->name);
+    if (check_offloads(t, h) < 0)
+        return -EINVAL;
     if (strcmp(h->qdisc.kind, "tbf") == 0 && h->qdisc.rate_Bps == 0)
         return text_complain(t, 0, "[qdisc %s]: tbf needs a rate", h->name);
     if (weir_size(&h->conf) == 0)
@@ -767,10 +792,15 @@ int setup_make(struct text *t, const struct text_set *over, unsigned n, struct s
 
 static void list_keys(FILE *f, const char *section, const struct key *v, unsigned n)
 {
+    char range[64];
     fprintf(f, "%s\n", section);
-    for (unsigned i = 0; i < n; i++)
-        fprintf(f, "  %-14s %s%s%s\n", v[i].name, text_expected(v[i].kind),
+    for (unsigned i = 0; i < n; i++) {
+        bool is_bounded = v[i].kind == TEXT_COUNT && v[i].max < UINT32_MAX;
+        (void)snprintf(range, sizeof(range), "a number from %llu to %llu",
+                       (unsigned long long)v[i].min, (unsigned long long)v[i].max);
+        fprintf(f, "  %-14s %s%s%s\n", v[i].name, is_bounded ? range : text_expected(v[i].kind),
                 v[i].text[0] != '\0' ? ": " : "", v[i].text);
+    }
 }
 
 void setup_list(FILE *f)

@@ -24,7 +24,7 @@ struct setup_host {
     struct vnic_conf nic;   /* its end of a cable */
     w_ns packet_ns, irq_ns; /* what a received frame, an interrupt cost it */
     bool has_nic, has_cost; /* [nic NAME] or a cost was given: it needs a cable */
-    unsigned nic_line, cost_line;
+    unsigned nic_line, cost_line, offload_line;
 };
 
 /* Between hosts a and b: NICs and a cable, or an emulated link. */

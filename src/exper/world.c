@@ -48,6 +48,7 @@ static int join(struct world *w, unsigned i, char *err, size_t room)
     if (l->is_cable) {
         nics.driver = w->conf->host[l->a].nic;
         nics.far = &w->conf->host[l->b].nic;
+        nics.nic.n_queues = w_u32_max(nics.driver.n_queues, nics.far->n_queues);
         nics.cable.seed = rng_u64(&w->sim->rng);
         j.nics = &nics;
     }

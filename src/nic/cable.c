@@ -16,13 +16,24 @@
 
 enum { BABBLE = 12000 }; /* bytes more than there should be, at most */
 
-static void damage(struct cable_way *w, uint8_t *bytes, struct nic_slot *s)
+/* Before a bit changes: the CRC of what was sent, n bytes with it. */
+static void seal(const struct cable_way *w, struct nic_slot *s, uint32_t n)
 {
+    if (s->is_whole)
+        nic_put_crc(w->to, w->flight.mem + s->at, n);
+    s->is_whole = false;
+}
+
+static void damage(struct cable_way *w, struct nic_slot *s, uint32_t n)
+{
+    uint8_t *bytes = w->flight.mem + s->at;
     if (rng_chance_ppm(&w->rng, w->conf.corrupt_ppm)) {
+        seal(w, s, n);
         bytes[rng_below(&w->rng, s->len)] ^= (uint8_t)(1u << rng_below(&w->rng, 8));
         w->corrupted++;
     }
     if (rng_chance_ppm(&w->rng, w->conf.cut_ppm)) {
+        seal(w, s, n);
         s->len = 1 + rng_below(&w->rng, s->len);
         w->cut++;
     }
@@ -37,7 +48,7 @@ static uint32_t babble(struct cable_way *w)
     return 1 + rng_below(&w->rng, BABBLE);
 }
 
-static void carry(void *ctx, w_ns at, const uint8_t *bytes, uint32_t n)
+static void carry(void *ctx, w_ns at, uint8_t *bytes, uint32_t n)
 {
     struct cable_way *w = ctx;
     const struct cable_watch *watch = &w->cable->watch;
@@ -50,9 +61,12 @@ static void carry(void *ctx, w_ns at, const uint8_t *bytes, uint32_t n)
         return;
     }
     memcpy(w->flight.mem + s->at, bytes, n);
+    s->is_whole = true;
+    if (WEIR_UNLIKELY(more != 0))
+        seal(w, s, n);
     memset(w->flight.mem + s->at + n, 0x55, more);
     w->at[(w->flight.first + w->flight.n - 1) % NIC_SLOTS] = at + w->conf.delay_ns;
-    damage(w, w->flight.mem + s->at, s);
+    damage(w, s, n);
 }
 
 static w_ns way_next(const struct cable_way *w)
@@ -64,7 +78,11 @@ static void deliver(struct cable_way *w, w_ns now)
 {
     while (way_next(w) <= now) {
         const struct nic_slot *s = nic_fifo_slot(&w->flight, w->flight.first);
-        nic_receive(w->to, now, w->flight.mem + s->at, s->len);
+        const uint8_t *bytes = w->flight.mem + s->at;
+        if (WEIR_LIKELY(s->is_whole))
+            nic_receive_whole(w->to, now, bytes, s->len);
+        else
+            nic_receive(w->to, now, bytes, s->len);
         nic_fifo_drop_first(&w->flight, now);
     }
 }

@@ -102,6 +102,35 @@ static void test_the_tag_of_each_half_counts(void **state)
     }
 }
 
+/* The other half as the driver left it a lap ago, whole and sound then: of another frame. */
+static void test_laps_are_told_apart(void **state)
+{
+    (void)state;
+    rig_refill(r, 1, RIG_RING);
+    for (unsigned lap = 0; lap < 3; lap++) {
+        for (unsigned half = 0; half < 2; half++) {
+            struct nic_txd *at = &r->h[0].mem.txd[r->h[0].tx_tail % RIG_RING], old = *at;
+            uint64_t torn = rig_stat(r, 0, NIC_S_TX_TORN), sent = rig_stat(r, 0, NIC_S_TX_PACKETS);
+            uint8_t *f = rig_frame(r, 0, 1, 100 + lap, 1);
+            rig_txd(r, 0,
+                    (struct nic_txd){rig_bus(&r->h[0], f), (uint16_t)(100 + lap), NIC_TXD_EOP, 0, 0,
+                                     0, 0});
+            struct nic_txd whole = *at;
+            memcpy((uint8_t *)at + 8 * half, (uint8_t *)&old + 8 * half, 8);
+            rig_ring(r, 0);
+            rig_run(r, r->now + RIG_LATENCY);
+            assert_int_equal(rig_stat(r, 0, NIC_S_TX_TORN), torn + 1);
+            *at = whole;
+            rig_run(r, r->now + W_MS);
+            assert_int_equal(rig_stat(r, 0, NIC_S_TX_PACKETS), sent + 1);
+        }
+        for (unsigned i = 2; i < RIG_RING; i++) {
+            rig_send(r, 0, 300, 2);
+            rig_run(r, r->now + 100 * W_US);
+        }
+    }
+}
+
 /* DONE, and an entry that was never given: what a driver must not believe. */
 static void test_a_torn_return_entry_names_no_entry_of_this_lap(void **state)
 {
@@ -329,6 +358,7 @@ static const struct CMUnitTest tests[] = {
     T(test_torn_descriptors_are_read_again),
     T(test_what_stays_torn_is_given_up),
     T(test_the_tag_of_each_half_counts),
+    T(test_laps_are_told_apart),
     T(test_a_torn_return_entry_names_no_entry_of_this_lap),
     T(test_late_return_entries_come_after_their_successors),
     T(test_late_write_backs_go_backward),

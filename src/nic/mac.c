@@ -6,12 +6,15 @@
  * the line's rate; fractions of a nanosecond are carried on while the line is busy, so that a full
  * line carries exactly its rate. It leaves the host's count ("sent") when its last bit has gone.
  *
- * A received frame is checked as the standard says: length, CRC, address. What passes lies in the
- * receive FIFO; what finds no room there is missed, and counted. Before that comes to pass the FIFO
- * asks the peer to wait: from pause_high bytes on a PAUSE frame is sent, repeated before it runs
- * out, and taken back (a PAUSE of 0) at pause_low. A received PAUSE holds our line after the frame
- * that is on it; PAUSE frames of our own go out all the same, or two NICs could hold each other for
- * ever.
+ * A received frame is checked as the standard says: length, CRC, address. A sum over each byte at
+ * both ends is most of what a model of a NIC costs, and nearly always says what is known: so the
+ * CRC is put there where bits may change or are looked at, and checked where they may have changed.
+ *
+ * What passes lies in the receive FIFO; what finds no room there is missed, and counted. Before
+ * that comes to pass the FIFO asks the peer to wait: from pause_high bytes on a PAUSE frame is
+ * sent, repeated before it runs out, and taken back (a PAUSE of 0) at pause_low. A received PAUSE
+ * holds our line after the frame that is on it; PAUSE frames of our own go out all the same, or two
+ * NICs could hold each other for ever.
  *
  * Called by nic.c. Calls txq (sent) and the wire. Read first: IEEE 802.3 clauses 3, 4 and annex
  * 31B.
@@ -59,18 +62,17 @@ static bool has_frame(const struct nic *n)
     return n->tx.n != 0 && n->tx.slot[n->tx.first % NIC_SLOTS].state != NIC_SLOT_FILLING;
 }
 
-static void put_crc(const struct nic *n, uint8_t *frame, uint32_t len)
+void nic_put_crc(const struct nic *n, uint8_t *frame, uint32_t len)
 {
-    uint32_t crc = nic_crc32(n->crc, frame, len);
+    uint32_t crc = nic_crc32(n->crc, frame, len - MAC_CRC);
     for (unsigned i = 0; i < MAC_CRC; i++)
-        frame[len + i] = (uint8_t)(crc >> 8 * i);
+        frame[len - MAC_CRC + i] = (uint8_t)(crc >> 8 * i);
 }
 
 static void frame_gone(struct nic *n, struct nic_slot *s)
 {
     if (s->state == NIC_SLOT_READY) {
         uint8_t *frame = n->tx.mem + s->at;
-        put_crc(n, frame, s->len);
         n->stat[NIC_S_TX_PACKETS]++;
         n->stat[NIC_S_TX_BYTES] += s->len;
         if (WEIR_UNLIKELY(n->see != NULL))
@@ -88,7 +90,6 @@ static void pause_gone(struct nic *n)
     wire_eth_put(frame, pause_mac, n->conf.mac, ETYPE_PAUSE);
     w_put16(frame + WIRE_ETH_HLEN, PAUSE_OPCODE);
     w_put16(frame + PAUSE_AT, n->mac.says_quanta);
-    put_crc(n, frame, MAC_MIN);
     n->stat[NIC_S_TX_PAUSE]++;
     n->mac.is_saying = false;
     n->wire.frame(n->wire.ctx, n->now, frame, sizeof(frame));
@@ -215,13 +216,16 @@ static bool is_for_us(struct nic *n, const uint8_t *frame)
     return (n->ctrl & NIC_CTRL_PROMISC) != 0 || memcmp(frame, n->conf.mac, WIRE_MAC) == 0;
 }
 
-/* Why a frame is no good; NIC_N_STATS: it is. n: bytes with CRC. */
-static enum nic_stat fault_of(const struct nic *n, const uint8_t *frame, uint32_t len)
+/* Why a frame is no good; NIC_N_STATS: it is. len: bytes with CRC. */
+static enum nic_stat fault_of(const struct nic *n, const uint8_t *frame, uint32_t len,
+                              bool is_whole)
 {
     if (len < MAC_MIN + MAC_CRC)
         return NIC_S_RX_RUNT;
     if (len > n->max_frame + MAC_CRC)
         return NIC_S_RX_GIANT;
+    if (WEIR_LIKELY(is_whole))
+        return NIC_N_STATS;
     const uint8_t *at = frame + len - MAC_CRC;
     uint32_t crc = (uint32_t)at[3] << 24 | (uint32_t)at[2] << 16 | (uint32_t)at[1] << 8 | at[0];
     return nic_crc32(n->crc, frame, len - MAC_CRC) == crc ? NIC_N_STATS : NIC_S_RX_CRC_ERRORS;
@@ -243,9 +247,9 @@ void nic_mac_watch_fifo(struct nic *n)
     }
 }
 
-static void take_frame(struct nic *n, const uint8_t *bytes, uint32_t len)
+static void take_frame(struct nic *n, const uint8_t *bytes, uint32_t len, bool is_whole)
 {
-    enum nic_stat why = fault_of(n, bytes, len);
+    enum nic_stat why = fault_of(n, bytes, len, is_whole);
     if (why != NIC_N_STATS) {
         n->stat[why]++;
         n->stat[NIC_S_RX_LENGTH_ERRORS] += why != NIC_S_RX_CRC_ERRORS;
@@ -272,15 +276,25 @@ static void take_frame(struct nic *n, const uint8_t *bytes, uint32_t len)
     nic_mac_watch_fifo(n);
 }
 
-void nic_receive(struct nic *n, w_ns now, const uint8_t *bytes, uint32_t len)
+static void receive(struct nic *n, w_ns now, const uint8_t *bytes, uint32_t len, bool is_whole)
 {
     nic_step(n, now);
     if ((n->ctrl & NIC_CTRL_ENABLE) == 0)
         return;
-    take_frame(n, bytes, len);
+    take_frame(n, bytes, len, is_whole);
     if (nic_fault(n, NIC_FAULT_STORM)) {
         n->fault.storm_until = now + n->fault.plan.storm_ns;
         n->mac.must_say = true;
     }
     nic_pump(n);
+}
+
+void nic_receive(struct nic *n, w_ns now, const uint8_t *bytes, uint32_t len)
+{
+    receive(n, now, bytes, len, false);
+}
+
+void nic_receive_whole(struct nic *n, w_ns now, const uint8_t *bytes, uint32_t len)
+{
+    receive(n, now, bytes, len, true);
 }

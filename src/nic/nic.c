@@ -69,6 +69,17 @@ static void dispatch_write(struct nic *n, const struct nic_op *op)
         nic_tx_written_back(n, op);
 }
 
+/* The earliest that any part waits for. Asked once for each thing that is done, not each time that
+ * somebody wants to know. */
+static w_ns find_next(const struct nic *n)
+{
+    if ((n->ctrl & NIC_CTRL_ENABLE) == 0)
+        return W_NEVER;
+    w_ns dma = w_u64_min(nic_dma_next(&n->rd), nic_dma_next(&n->wr));
+    w_ns told = w_u64_min(w_u64_min(nic_irq_next(n), nic_fault_next(n)), nic_lro_next(n));
+    return w_u64_min(w_u64_min(dma, nic_mac_next(n)), told);
+}
+
 void nic_pump(struct nic *n)
 {
     struct nic_op op;
@@ -85,15 +96,7 @@ void nic_pump(struct nic *n)
     nic_irq_pump(n);
     if (WEIR_UNLIKELY(n->fault.must_reset))
         reset(n);
-}
-
-w_ns nic_next(const struct nic *n)
-{
-    if ((n->ctrl & NIC_CTRL_ENABLE) == 0)
-        return W_NEVER;
-    w_ns dma = w_u64_min(nic_dma_next(&n->rd), nic_dma_next(&n->wr));
-    w_ns told = w_u64_min(w_u64_min(nic_irq_next(n), nic_fault_next(n)), nic_lro_next(n));
-    return w_u64_min(w_u64_min(dma, nic_mac_next(n)), told);
+    n->next = find_next(n);
 }
 
 void nic_step(struct nic *n, w_ns now)
@@ -349,7 +352,7 @@ struct bus_pio nic_pio(struct nic *n)
 
 /* ---- making one ---- */
 
-static void no_wire(void *ctx, w_ns at, const uint8_t *bytes, uint32_t n)
+static void no_wire(void *ctx, w_ns at, uint8_t *bytes, uint32_t n)
 {
     (void)ctx;
     (void)at;
@@ -370,6 +373,7 @@ void nic_init(struct nic *n, const struct nic_conf *conf, struct arena *a, struc
     WEIR_ASSERT(conf->n_queues >= 1);
     WEIR_ASSERT(conf->n_queues <= NIC_QUEUES_MAX);
     *n = (struct nic){.conf = *conf, .dma = dma, .irqs = irqs, .wire = {no_wire, NULL}};
+    n->next = W_NEVER;
     fifo_init(&n->tx, a, conf->tx_fifo != 0 ? conf->tx_fifo : TX_FIFO_BYTES);
     fifo_init(&n->rx, a, conf->rx_fifo != 0 ? conf->rx_fifo : RX_FIFO_BYTES);
     nic_crc_tables(n->crc);

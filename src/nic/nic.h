@@ -40,10 +40,11 @@ struct nic_conf {
     uint32_t csum_isa;         /* enum csum_isa: which loop sums */
 };
 
-/* The line beyond the connector. frame: bytes with their CRC, lent for the call; `at` is when the
- * last bit left. */
+/* The line beyond the connector. frame: bytes, lent for the call; `at` is when the last bit left.
+ * The last four are the CRC's place: who could change a bit, or shows them, first puts it there
+ * (nic_put_crc). Others need not know it: it would be found to be right. */
 struct nic_wire {
-    void (*frame)(void *ctx, w_ns at, const uint8_t *bytes, uint32_t n);
+    void (*frame)(void *ctx, w_ns at, uint8_t *bytes, uint32_t n);
     void *ctx;
 };
 
@@ -120,6 +121,7 @@ struct nic_slot {
     uint32_t at, len,
         span; /* first byte, bytes, bytes taken from the ring (with what was skipped) */
     uint8_t state, queue;
+    bool is_whole; /* on a cable: every bit is as it was sent, and the CRC is not there yet */
     bool is_last;  /* TX: the packet is done with this frame, */
     uint32_t done; /* … and so many descriptors of the queue are */
     w_ns came;     /* RX: when its last bit did */
@@ -229,6 +231,7 @@ struct nic {
     struct nic_wire wire;
     struct trace *see; /* the host's, to write what happens; NULL: nobody looks */
     w_ns now;
+    w_ns next; /* when there is something to do: changes only where something was done (nic_pump) */
     uint32_t ctrl, max_frame;
     uint32_t pause_high, pause_low, pause_quanta;
     uint32_t rss_key[NIC_RSS_WORDS];
@@ -260,12 +263,17 @@ struct bus_pio nic_pio(struct nic *);
 /* All that happens up to now; cost in proportion to what happens. Time never goes back. */
 void nic_step(struct nic *, w_ns now);
 /* When nic_step has something to do next; W_NEVER: only a register or a frame can say. */
-w_ns nic_next(const struct nic *);
+static inline w_ns nic_next(const struct nic *n) { return n->next; }
 /* A frame with its CRC whose last bit has come at `now`; the bytes are only lent. */
 void nic_receive(struct nic *, w_ns now, const uint8_t *bytes, uint32_t n);
+/* The same of a frame of which no bit has changed since its MAC sent it: what lies in the CRC's
+ * place counts as right and is not looked at. */
+void nic_receive_whole(struct nic *, w_ns now, const uint8_t *bytes, uint32_t n);
 /* The CRC-32 of [IEEE 802.3 3.2.9] by a NIC's tables (nic.crc), as the four bytes behind a frame,
  * first byte lowest. For whoever is the line's other end. */
 uint32_t nic_crc32(const uint32_t t[8][256], const uint8_t *, uint32_t n);
+/* Puts the CRC into the last four of a frame's n bytes. */
+void nic_put_crc(const struct nic *, uint8_t *frame, uint32_t n);
 /* From now on the NIC fails as planned; the counts of what it did go on. */
 void nic_set_faults(struct nic *, const struct nic_fault_plan *);
 /* The name of a statistic or of a fault, as `ethtool -S` prints it. */

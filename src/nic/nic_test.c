@@ -287,6 +287,63 @@ static void test_the_cable_damages_and_the_crc_sees_it(void **state)
     assert_int_equal(got + bad, n);
 }
 
+/* If this failed the CRC would be another one where somebody does look at it: a damaged frame would
+ * differ from the sent one in more than the damage. */
+static void test_one_bit_is_all_that_changes_on_the_way(void **state)
+{
+    (void)state;
+    uint8_t sent[304];
+    r->cable.way[0].conf.corrupt_ppm = 1000000;
+    rig_refill(r, 1, RIG_RING);
+    for (unsigned i = 0; i < 50; i++) {
+        memcpy(sent, rig_frame(r, 0, 1, 300, (uint8_t)i), 300);
+        with_crc(sent, 300);
+        rig_send(r, 0, 300, (uint8_t)i);
+        while (r->cable.way[0].flight.n == 0)
+            rig_run(r, cable_next(&r->cable));
+        const uint8_t *f = r->cable.way[0].flight.mem + r->cable.way[0].flight.slot[i].at;
+        unsigned n_other = 0;
+        for (unsigned bit = 0; bit < sizeof(sent) * 8; bit++)
+            n_other += ((sent[bit / 8] ^ f[bit / 8]) >> bit % 8 & 1) != 0;
+        assert_int_equal(n_other, 1);
+        rig_run(r, r->now + 10 * W_US);
+    }
+    assert_int_equal(rig_stat(r, 1, NIC_S_RX_CRC_ERRORS), 50);
+}
+
+static void raw_wire(void *ctx, w_ns at, uint8_t *bytes, uint32_t n)
+{
+    uint8_t frame[64 + 4];
+    (void)ctx;
+    assert_true(n <= sizeof(frame));
+    memcpy(frame, bytes, n);
+    with_crc(frame, n - 4);
+    nic_put_crc(&r->h[0].nic, bytes, n);
+    assert_memory_equal(frame, bytes, n);
+    nic_receive(&r->h[1].nic, at, bytes, n);
+}
+
+/* What a line that looks at each bit sees; and a line that changed none may say so. */
+static void test_a_frame_is_the_same_on_any_line(void **state)
+{
+    (void)state;
+    uint16_t flags;
+    nic_connect(&r->h[0].nic, (struct nic_wire){raw_wire, NULL});
+    rig_refill(r, 1, 2);
+    rig_send(r, 0, 64, 5);
+    rig_run(r, r->now + W_MS);
+    assert_int_equal(rig_take(r, 1, &flags), 64);
+    uint8_t *f = rig_frame(r, 0, 1, 104, 6);
+    nic_receive_whole(&r->h[1].nic, r->now, f, 104);
+    rig_run(r, r->now + W_MS);
+    assert_int_equal(rig_take(r, 1, &flags), 100);
+    assert_int_equal(rig_stat(r, 1, NIC_S_RX_CRC_ERRORS), 0);
+    nic_receive_whole(&r->h[1].nic, r->now, f, 60);
+    assert_int_equal(rig_stat(r, 1, NIC_S_RX_RUNT), 1);
+    nic_receive_whole(&r->h[1].nic, r->now, f, 1523);
+    assert_int_equal(rig_stat(r, 1, NIC_S_RX_GIANT), 1);
+}
+
 /* ---- bad drivers ---- */
 
 static void test_what_cannot_be_sent_still_comes_back(void **state)
@@ -448,6 +505,8 @@ static const struct CMUnitTest tests[] = {
     T(test_interrupts_coalesce_by_count_and_by_time),
     T(test_bad_frames_are_counted_by_name),
     T(test_the_cable_damages_and_the_crc_sees_it),
+    T(test_one_bit_is_all_that_changes_on_the_way),
+    T(test_a_frame_is_the_same_on_any_line),
     T(test_what_cannot_be_sent_still_comes_back),
     T(test_a_packet_without_end_does_not_hold_the_queue),
     T(test_an_unmapped_buffer_loses_its_frame_only),

@@ -140,6 +140,21 @@ static void widen(double v, double *min, double *max)
     *max = fmax(*max, v);
 }
 
+/* The next of 1, 2, 5, 10, … (or 1, 2, 4, …) at or beyond v, which is above 0: a logarithmic axis
+ * that ended at its lowest value would hide a curve in its frame. */
+static double round_out(enum plot_scale scale, double v, bool is_down)
+{
+    static const double step[] = {1, 2, 5, 10};
+    const double base = scale == PLOT_LOG2 ? 2 : 10, slack = 1 + 1e-9;
+    double power = pow(base, floor(log(v) / log(base) + 1e-9)), below = power;
+    for (unsigned i = 0; i < sizeof(step) / sizeof(step[0]) && step[i] <= base; i++) {
+        if (power * step[i] >= v / slack)
+            return is_down && power * step[i] > v * slack ? below : power * step[i];
+        below = power * step[i];
+    }
+    return is_down ? below : power * base;
+}
+
 /* A range that has an extent, and 0 in it if it is near. */
 static void settle(const struct plot_axis *a, bool wants_zero, double *min, double *max)
 {
@@ -187,8 +202,12 @@ static void find_ranges(struct frame *f)
     for (size_t i = 0; i < p->n_rules; i++)
         if (p->rule[i].is_across)
             widen(p->rule[i].at, &f->y_min, &f->y_max);
-    settle(&p->y, has_bars, &f->y_min, &f->y_max);
-    settle(&p->x, false, &f->x_min, &f->x_max);
+    settle(&p->y, has_bars || p->y.has_zero, &f->y_min, &f->y_max);
+    settle(&p->x, p->x.has_zero, &f->x_min, &f->x_max);
+    if (is_log(p->y.scale) && !p->y.is_fixed) {
+        f->y_min = round_out(p->y.scale, f->y_min, true);
+        f->y_max = round_out(p->y.scale, f->y_max, false);
+    }
     if (p->x.scale == PLOT_NAMES) {
         f->x_min = -0.5;
         f->x_max = (double)p->x.n_names - 0.5;
@@ -350,7 +369,7 @@ static void draw_rules(FILE *f, const struct frame *fr)
             double x = map_x(fr, r->at);
             bool is_right = x + text_width(r->text) + 8 > fr->right;
             fprintf(f, "<path class=\"ru\" d=\"M%.1f %.1fV%.1f\"/>\n", x, fr->top, fr->bottom);
-            put_text(f, x + (is_right ? -5 : 5), fr->top + 12,
+            put_text(f, x + (is_right ? 3 : -3), fr->top - 4,
                      is_right ? " class=\"rt\" text-anchor=\"end\"" : " class=\"rt\"", r->text);
         }
     }

@@ -60,6 +60,7 @@ struct plot_axis {
     enum plot_scale scale;
     bool is_fixed;   /* from min to max; otherwise what the series need, and 0 if it is near */
     double min, max; /* max > min */
+    bool has_zero;   /* not fixed, PLOT_LINEAR: 0 is there however far it is */
     const char *const *names; /* PLOT_NAMES */
     size_t n_names;
 };

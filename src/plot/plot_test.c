@@ -115,6 +115,40 @@ static void points_lie_where_they_should(void **state)
     free(text);
 }
 
+/* If this failed a curve would lie in the frame's lower edge and not be seen, a small difference
+ * would look like a large one, or a rule's text would lie on a curve. The frame is from 40 to 348.
+ */
+static void axes_reach_beyond_the_values(void **state)
+{
+    (void)state;
+    static const double low[] = {3, 20, 405}, near[] = {90, 95, 100};
+    static const struct plot_rule rule = {.at = 16, .text = "here"};
+    struct plot_series s;
+    struct plot p = simple(&s);
+    s.y = low; /* from 2 to 500: 308 pixels of 5.52 */
+    p.y.scale = PLOT_LOG10;
+    p.rule = &rule;
+    p.n_rules = 1;
+    char *text = draw(&p, true);
+    assert_non_null(strstr(text, "cy=\"325.4\""));
+    assert_non_null(strstr(text, "cy=\"51.8\""));
+    assert_non_null(strstr(text, "y=\"36.0\" class=\"rt\">here</text>"));
+    free(text);
+    p.y.scale = PLOT_LOG2; /* from 2 to 512: 8 doublings */
+    text = draw(&p, true);
+    assert_non_null(strstr(text, "cy=\"325.5\""));
+    free(text);
+    s.y = near;
+    p.y.scale = PLOT_LINEAR;
+    text = draw(&p, true);
+    assert_null(strstr(text, ">0</text>"));
+    free(text);
+    p.y.has_zero = true;
+    text = draw(&p, true);
+    assert_non_null(strstr(text, ">0</text>"));
+    free(text);
+}
+
 /* If this failed the name of an experiment could end the picture, or run in a reader's browser. */
 static void text_is_escaped(void **state)
 {
@@ -228,6 +262,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(ticks_are_round),
     cmocka_unit_test(numbers_are_for_people),
     cmocka_unit_test(points_lie_where_they_should),
+    cmocka_unit_test(axes_reach_beyond_the_values),
     cmocka_unit_test(text_is_escaped),
     cmocka_unit_test(each_mark_has_its_form),
     cmocka_unit_test(a_long_line_is_thinned_and_keeps_its_peak),

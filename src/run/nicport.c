@@ -43,7 +43,7 @@ static bool take_pause(struct nicdev *d, w_ns at, const uint8_t *frame)
     return true;
 }
 
-static void frame_sent(void *ctx, w_ns at, const uint8_t *bytes, uint32_t n)
+static void frame_sent(void *ctx, w_ns at, uint8_t *bytes, uint32_t n)
 {
     struct nicdev *d = ctx;
     struct nicdev_port *p = &d->port;
@@ -162,10 +162,7 @@ static void deliver(struct nicdev *d, w_ns now)
     p->said_pause += p->is_saying;
     uint32_t n = p->is_saying ? pause_frame(d, d->frame) : next_frame(d, d->frame);
     p->is_saying = false;
-    uint32_t crc = nic_crc32(d->nic.crc, d->frame, n);
-    for (unsigned i = 0; i < FRAME_CRC; i++)
-        d->frame[n + i] = (uint8_t)(crc >> 8 * i);
-    nic_receive(&d->nic, now, d->frame, n + FRAME_CRC);
+    nic_receive_whole(&d->nic, now, d->frame, n + FRAME_CRC);
 }
 
 /* ---- both ---- */

@@ -12,6 +12,7 @@
 #include "sim/load.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +30,9 @@ enum {
 
 void load_init(struct load *l, struct sim *s, struct oracle *o)
 {
-    memset(l, 0, sizeof(*l));
+    memset(l, 0, offsetof(struct load, made)); /* the pieces are large, and made when needed */
+    for (unsigned i = 0; i < LOAD_MADE; i++)
+        l->made[i].of = NULL;
     l->sim = s;
     l->oracle = o;
 }

@@ -14,7 +14,13 @@
 #include "sim/oracle.h"
 #include "sim/sim.h"
 
-enum { LOAD_XFERS = 32, LOAD_PORT = 7000, LOAD_CHUNK = 65536, LOAD_MADE = 16, LOAD_OPTS = 4 };
+enum {
+    LOAD_XFERS = 32,
+    LOAD_PORT = 7000,
+    LOAD_CHUNK = 65536,
+    LOAD_MADE = 2 * LOAD_XFERS,
+    LOAD_OPTS = 4
+};
 
 /* A socket option, Linux's numbers; a word, as most are. */
 struct load_opt {

@@ -26,7 +26,7 @@ struct sim_nic_end {
     struct bus_dma dma;
     struct bus_irq irqs;
     struct pkt *wait[SIM_NIC_BURST]; /* left the stack's queue, refused by the ring */
-    unsigned n_wait, n_seen; /* n_seen: of them, shown to who looks */
+    unsigned n_wait, n_seen;         /* n_seen: of them, shown to who looks */
     /* What the host's work costs: it polls frame by frame and looks again when it is done. 0: it
      * is infinitely fast. */
     w_ns packet_ns, irq_ns;   /* a received frame, an interrupt */

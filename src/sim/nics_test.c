@@ -151,18 +151,42 @@ static void tiny_rings_slow_but_lose_nothing(void **state)
     finish();
 }
 
-/* If this failed a bad cable would reach a program. */
+static uint64_t named(unsigned side, const char *wanted)
+{
+    const char *name;
+    uint64_t value;
+    for (unsigned i = 0; vnic_stat_at(&r->nics->end[side].driver, i, &name, &value); i++) {
+        if (strcmp(name, wanted) == 0)
+            return value;
+    }
+    fail_msg("no statistic %s", wanted);
+    return 0;
+}
+
+/* If this failed a bad cable would reach a program, or `weir nic -S` not say what is bad. */
 static void a_bad_cable_costs_time_only(void **state)
 {
     (void)state;
-    start(&(struct sim_nic_conf){.nic.features = all_features,
-                                 .driver.offloads = NETDEV_TX_CSUM | NETDEV_RX_CSUM,
-                                 .cable = {.corrupt_ppm = 5000, .cut_ppm = 5000, .seed = 3}},
-          5 * MB);
-    run_until_got(5 * MB, 20 * W_S);
-    assert_true(stat(1, NIC_S_RX_CRC_ERRORS) > 10);
-    assert_int_equal(stat(1, NIC_S_RX_CSUM_ERRORS), 0);
-    finish();
+    static const struct {
+        struct cable_conf cable;
+        const char *counted, *too;
+    } row[] = {
+        {{.corrupt_ppm = 10000, .seed = 3}, "rx_crc_errors", "rx_crc_errors"},
+        {{.cut_ppm = 50000, .seed = 3}, "rx_short_length_errors", "rx_length_errors"},
+        {{.babble_ppm = 10000, .seed = 3}, "rx_long_length_errors", "rx_length_errors"},
+    };
+    for (unsigned i = 0; i < 2 * WEIR_COUNT(row); i++) {
+        start(&(struct sim_nic_conf){.nic.features = all_features,
+                                     .driver.offloads = NETDEV_TX_CSUM | NETDEV_RX_CSUM,
+                                     .cable = row[i / 2].cable},
+              2 * MB);
+        r->x->is_ip6 = i % 2 != 0;
+        run_until_got(2 * MB, 20 * W_S);
+        assert_true(named(1, row[i / 2].counted) > 0);
+        assert_true(named(1, row[i / 2].too) > 0);
+        assert_int_equal(stat(1, NIC_S_RX_CSUM_ERRORS), 0);
+        finish();
+    }
 }
 
 static void reset_nic(unsigned side)
@@ -283,26 +307,15 @@ static void flows_spread_over_queues_in_order(void **state)
     finish_flows();
 }
 
-static uint64_t named(unsigned side, const char *wanted)
-{
-    const char *name;
-    uint64_t value;
-    for (unsigned i = 0; vnic_stat_at(&r->nics->end[side].driver, i, &name, &value); i++) {
-        if (strcmp(name, wanted) == 0)
-            return value;
-    }
-    fail_msg("no statistic %s", wanted);
-    return 0;
-}
-
 /* If this failed a name in `ethtool -S` would be missing, there twice, or count something else. */
 static void statistics_have_their_usual_names(void **state)
 {
     (void)state;
     static const char *const usual[] = {
-        "rx_packets",       "tx_packets",       "rx_bytes",           "tx_bytes",  "rx_crc_errors",
-        "rx_length_errors", "rx_missed_errors", "rx_no_buffer_count", "tx_pause",  "rx_pause",
-        "tx_timeout",       "rx_alloc_failed",  "tx_queue_3_bytes",   "interrupts"};
+        "rx_packets",       "tx_packets",       "rx_bytes",         "tx_bytes",
+        "rx_crc_errors",    "rx_length_errors", "rx_missed_errors", "rx_no_buffer_count",
+        "tx_pause",         "rx_pause",         "tx_timeout_count", "alloc_rx_buff_failed",
+        "tx_queue_3_bytes", "interrupts"};
     const char *a, *b;
     uint64_t v, sum = 0;
     start_flows();
@@ -420,48 +433,56 @@ static uint64_t injected(enum nic_fault_kind k)
     return r->nics->end[0].nic.fault.count[k] + r->nics->end[1].nic.fault.count[k];
 }
 
-static uint64_t both(enum vnic_counter c) { return count(0, c) + count(1, c); }
+static uint64_t both(const char *name) { return named(0, name) + named(1, name); }
 
-/* 10 MB while both cards do k to `ppm` of a million; then they work. */
-static void carry_with(enum nic_fault_kind k, uint32_t ppm, const struct sim_nic_conf *nc)
+/* 4 MB while both cards do k to `ppm` of a million; then they work. */
+static void carry_with(enum nic_fault_kind k, uint32_t ppm, const struct sim_nic_conf *nc,
+                       bool is_ip6)
 {
     struct nic_fault_plan p = {.late_ns = 200 * W_US, .storm_ns = 8 * W_S, .seed = 9};
     p.ppm[k] = ppm;
-    start(nc, 10 * MB);
+    start(nc, 4 * MB);
+    r->x->is_ip6 = is_ip6;
     for (unsigned i = 0; i < 2; i++)
         nic_set_faults(&r->nics->end[i].nic, &p);
-    run_until_got(10 * MB, 60 * W_S);
+    run_until_got(4 * MB, 60 * W_S);
     assert_true(injected(k) > 0);
 }
 
-/* If this failed a kind of fault would reach a program, stop it for ever, or go uncounted. */
+/* If this failed a kind of fault would reach a program, stop it for ever, or have no name. */
 static void each_fault_is_survived_and_counted(void **state)
 {
     (void)state;
     static const struct {
         enum nic_fault_kind kind;
         uint32_t ppm;
-        enum vnic_counter counted; /* VNIC_N_COUNTERS: by the NIC alone, see nic/fault_test.c */
+        const char *counted; /* by card or driver */
     } f[] = {
-        {NIC_FAULT_TORN_TXD, 50000, VNIC_N_COUNTERS},  {NIC_FAULT_TORN_RXD, 50000, VNIC_N_COUNTERS},
-        {NIC_FAULT_TORN_RET, 50000, VNIC_TORN_RET},    {NIC_FAULT_LATE_RET, 50000, VNIC_N_COUNTERS},
-        {NIC_FAULT_LATE_COUNT, 50000, VNIC_OLD_COUNT}, {NIC_FAULT_LATE_IRQ, 50000, VNIC_N_COUNTERS},
-        {NIC_FAULT_LOST_IRQ, 5000, VNIC_LOST_IRQS},    {NIC_FAULT_UNMAPPED, 300, VNIC_DEAD_QUEUE},
-        {NIC_FAULT_RESET, 100, VNIC_FORGOTTEN},        {NIC_FAULT_STORM, 1000, VNIC_PAUSE_STORM},
+        {NIC_FAULT_TORN_TXD, 50000, "tx_torn_descriptors"},
+        {NIC_FAULT_TORN_RXD, 50000, "rx_torn_descriptors"},
+        {NIC_FAULT_TORN_RET, 50000, "rx_torn_returns"},
+        {NIC_FAULT_LATE_RET, 50000, "rx_late_returns"},
+        {NIC_FAULT_LATE_COUNT, 50000, "tx_old_write_backs"},
+        {NIC_FAULT_LATE_IRQ, 50000, "interrupts_spurious"},
+        {NIC_FAULT_LOST_IRQ, 5000, "interrupts_lost"},
+        {NIC_FAULT_UNMAPPED, 600, "dead_rings"},
+        {NIC_FAULT_RESET, 200, "resets_found"},
+        {NIC_FAULT_STORM, 2000, "rx_pause_storms"},
     };
-    for (unsigned i = 0; i < WEIR_COUNT(f); i++) {
-        carry_with(f[i].kind, f[i].ppm,
+    for (unsigned i = 0; i < 2 * WEIR_COUNT(f); i++) {
+        carry_with(f[i / 2].kind, f[i / 2].ppm,
                    &(struct sim_nic_conf){.nic.features = all_features | NIC_F_RSS,
                                           .nic.n_queues = 2,
                                           .nic.dma_latency_ns = 800,
-                                          .driver.n_queues = 1 + i % 2,
+                                          .driver.n_queues = 1 + i / 2 % 2,
                                           .driver.tx_ring = 32,
                                           .driver.rx_ring = 32,
                                           .driver.offloads = NETDEV_TX_CSUM | NETDEV_RX_CSUM,
                                           .driver.first_index = 0u - 1000,
-                                          .driver.has_pause_rx = true});
-        if (f[i].counted != VNIC_N_COUNTERS && both(f[i].counted) == 0)
-            fail_msg("%s: not counted", nic_fault_name(f[i].kind));
+                                          .driver.has_pause_rx = true},
+                   i % 2 != 0);
+        if (both(f[i / 2].counted) == 0)
+            fail_msg("%s: not counted", nic_fault_name(f[i / 2].kind));
         finish();
     }
 }

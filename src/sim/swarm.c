@@ -552,9 +552,11 @@ static void swarm_memory(const struct swarm *w, FILE *f)
     }
 }
 
-static void judge_nics(const struct sim_nics *l, struct swarm_result *out)
+static void judge_nics(const struct swarm *w, struct swarm_result *out)
 {
+    const struct sim_nics *l = w->sim->link[0].nics;
     swarm_nics_count(l, out->nic_faults);
+    out->nic_works = swarm_nics_worked(&w->nics, l);
     for (unsigned i = 0; i < 2; i++)
         for (unsigned k = 0; k < VNIC_N_COUNTERS; k++)
             out->driver[k] += l->end[i].driver.count[k];
@@ -567,10 +569,12 @@ static void swarm_judge(struct swarm *w, struct swarm_result *out)
     out->n_frames = w->sim->n_frames;
     out->n_xfer = w->load.n_xfer;
     if (w->has_nics)
-        judge_nics(w->sim->link[0].nics, out);
+        judge_nics(w, out);
     for (unsigned i = 0; i < w->load.n_xfer; i++) {
         const struct xfer *x = &w->load.xfer[i];
         out->n_bytes += x->end[0].got + x->end[1].got;
+        out->has_ip4 |= !x->is_ip6;
+        out->has_ip6 |= x->is_ip6;
         out->n_failed += x->end[0].state == SIDE_FAILED || x->end[1].state == SIDE_FAILED;
     }
 }

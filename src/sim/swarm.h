@@ -24,6 +24,8 @@ struct swarm_result {
     unsigned n_xfer, n_failed, leaked;
     uint64_t nic_faults[SWARM_NIC_FAULTS];
     uint64_t driver[VNIC_N_COUNTERS]; /* both ends */
+    unsigned nic_works;               /* bits of enum swarm_nic_work */
+    bool has_ip4, has_ip6;            /* transfers by it */
     char what[512];                   /* what was drawn, in words */
     char violation[ORACLE_TEXT];
     w_ns violated_at;

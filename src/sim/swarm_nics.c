@@ -15,6 +15,7 @@
 
 #include <errno.h>
 
+enum { ETHERNET_MTU = 1500 };
 enum { BAD_CRC = NIC_N_FAULTS, CUT_SHORT, TOO_LONG, KINDS };
 _Static_assert((int)KINDS == (int)SWARM_NIC_FAULTS, "as the header says");
 
@@ -59,10 +60,13 @@ static void draw_cards(struct swarm_nics *s)
                           bus_mbit[] = {0, 1000, 16000}, delay[] = {50, 5000, 50000};
     struct rng *r = &s->rng;
     struct nic_conf *c = &s->conf.nic;
+    const uint32_t tso = NETDEV_TSO4 | NETDEV_TSO6;
     uint32_t least = 2 * (s->mtu + WIRE_ETH_HLEN + WIRE_VLAN_HLEN);
     c->rate_bps = pick(r, mbit, 4) * MBIT;
     c->features = (uint32_t)NIC_F_RSS | NIC_F_PAUSE | rng_below(r, 8); /* checksums, TSO */
     c->features |= draws(r, 2) ? (uint32_t)NIC_F_LRO : 0;
+    bool is_able = draws(r, 3); /* else few would have all that an offload needs */
+    c->features |= is_able ? (uint32_t)NIC_F_TX_CSUM | NIC_F_RX_CSUM | NIC_F_TSO | NIC_F_LRO : 0;
     c->n_queues = 1 + rng_below(r, 4);
     c->tx_fifo = draws(r, 2) ? 0 : least;
     c->rx_fifo = draws(r, 2) ? 0 : least + rng_below(r, 32768);
@@ -70,6 +74,7 @@ static void draw_cards(struct swarm_nics *s)
     c->dma_bps = pick(r, bus_mbit, 3) * MBIT;
     s->conf.driver.offloads = rng_below(r, 2 * NETDEV_TSO6); /* all of checksums and TSO */
     s->conf.driver.offloads |= draws(r, 2) ? (uint32_t)NETDEV_LRO : 0;
+    s->conf.driver.offloads |= is_able ? (uint32_t)NETDEV_TX_CSUM | NETDEV_RX_CSUM | tso : 0;
     s->conf.cable.delay_ns = pick(r, delay, 3);
     s->conf.cable.seed = rng_u64(r);
 }
@@ -80,7 +85,7 @@ static void draw_faults(struct swarm_nics *s)
 {
     static const uint32_t often[] = {1000, 10000, 50000}, seldom[] = {10, 100, 400},
                           cable[] = {1000, 10000, 50000}, late_us[] = {10, 1000, 50000},
-                          storm_ms[] = {10, 300, 3000, 30000};
+                          storm_ms[] = {10, 300, 8000, 30000};
     struct rng *r = &s->rng;
     for (unsigned k = 0; k < KINDS; k++)
         s->faults |= draws(r, 4) ? 1u << k : 0;
@@ -150,6 +155,38 @@ int swarm_nics_words(const struct swarm_nics *s, char *out, size_t n)
         if ((s->faults & 1u << i) != 0)
             k += snprintf(out + k, n - (size_t)k, " %s", swarm_nics_fault(i));
     return k;
+}
+
+/* ---- what was to be seen ---- */
+
+const char *swarm_nics_work(unsigned work)
+{
+    static const char *const name[SWARM_NIC_WORKS] = {
+        [SWARM_LRO] = "segments merged by the card (LRO)",
+        [SWARM_TSO] = "super-segments cut by the card (TSO)",
+        [SWARM_QUEUES] = "flows spread over queues (RSS)",
+        [SWARM_ADAPTIVE] = "coalescing adapted to the load",
+        [SWARM_JUMBO] = "frames beyond 1518 bytes",
+    };
+    return name[work];
+}
+
+static unsigned worked_at(const struct sim_nic_end *e)
+{
+    unsigned n_busy = 0, works = 0;
+    for (unsigned q = 0; q < NIC_QUEUES_MAX; q++)
+        n_busy += e->driver.q[q].rx_packets != 0;
+    works |= e->driver.count[VNIC_RX_LRO] != 0 ? 1u << SWARM_LRO : 0;
+    works |= e->nic.stat[NIC_S_TX_TSO] != 0 ? 1u << SWARM_TSO : 0;
+    works |= n_busy > 1 ? 1u << SWARM_QUEUES : 0;
+    works |= e->driver.count[VNIC_DIM] != 0 ? 1u << SWARM_ADAPTIVE : 0;
+    return works;
+}
+
+unsigned swarm_nics_worked(const struct swarm_nics *s, const struct sim_nics *l)
+{
+    unsigned works = worked_at(&l->end[0]) | worked_at(&l->end[1]);
+    return works | (s->mtu > ETHERNET_MTU ? 1u << SWARM_JUMBO : 0);
 }
 
 void swarm_nics_count(const struct sim_nics *l, uint64_t out[SWARM_NIC_FAULTS])

@@ -12,6 +12,16 @@
 
 enum { SWARM_NIC_FAULTS = NIC_N_FAULTS + 3 }; /* the NIC's and the cable's */
 
+/* What a card does for its host, and a run may have seen it do: a bit for each. */
+enum swarm_nic_work {
+    SWARM_LRO,      /* segments came merged */
+    SWARM_TSO,      /* super-segments were cut */
+    SWARM_QUEUES,   /* frames came through more than one queue of a card */
+    SWARM_ADAPTIVE, /* a wait for interrupts was changed by the load */
+    SWARM_JUMBO,    /* an MTU beyond Ethernet's */
+    SWARM_NIC_WORKS
+};
+
 struct swarm_nics {
     struct rng rng;
     unsigned faults; /* kinds there are, a bit for each; 0: none */
@@ -30,6 +40,9 @@ void swarm_nics_calm(struct sim_nics *);
 int swarm_nics_change(struct swarm_nics *, struct sim_nics *, w_ns now);
 /* What was drawn; as snprintf. */
 int swarm_nics_words(const struct swarm_nics *, char *out, size_t n);
+/* Bits of enum swarm_nic_work, and their names. */
+unsigned swarm_nics_worked(const struct swarm_nics *, const struct sim_nics *);
+const char *swarm_nics_work(unsigned work);
 /* How often each fault happened on this link, added to out; and its name. */
 void swarm_nics_count(const struct sim_nics *, uint64_t out[SWARM_NIC_FAULTS]);
 const char *swarm_nics_fault(unsigned k);

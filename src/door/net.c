@@ -225,6 +225,8 @@ static int net_attach(struct net *n, struct loop *l, struct netdev *dev, const s
         snprintf(err, n_err, "the interface does not take this queue discipline");
         return -EINVAL;
     }
+    if (n->nic != NULL && n->look != NULL)
+        nicdev_see(n->nic, stack_trace(loop_weir(l)));
     n->cmd = (struct niccmd){.loop = l, .nif = (unsigned)r, .nic = n->nic, .title = n->title};
     n->face.mtu = dev->caps.mtu;
     return net_address(n, l, (unsigned)r, slaac, err, n_err);

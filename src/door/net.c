@@ -57,6 +57,28 @@ static void captured(void *ctx, w_ns now, enum cap_dir dir, const struct pkt *p)
     look_frame(n->look, now, 0, dir == CAP_TX, p);
 }
 
+/* "loss": the counter's words without "dropped: ". */
+static const char *drop_text_of(enum emu_counter why)
+{
+    const char *text = emu_counter_text(why), *colon = strchr(text, ':');
+    return colon != NULL ? colon + 2 : text;
+}
+
+/* The emulated link drops a frame: on its way out when it is the half towards the network. */
+static void dropped_out(void *ctx, w_ns now, enum emu_counter why, const struct pkt *p)
+{
+    struct net *n = ctx;
+    if (n->look != NULL)
+        look_lost(n->look, now, 0, true, p, drop_text_of(why));
+}
+
+static void dropped_in(void *ctx, w_ns now, enum emu_counter why, const struct pkt *p)
+{
+    struct net *n = ctx;
+    if (n->look != NULL)
+        look_lost(n->look, now, 0, false, p, drop_text_of(why));
+}
+
 static void explained(void *ctx, const struct look_shown *s)
 {
     struct net *n = ctx;
@@ -115,6 +137,8 @@ static int net_wrap(struct net *n, const struct door_conf *c, w_ns now, struct n
         rng_seed(&rng, seed);
         emu_dev_init(&n->emu, *dev, &ec, &ec, n->slots, EMU_SLOTS);
         emu_dev_start(&n->emu, rng, now);
+        n->emu.tx.watch = (struct emu_watch){dropped_out, n};
+        n->emu.rx.watch = (struct emu_watch){dropped_in, n};
         *dev = &n->emu.dev;
     }
     if (c->nic != NULL) {

@@ -24,6 +24,7 @@
 #include "look/parts.h"
 #include "pkt/pkt.h"
 #include "tcp/seq.h"
+#include "wire/show.h"
 
 #include <stdlib.h>
 
@@ -32,7 +33,8 @@ enum {
     PKTS_MAX = 1 << 22,
     FRAMES_MAX = 4096,
     BURST = 64,
-    NOTE = 96,
+    NOTE = 256,
+    HEAD = 128, /* bytes that tell what a frame is */
     FRAME_MAX = 65536 + 14,
     RECOVERY = 3, /* Linux's tcpi_ca_state */
     SYN = 2,
@@ -46,6 +48,7 @@ struct frame {
     unsigned host;
     uint32_t pkt, n, len;
     bool is_out, is_done;
+    bool is_lost; /* on the network; the note says it all */
     unsigned drop;
     struct look_down down;
     struct look_up up;
@@ -139,9 +142,11 @@ static void give_first(struct look *l)
     struct frame *f = l->first;
     struct look_text t = {0};
     if (f->note[0] != '\0')
-        look_say(&t, "%s; ", f->note);
+        look_say(&t, "%s%s", f->note, f->is_lost ? "" : "; ");
     struct look_text story = {0};
-    if (f->is_out)
+    if (f->is_lost)
+        story.n = 0;
+    else if (f->is_out)
         look_say_down(&story, &f->down, f->drop);
     else
         look_say_up(&story, &f->up, f->drop);
@@ -198,6 +203,26 @@ void look_frame(struct look *l, w_ns now, unsigned host, bool is_out, const stru
     at->down = (struct look_down){0};
     at->up = (struct look_up){0};
     at->shown = f;
+}
+
+void look_lost(struct look *l, w_ns now, unsigned host, bool is_out, const struct pkt *p,
+               const char *why)
+{
+    uint8_t head[HEAD];
+    char line[NOTE / 2];
+    struct frame *f = l->conf.frame != NULL ? frame_new(l, host, now, 0) : NULL;
+    if (f == NULL)
+        return;
+    uint32_t n = pkt_copy_out(p, 0, head, sizeof head);
+    if (l->conf.is_l3)
+        wire_show_ip(head, n, p->len, line, sizeof line);
+    else
+        wire_show_eth(head, n, p->len, line, sizeof line);
+    f->len = p->len;
+    f->is_out = is_out;
+    f->is_done = f->is_lost = true;
+    snprintf(f->note, NOTE, "DROPPED on the emulated link, on its way %s: %.40s; %s",
+             is_out ? "out" : "in", why, line);
 }
 
 void look_add_note(struct look *l, unsigned host, const char *note)

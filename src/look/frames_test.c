@@ -192,6 +192,26 @@ static void what_came_through_a_nic_tells_how_long_it_took(void **state)
     pkt_free(b);
 }
 
+/* If this fails, what an emulated link dropped is missing from the capture, or stands in it as if
+ * it had come. */
+static void what_the_network_drops_is_shown_without_bytes(void **state)
+{
+    (void)state;
+    struct pkt *p = frame(60);
+    look_lost(look, 50, 0, false, p, "queue full");
+    look_lost(look, 60, 0, true, p, "loss");
+    look_settle(look, 70);
+    assert_int_equal(seen.n, 2);
+    assert_says(0, "DROPPED on the emulated link, on its way in: queue full; ");
+    assert_says(1, "DROPPED on the emulated link, on its way out: loss; ");
+    assert_null(strstr(seen.comment[0], "connection"));
+    assert_false(seen.f[0].is_out);
+    assert_true(seen.f[1].is_out);
+    assert_int_equal(seen.f[0].n, 0);
+    assert_int_equal(seen.f[0].len, 60);
+    pkt_free(p);
+}
+
 /* If this fails, frames stand in a capture in another order than they passed. */
 static void a_frame_waits_for_its_end_and_others_for_it(void **state)
 {
@@ -293,6 +313,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_sent_frame_tells_why_and_how_long, begin, end),
     cmocka_unit_test_setup_teardown(a_nic_s_share_of_the_time_is_told_apart, begin, end),
     cmocka_unit_test_setup_teardown(what_came_through_a_nic_tells_how_long_it_took, begin, end),
+    cmocka_unit_test_setup_teardown(what_the_network_drops_is_shown_without_bytes, begin, end),
     cmocka_unit_test_setup_teardown(a_frame_waits_for_its_end_and_others_for_it, begin, end),
     cmocka_unit_test_setup_teardown(what_came_tells_its_fate, begin, end),
     cmocka_unit_test_setup_teardown(what_never_left_is_shown_too, begin, end),

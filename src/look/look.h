@@ -54,6 +54,10 @@ void look_drain(struct look *, unsigned host, struct weir *);
 /* A frame that this host sends (after the records of its way down, before those of what becomes of
  * it), or that reached it (before any record of it). p is only lent. */
 void look_frame(struct look *, w_ns now, unsigned host, bool is_out, const struct pkt *p);
+/* The emulated link drops a frame, sent (is_out) or on its way to this host: shown at its time as a
+ * frame without bytes, so that nobody takes it for one that came. why: "loss". */
+void look_lost(struct look *, w_ns now, unsigned host, bool is_out, const struct pkt *p,
+               const char *why);
 /* What became of the frame this host sent last, as only the network knows: "lost on the link". */
 void look_add_note(struct look *, unsigned host, const char *note);
 /* Every host's records have been given up to now, and no received frame is on its way up. */

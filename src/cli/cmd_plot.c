@@ -13,6 +13,7 @@
 
 #include "cli/streams.h"
 #include "plot/plot.h"
+#include "run/words.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -387,15 +388,16 @@ static const struct option options[] = {
 
 static int parse_option(struct args *a, int option, const char *arg)
 {
-    char *end;
+    uint64_t conn;
     bool is_known = false;
     switch (option) {
     case 'o': a->prefix = arg; return 0;
     case 'l': a->wants_list = true; return 0;
     case 'c':
-        a->conn = (unsigned)strtoul(arg, &end, 10);
-        if (*arg >= '1' && *arg <= '9' && *end == '\0')
+        if (words_number(arg, 1, LOOK_STREAMS, &conn) == 0) {
+            a->conn = (unsigned)conn;
             return 0;
+        }
         fprintf(stderr, "weir plot: --conn wants a number from --list, not %s\n", arg);
         return -EINVAL;
     default:

@@ -69,7 +69,7 @@ int cmd_why(int argc, char **argv)
         fprintf(stderr, "weir why: one ADDR:PORT at most; see weir why --help\n");
         return 2;
     }
-    if (argc == 2 && (strlen(argv[1]) >= WHY_END || !why_parse(argv[1], &end, &is_any))) {
+    if (argc == 2 && (!why_parse(argv[1], &end, &is_any))) {
         fprintf(stderr, "weir why: %s is not ADDR:PORT, such as 192.0.2.1:80 or [2001:db8::1]:80\n",
                 argv[1]);
         return 2;

@@ -120,7 +120,7 @@ static void a_sent_frame_tells_why_and_how_long(void **state)
     look_settle(look, 70000);
     assert_int_equal(seen.n, 3);
     assert_says(0, "new data: bytes 100–149; cwnd 14480, ssthresh none, flight 2896");
-    assert_says(0, "waited 1.0 µs from write to send, 2.0 µs in the queue");
+    assert_says(0, "waited 1.0 µs from write to send, 2.0 µs in the qdisc");
     assert_says(0, "500 ns in the device");
     assert_says(1, "fast retransmit #1 of this recovery: bytes 100–149");
     assert_says(2, "fast retransmit #2 of this recovery");
@@ -275,7 +275,7 @@ static void what_never_left_is_shown_too(void **state)
     look_record(look, 0, &drop);
     look_settle(look, 12);
     assert_int_equal(seen.n, 2);
-    assert_says(0, "DROPPED at the interface's queue: ");
+    assert_says(0, "DROPPED at the qdisc: ");
     assert_says(0, "new data: bytes 0–999");
     assert_int_equal(seen.f[0].n, 14 + 20 + 20);
     assert_int_equal(seen.f[0].len, 1054);

@@ -30,19 +30,6 @@ static void say_n_bytes(struct look_text *t, uint32_t n)
     look_say(t, "%u byte%s", n, n == 1 ? "" : "s");
 }
 
-const char *look_time(char out[LOOK_TIME], uint64_t ns)
-{
-    if (ns < W_US)
-        snprintf(out, LOOK_TIME, "%u ns", (unsigned)ns);
-    else if (ns < W_MS)
-        snprintf(out, LOOK_TIME, "%.1f µs", (double)ns / 1e3);
-    else if (ns < W_S)
-        snprintf(out, LOOK_TIME, "%.3f ms", (double)ns / 1e6);
-    else
-        snprintf(out, LOOK_TIME, "%.3f s", (double)ns / 1e9);
-    return out;
-}
-
 static void say_bytes(struct look_text *t, uint32_t seq, uint32_t first, uint32_t len)
 {
     uint32_t at = seq - first - 1; /* the SYN has a number, too */
@@ -56,7 +43,7 @@ static void say_state(struct look_text *t, const struct weir_trace_tcp *s)
 {
     static const char *const phase[] = {"open", "disorder", "CWR", "recovery", "loss"};
     static const char *const timer[] = {"RTO", "tail loss probe", "reordering window"};
-    char rtt[LOOK_TIME], rto[LOOK_TIME];
+    char rtt[LOOK_FIGURE], rto[LOOK_FIGURE];
     look_say(t, "; cwnd %u, ssthresh ", s->cwnd);
     if (s->ssthresh < INT32_MAX)
         look_say(t, "%u", s->ssthresh);
@@ -96,14 +83,14 @@ static void say_why(struct look_text *t, const struct look_down *d)
 
 static void say_waits(struct look_text *t, const struct look_down *d)
 {
-    char a[LOOK_TIME], b[LOOK_TIME];
+    char a[LOOK_FIGURE], b[LOOK_FIGURE];
     const char *before = "; waited ";
     if (d->written_at != 0) {
         look_say(t, "%s%s from write to send", before, look_time(a, d->send.at - d->written_at));
         before = ", ";
     }
     if (d->queued_at != 0 && d->left_at != 0) {
-        look_say(t, "%s%s in the queue (behind %u, of %u)", before,
+        look_say(t, "%s%s in the qdisc (behind %u, limit %u packets)", before,
                  look_time(a, d->left_at - d->queued_at), d->q_used, d->q_max);
         before = ", ";
     }
@@ -121,7 +108,7 @@ static const char *place(const struct look_down *d)
     if (d->left_at != 0)
         return "by the device";
     if (d->queued_at != 0)
-        return "at the interface's queue";
+        return "at the qdisc";
     return d->send.kind != 0 ? "between TCP and the queue" : "on its way";
 }
 
@@ -164,7 +151,7 @@ static void say_payload(struct look_text *t, const struct look_up *u)
 
 static void say_waits_up(struct look_text *t, const struct look_up *u)
 {
-    char a[LOOK_TIME], b[LOOK_TIME];
+    char a[LOOK_FIGURE], b[LOOK_FIGURE];
     if (u->polled_at != 0)
         look_say(t, "; waited %s in the NIC, %s on the RX ring",
                  look_time(a, u->stored_at - u->arrived_at),

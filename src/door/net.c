@@ -35,6 +35,7 @@ struct net {
     struct weir *w;
     struct look *look; /* NULL: nobody looks */
     FILE *trace;
+    int trace_error; /* -E…, the first */
     struct net_face face;
     const char *title; /* as --net named it */
 };
@@ -295,6 +296,13 @@ refused:
     return NULL;
 }
 
+/* The first error is kept, and told at the end: a full disk ends the trace, not the program. */
+static void flush_trace(struct net *n)
+{
+    if (n->trace != NULL && fflush(n->trace) != 0 && n->trace_error == 0)
+        n->trace_error = -errno;
+}
+
 void net_flush(struct net *n, w_ns now)
 {
     if (n->look == NULL)
@@ -303,8 +311,7 @@ void net_flush(struct net *n, w_ns now)
     look_settle(n->look, now);
     if (n->capture != NULL)
         (void)capture_flush(n->capture);
-    if (n->trace != NULL)
-        (void)fflush(n->trace);
+    flush_trace(n);
 }
 
 void net_end_look(struct net *n)
@@ -314,11 +321,19 @@ void net_end_look(struct net *n)
     look_drain(n->look, 0, n->w);
     look_free(n->look);
     n->look = NULL;
-    (void)capture_close(n->capture);
+    int e = capture_close(n->capture);
     n->capture = NULL;
+    flush_trace(n);
+    e = e != 0 ? e : n->trace_error;
     if (n->trace != NULL)
         (void)fclose(n->trace);
     n->trace = NULL;
+    if (e != 0)
+        fprintf(stderr, "weir: not all of the capture or the trace is written: %s\n", strerror(-e));
+    if (weir_trace_lost(n->w) != 0)
+        fprintf(stderr,
+                "weir: capture and trace lack %llu records, overwritten before they were read\n",
+                (unsigned long long)weir_trace_lost(n->w));
 }
 
 void net_free(struct net *n)

@@ -15,6 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a program calls so is another address on the network (weir run --host-loopback). */
+static bool is_loopback(const struct weir_addr *a)
+{
+    static const uint8_t ip4[13] = {[10] = 0xff, [11] = 0xff, [12] = 127}, ip6[16] = {[15] = 1};
+    return memcmp(a->ip, ip4, sizeof(ip4)) == 0 || memcmp(a->ip, ip6, sizeof(ip6)) == 0;
+}
+
 bool why_parse(const char *text, struct weir_addr *out, bool *is_any)
 {
     char addr[LOOK_END], *end;
@@ -36,7 +43,10 @@ bool why_parse(const char *text, struct weir_addr *out, bool *is_any)
     n -= v6 ? 2 : 0;
     memcpy(addr, text + v6, n);
     addr[n] = '\0';
-    return inet_pton(v6 ? AF_INET6 : AF_INET, addr, v6 ? out->ip : out->ip + 12) == 1;
+    if (inet_pton(v6 ? AF_INET6 : AF_INET, addr, v6 ? out->ip : out->ip + 12) != 1)
+        return false;
+    *is_any = is_loopback(out);
+    return true;
 }
 
 static bool is_end(const struct weir_addr *a, const struct weir_addr *wanted, bool is_any)
@@ -113,8 +123,10 @@ static void because_loss(FILE *f, const struct weir_limits *l)
 {
     char a[LOOK_FIGURE];
     double part = l->bytes_out != 0 ? 100.0 * (double)l->bytes_rtx / (double)l->bytes_out : 0;
-    fprintf(f, "%.1f %% of the bytes had to be sent again, %u timeout%s, and the window is %s",
-            part, l->n_rto, l->n_rto == 1 ? "" : "s", look_bytes(a, l->cwnd));
+    fprintf(f, "%.1f %% of the bytes had to be sent again, ", part);
+    if (l->n_rto != 0)
+        fprintf(f, "%u timeout%s, ", l->n_rto, l->n_rto == 1 ? "" : "s");
+    fprintf(f, "and the window is %s", look_bytes(a, l->cwnd));
 }
 
 static void because_idle(FILE *f, const struct weir_limits *l)

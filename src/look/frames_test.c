@@ -127,6 +127,25 @@ static void a_sent_frame_tells_why_and_how_long(void **state)
     pkt_free(p);
 }
 
+/* If this fails, a packet is told the story of one that had its number before and was never heard
+ * of again. */
+static void a_number_s_last_story_is_its_own(void **state)
+{
+    (void)state;
+    struct pkt *p = frame(60);
+    struct weir_trace s = sending(10, WEIR_WHY_NEW, p->idx, 100, 50);
+    look_record(look, 0, &s);
+    tell(10, WEIR_T_QUEUE, p->idx, 104);
+    tell(50, WEIR_T_QUEUE, p->idx, 60);
+    tell(50, WEIR_T_LEAVE, p->idx, 60);
+    look_frame(look, 50, 0, true, p);
+    tell(60, WEIR_T_SENT, p->idx, 60);
+    look_settle(look, 70);
+    assert_int_equal(seen.n, 1);
+    assert_says(0, "no segment of a connection");
+    pkt_free(p);
+}
+
 /* A record of the card: by descriptor or, on the way up, by the frame's number too. */
 static void card(uint64_t at, unsigned kind, unsigned queue, uint32_t desc, uint32_t number)
 {
@@ -184,10 +203,14 @@ static void what_came_through_a_nic_tells_how_long_it_took(void **state)
     tell(80800, WEIR_T_COME, a->idx, 60);
     post_or_poll(81100, WEIR_T_POLL, 0, 9 + 1024, b->idx); /* its STORE is not here */
     look_frame(look, 81100, 0, false, b);
+    card(82000, WEIR_T_STORE, 0, 10, 40 + 1024); /* its ARRIVE is not here */
+    post_or_poll(82000, WEIR_T_POLL, 0, 10, a->idx);
+    look_frame(look, 82000, 0, false, a);
     look_settle(look, 90000);
-    assert_int_equal(seen.n, 2);
+    assert_int_equal(seen.n, 3);
     assert_says(0, "waited 800 ns in the NIC, 50.0 µs on the RX ring");
     assert_null(strstr(seen.comment[1], "waited"));
+    assert_null(strstr(seen.comment[2], "waited"));
     pkt_free(a);
     pkt_free(b);
 }
@@ -311,6 +334,7 @@ static void pieces_have_their_share(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_sent_frame_tells_why_and_how_long, begin, end),
+    cmocka_unit_test_setup_teardown(a_number_s_last_story_is_its_own, begin, end),
     cmocka_unit_test_setup_teardown(a_nic_s_share_of_the_time_is_told_apart, begin, end),
     cmocka_unit_test_setup_teardown(what_came_through_a_nic_tells_how_long_it_took, begin, end),
     cmocka_unit_test_setup_teardown(what_the_network_drops_is_shown_without_bytes, begin, end),

@@ -265,6 +265,7 @@ struct net *net_open(struct loop *l, const struct door_conf *c, char *err, size_
     /* A person who asks for a lossy link or a NIC means packets of Ethernet's size, not 64 KiB. */
     if (is_user && (c->link != NULL || c->nic != NULL) && bc.mtu == 0)
         bc.mtu = LINK_MTU;
+    bc.can_lose = c->link != NULL || c->nic != NULL;
     struct net *n = calloc(1, sizeof(*n));
     if (n == NULL) {
         snprintf(err, n_err, "no memory");

@@ -39,8 +39,10 @@ struct backend_conf {
     struct addr gw6;     /* zero: fd00::2 on `user`, at which it answers as the host's ::1 */
     uint8_t prefix_len6; /* of addr6; 0: 64 */
     bool can_host_loopback; /* user: a connection to the gateway reaches the host's 127.0.0.1 */
-    uint32_t mtu;           /* 0: 65520 on `user`, the interface's own on `tap` */
-    uint64_t seed;          /* of the MAC address */
+    bool
+        can_lose; /* user: frames may be lost between it and the stack, and it has to repeat some */
+    uint32_t mtu; /* 0: 65520 on `user`, the interface's own on `tap` */
+    uint64_t seed; /* of the MAC address */
     struct backend_fwd fwd[BACKEND_FWD_MAX];
     unsigned n_fwd;
 };

@@ -351,6 +351,7 @@ int user_open(const char *name, const struct backend_conf *conf, struct backend 
     u->held_last = &u->held_first;
     u->ep = -1;
     u->can_host_loopback = conf->can_host_loopback;
+    u->can_lose = conf->can_lose;
     u->is_dirty = true; /* forwarded ports are sockets to be watched */
     u->due = u->retry_at = W_NEVER;
     e = set_up(u, conf, &net, err);

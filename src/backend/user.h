@@ -65,6 +65,7 @@ struct user {
     /* time */
     bool is_dirty;    /* libslirp was given something since it last looked around */
     bool is_active;   /* something happened since the last slow tick */
+    bool can_lose;    /* frames, on the way to the stack */
     unsigned n_quiet; /* slow ticks in a row without anything */
     w_ns looked_at;   /* when libslirp last read the clock */
     w_ns due;         /* when it wants to look around again */

@@ -15,8 +15,10 @@
  * - Its clock only advances in poll. A session made right after a long sleep would count its life
  *   from before the sleep and end at once, so a stale clock is advanced before input.
  * - It asks to be called twice a second as long as any connection exists, for retransmission
- *   timers. The wire to our stack loses nothing, so when nothing at all has happened for a while
- *   the ticks are spread further and further apart: idle connections cost no wake-ups to speak of.
+ *   timers, which it counts in these ticks. Where the wire to our stack loses nothing they are
+ *   spread further and further apart when nothing at all has happened for a while: idle connections
+ *   cost no wake-ups to speak of. Over an emulated link or a NIC (can_lose) they are not: a FIN
+ *   that is lost twice would be repeated after minutes.
  * - It retransmits slowly and gives up on a guest that does not take frames. So no frame is refused
  *   for want of stack memory: it is held, and meanwhile no more is read from the sockets.
  * - A socket whose peer is gone raises SIGPIPE; user.c sees to that.
@@ -329,7 +331,7 @@ static w_ns plan(struct user *u, uint32_t timeout_ms)
     if (timeout_ms >= FILL_NOTHING)
         return first_timer(u);
     w_ns pause = (w_ns)timeout_ms * W_MS;
-    if (timeout_ms >= FILL_SLOW) {
+    if (timeout_ms >= FILL_SLOW && !u->can_lose) {
         unsigned extra = u->n_quiet > QUIET_TICKS ? u->n_quiet - QUIET_TICKS : 0;
         pause <<= w_u32_min(extra, QUIET_SHIFT_MAX);
     }

@@ -410,6 +410,28 @@ static void quiet_sessions_cost_little(void **state)
     end();
 }
 
+/* If this fails, what libslirp has to repeat over a lossy link comes minutes late: its timers count
+ * the ticks they get. */
+static void where_frames_are_lost_the_ticks_go_on(void **state)
+{
+    (void)state;
+    struct backend_conf conf = {.can_host_loopback = true, .can_lose = true};
+    uint16_t port;
+    struct pkt *p;
+    int s = host_socket(&port);
+    start(&conf);
+    send_udp(GW, 4000, port, "hello");
+    w_ns begin = clock_now(), now = begin;
+    while (now < begin + 60 * W_S) {
+        w_ns next = netdev_next(b.dev, 0);
+        assert_in_range(next, 0, now + W_S / 2);
+        now = w_u64_max(now, next);
+        assert_int_equal(netdev_rx(b.dev, 0, now, &p, 1), 0);
+    }
+    close(s);
+    end();
+}
+
 /* If this fails, a query after a long silence is answered to nobody: its session ended at once,
  * because libslirp counted its life from before the silence. */
 static void a_query_after_a_long_silence(void **state)
@@ -503,6 +525,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(ports_that_cannot_be_had),
     cmocka_unit_test(idle_means_asleep),
     cmocka_unit_test(quiet_sessions_cost_little),
+    cmocka_unit_test(where_frames_are_lost_the_ticks_go_on),
     cmocka_unit_test(a_query_after_a_long_silence),
     cmocka_unit_test(frames_wait_for_memory),
     cmocka_unit_test(sigpipe_is_lent),

@@ -9,6 +9,7 @@
 #include "cli/ask.h"
 
 #include "run/ctl.h"
+#include "run/words.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,9 +21,8 @@ enum { PIDS_MAX = 256, REQUEST_TEXT = 500, EXIT_USAGE = 2 };
 
 bool ask_is_pid(const char *word, pid_t *pid)
 {
-    char *end;
-    long n = strtol(word, &end, 10);
-    if (*word < '1' || *word > '9' || *end != '\0' || n > INT32_MAX)
+    uint64_t n;
+    if (words_number(word, 1, INT32_MAX, &n) < 0)
         return false;
     *pid = (pid_t)n;
     return true;
@@ -111,7 +111,7 @@ static int ask_all(const struct ask_conf *c, const pid_t *pid, int n, const char
     int status = 0;
     if (shown == 0 && refusal != NULL)
         status = complain(c, 0, -EPROTO, refusal);
-    else if (shown == 0)
+    else if (shown == 0 && !c->is_silent)
         fprintf(stderr, "weir %s: nothing runs on weir now; start something: weir run curl URL\n",
                 c->cmd);
     free(refusal);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Asking running instances: what `weir nic`, `weir link` and `weir chain` have in common.
+ * Asking running instances: what `weir ss`, `why`, `chain`, `nic` and `link` have in common.
  */
 #ifndef WEIR_CLI_ASK_H
 #define WEIR_CLI_ASK_H
@@ -18,6 +18,7 @@ struct ask_conf {
     int n_args;
     pid_t pid;      /* 0: whoever runs */
     bool is_change; /* meant for one instance only */
+    bool is_silent; /* that nothing runs is not said: the caller does */
     ask_show show;  /* NULL: to standard output */
     void *arg;
 };

@@ -36,6 +36,10 @@ int cmd_chain(int argc, char **argv)
         fputs(help, stdout);
         return 0;
     }
+    if (argc > 1 && argv[1][0] == '-') {
+        fprintf(stderr, "weir chain: no option %s; see weir chain --help\n", argv[1]);
+        return 2;
+    }
     if (argc > 2 || (argc == 2 && !ask_is_pid(argv[1], &c.pid))) {
         fprintf(stderr, "weir chain: %s is not a process number; see weir chain --help\n",
                 argv[argc - 1]);

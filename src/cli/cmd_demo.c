@@ -464,7 +464,8 @@ int cmd_demo(int argc, char **argv)
         if (is_help)
             fputs(help, stdout);
         else
-            fprintf(stderr, "weir demo: it takes no %s; see weir demo --help\n", argv[1]);
+            fprintf(stderr, "weir demo: it takes no %s; see weir demo --help\n",
+                    argv[argc > 2 && strcmp(argv[1], "--write") == 0 ? 2 : 1]);
         return is_help ? 0 : 2;
     }
     if (!programs_are_there())

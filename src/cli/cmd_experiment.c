@@ -11,6 +11,7 @@
 #include "cli/cmd.h"
 
 #include "exper/report.h"
+#include "run/words.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -70,11 +71,8 @@ static int complain(const char *what, const char *word)
 
 static int read_jobs(const char *text, unsigned *out)
 {
-    char *end;
-    errno = 0;
-    unsigned long n = text != NULL ? strtoul(text, &end, 10) : 0;
-    if (text == NULL || *text < '0' || *text > '9' || *end != '\0' || errno != 0 || n == 0 ||
-        n > RUN_JOBS_MAX)
+    uint64_t n;
+    if (text == NULL || words_number(text, 1, RUN_JOBS_MAX, &n) < 0)
         return complain("-j wants a number of processes from 1 to 64, not ",
                         text == NULL ? "nothing" : text);
     *out = (unsigned)n;
@@ -112,7 +110,7 @@ static int parse(int argc, char **argv, struct args *a)
             a->file[a->n_file++] = argv[i];
         }
     }
-    return a->n_file != 0 ? 0 : complain("which FILE?", "");
+    return a->n_file != 0 ? 0 : complain("name an INI file", "");
 }
 
 /* ---- files that are written ---- */

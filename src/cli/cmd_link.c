@@ -14,6 +14,7 @@
 #include "backend/backend.h"
 #include "run/loop.h"
 #include "run/relay.h"
+#include "run/words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -111,11 +112,8 @@ static int complain(const char *what, const char *word)
 
 static int parse_seed(struct args *a, const char *text)
 {
-    char *end;
-    errno = 0;
-    a->seed = strtoull(text, &end, 0);
     a->has_seed = true;
-    if (*text < '0' || *text > '9' || *end != '\0' || errno != 0)
+    if (words_number(text, 0, UINT64_MAX, &a->seed) < 0)
         return complain("--seed wants a number, not ", text);
     return 0;
 }

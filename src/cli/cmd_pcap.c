@@ -8,13 +8,13 @@
  */
 #include "cli/cmd.h"
 
+#include "run/words.h"
 #include "wire/show.h"
 
 #include <errno.h>
 #include <pcap/pcap.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char help[] =
@@ -26,7 +26,7 @@ static const char help[] =
     "  -n COUNT     only the first COUNT packets\n"
     "  -h, --help   this text\n";
 
-static int show_file(const char *path, unsigned long max)
+static int show_file(const char *path, uint64_t max)
 {
     char err[PCAP_ERRBUF_SIZE], line[512];
     pcap_t *f = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, err);
@@ -47,7 +47,7 @@ static int show_file(const char *path, unsigned long max)
     struct pcap_pkthdr *h;
     const u_char *bytes;
     double first = -1;
-    for (unsigned long i = 0; i < max && (r = pcap_next_ex(f, &h, &bytes)) == 1; i++) {
+    for (uint64_t i = 0; i < max && (r = pcap_next_ex(f, &h, &bytes)) == 1; i++) {
         double at = (double)h->ts.tv_sec + (double)h->ts.tv_usec / 1e9;
         first = first < 0 ? at : first;
         if (is_raw)
@@ -62,17 +62,9 @@ static int show_file(const char *path, unsigned long max)
     return r == PCAP_ERROR ? 2 : 0;
 }
 
-static bool parse_count(const char *text, unsigned long *out)
-{
-    char *end;
-    errno = 0;
-    *out = text == NULL ? 0 : strtoul(text, &end, 10);
-    return text != NULL && *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
-}
-
 int cmd_pcap(int argc, char **argv)
 {
-    unsigned long max = ~0ul;
+    uint64_t max = UINT64_MAX;
     int i = 1;
     for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
         if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
@@ -83,9 +75,10 @@ int cmd_pcap(int argc, char **argv)
             fprintf(stderr, "weir pcap: no option %s; see weir pcap --help\n", argv[i]);
             return 2;
         }
-        if (!parse_count(argv[++i], &max)) {
+        const char *count = argv[++i];
+        if (count == NULL || words_number(count, 0, UINT64_MAX, &max) < 0) {
             fprintf(stderr, "weir pcap: -n wants a number of packets, not %s\n",
-                    argv[i] != NULL ? argv[i] : "nothing");
+                    count != NULL ? count : "nothing");
             return 2;
         }
     }

@@ -4,7 +4,7 @@
  *
  * Decides which numbers of the records make a picture: time–sequence, windows, RTT, throughput,
  * buffers; plot/ decides how it looks. Of a stream whose sender was not recorded there is what its
- * receiver knows. Time is seconds since the connection was first heard of.
+ * receiver knows. Time begins when the connection was first heard of.
  *
  * Owns the points of a picture while it is drawn. What is wrong with the command line, the trace or
  * the disk is said in one sentence, exit status 2.
@@ -13,6 +13,7 @@
 
 #include "cli/streams.h"
 #include "plot/plot.h"
+#include "run/words.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -34,6 +35,18 @@ static const char help[] =
     "  -p, --picture NAME   only this one: sequence, window, rtt, rate or buffers\n"
     "  -h, --help           this text\n";
 
+/* Of plot/'s eight. */
+enum {
+    BLUE = 1,
+    ORANGE,
+    GREEN,
+    PURPLE,
+    YELLOW,
+    SKY,
+    VIOLET,
+    GREY,
+};
+
 enum { LINES = 6, RATE_STEPS = 100, PATH = 512 };
 
 /* A series that grows. */
@@ -47,6 +60,7 @@ struct picture {
     const struct look_log *log;
     const struct look_stream *stream;
     uint64_t zero;
+    bool is_short_lived; /* time is shown in ms */
     struct line line[LINES];
     unsigned n_lines;
     double y_max;  /* 0: what the points need */
@@ -68,7 +82,7 @@ static void point(struct picture *p, unsigned i, uint64_t at, double y)
             return;
         l->cap = cap;
     }
-    double x = at >= p->zero ? (double)(at - p->zero) / 1e9 : 0;
+    double x = at >= p->zero ? (double)(at - p->zero) / (p->is_short_lived ? 1e6 : 1e9) : 0;
     /* Records of two hosts: a line never goes back. */
     l->x[n] = n != 0 && x < l->x[n - 1] ? l->x[n - 1] : x;
     l->y[n] = y;
@@ -84,9 +98,10 @@ static void point_below(struct picture *p, unsigned i, uint64_t at, double y)
         point(p, i, at, (double)NAN);
 }
 
-static unsigned line(struct picture *p, const char *name, enum plot_mark mark)
+/* The same thing has the same colour in all pictures, whatever else is in them. */
+static unsigned line(struct picture *p, const char *name, enum plot_mark mark, unsigned colour)
 {
-    p->line[p->n_lines].s = (struct plot_series){.name = name, .mark = mark};
+    p->line[p->n_lines].s = (struct plot_series){.name = name, .mark = mark, .colour = colour};
     return p->n_lines++;
 }
 
@@ -128,10 +143,11 @@ static bool is_again(unsigned why)
 
 static void draw_sequence_sent(struct picture *p, const struct side *side)
 {
-    unsigned window = line(p, "the peer's window ends", PLOT_STEP);
+    unsigned window = line(p, "the peer's window ends", PLOT_STEP, BLUE);
     p->y_max = (double)p->stream->bytes * 1.05 + 1;
-    unsigned sent = line(p, "sent", PLOT_POINTS), again = line(p, "sent again", PLOT_POINTS);
-    unsigned acked = line(p, "acknowledged", PLOT_STEP);
+    unsigned sent = line(p, "sent", PLOT_POINTS, ORANGE),
+             again = line(p, "sent again", PLOT_POINTS, GREEN);
+    unsigned acked = line(p, "acknowledged", PLOT_STEP, PURPLE);
     for (size_t i = 0; i < side->n; i++) {
         const struct weir_trace *r = &side->v[i];
         if (r->conn != side->conn)
@@ -150,8 +166,9 @@ static void draw_sequence_sent(struct picture *p, const struct side *side)
 
 static void draw_sequence_got(struct picture *p, const struct side *side)
 {
-    unsigned came = line(p, "came", PLOT_POINTS), ahead = line(p, "ahead of a hole", PLOT_POINTS);
-    unsigned kept = line(p, "in order", PLOT_STEP), got = line(p, "read", PLOT_STEP);
+    unsigned came = line(p, "came", PLOT_POINTS, ORANGE),
+             ahead = line(p, "ahead of a hole", PLOT_POINTS, GREEN);
+    unsigned kept = line(p, "in order", PLOT_STEP, PURPLE), got = line(p, "read", PLOT_STEP, BLUE);
     for (size_t i = 0; i < side->n; i++) {
         const struct weir_trace *r = &side->v[i];
         if (r->conn != side->conn)
@@ -193,15 +210,17 @@ static void draw_window(struct picture *p)
 {
     struct side side = side_of(p, p->stream->is_far);
     if (p->stream->is_far) {
-        unsigned ours = line(p, "announced window", PLOT_STEP);
+        unsigned ours = line(p, "announced window", PLOT_STEP, SKY);
         for (size_t i = 0; i < side.n; i++)
             if (side.v[i].conn == side.conn && has_state(&side.v[i]))
                 point(p, ours, side.v[i].at, side.v[i].tcp.rcv_wnd);
         return;
     }
     p->y_max = 1.1 * most_in_flight(&side);
-    unsigned peer = line(p, "the peer's window", PLOT_STEP), cwnd = line(p, "cwnd", PLOT_STEP);
-    unsigned ssthresh = line(p, "ssthresh", PLOT_STEP), flight = line(p, "in flight", PLOT_STEP);
+    unsigned peer = line(p, "the peer's window", PLOT_STEP, BLUE),
+             cwnd = line(p, "cwnd", PLOT_STEP, ORANGE);
+    unsigned ssthresh = line(p, "ssthresh", PLOT_STEP, GREEN),
+             flight = line(p, "in flight", PLOT_STEP, PURPLE);
     for (size_t i = 0; i < side.n; i++) {
         const struct weir_trace *r = &side.v[i];
         if (r->conn != side.conn || !has_state(r) || r->tcp.snd_wnd == 0)
@@ -218,7 +237,8 @@ static void draw_window(struct picture *p)
 static void draw_rtt(struct picture *p)
 {
     struct side side = side_of(p, p->stream->is_far);
-    unsigned srtt = line(p, "smoothed RTT", PLOT_STEP), rto = line(p, "RTO", PLOT_STEP);
+    unsigned srtt = line(p, "smoothed RTT", PLOT_STEP, BLUE),
+             rto = line(p, "RTO", PLOT_STEP, ORANGE);
     for (size_t i = 0; i < side.n; i++) {
         const struct weir_trace *r = &side.v[i];
         if (r->conn != side.conn || !has_state(r) || r->tcp.srtt_us == 0)
@@ -250,30 +270,50 @@ static void draw_rate(struct picture *p)
 {
     struct side from = side_of(p, false), to = side_of(p, true);
     if (from.n != 0)
-        rate(p, line(p, "sent", PLOT_STEP), &from, WEIR_T_SEND);
+        rate(p, line(p, "sent", PLOT_STEP, ORANGE), &from, WEIR_T_SEND);
     if (to.n != 0)
-        rate(p, line(p, "read by the program", PLOT_STEP), &to, WEIR_T_READ);
+        rate(p, line(p, "read by the program", PLOT_STEP, BLUE), &to, WEIR_T_READ);
+}
+
+/* The fill of a host's buffers below the sockets, which all its connections share. */
+static void buffer(struct picture *p, const struct side *side, const char *name, unsigned kinds,
+                   unsigned colour)
+{
+    unsigned i = line(p, name, PLOT_STEP, colour);
+    for (size_t k = 0; k < side->n; k++) {
+        const struct weir_trace *r = &side->v[k];
+        if ((kinds >> r->kind & 1) != 0 && r->max != 0 && r->at >= p->zero)
+            point(p, i, r->at, 100.0 * r->used / r->max);
+    }
+}
+
+static void socket_buffer(struct picture *p, const struct side *side, bool is_sent)
+{
+    unsigned i = is_sent ? line(p, "send buffer", PLOT_STEP, BLUE)
+                         : line(p, "receive buffer", PLOT_STEP, GREEN);
+    for (size_t k = 0; k < side->n; k++) {
+        const struct weir_trace *r = &side->v[k];
+        bool is_level = r->kind == WEIR_T_KEEP || r->kind == WEIR_T_READ;
+        if (r->conn != side->conn)
+            continue;
+        if (is_sent && has_state(r) && r->tcp.sndq_max != 0)
+            point(p, i, r->at, 100.0 * r->tcp.sndq / r->tcp.sndq_max);
+        if (!is_sent && is_level && r->max != 0)
+            point(p, i, r->at, 100.0 * r->used / r->max);
+    }
 }
 
 static void draw_buffers(struct picture *p)
 {
     struct side from = side_of(p, false), to = side_of(p, true);
-    unsigned sndq = from.n != 0 ? line(p, "send buffer", PLOT_STEP) : 0;
-    unsigned queue = from.n != 0 ? line(p, "interface's queue", PLOT_STEP) : 0;
-    unsigned rcvq = to.n != 0 ? line(p, "receive buffer", PLOT_STEP) : 0;
-    for (size_t i = 0; i < from.n; i++) {
-        const struct weir_trace *r = &from.v[i];
-        bool is_queue = r->kind == WEIR_T_QUEUE || r->kind == WEIR_T_LEAVE;
-        if (is_queue && r->max != 0)
-            point(p, queue, r->at, 100.0 * r->used / r->max);
-        if (r->conn == from.conn && has_state(r) && r->tcp.sndq_max != 0)
-            point(p, sndq, r->at, 100.0 * r->tcp.sndq / r->tcp.sndq_max);
+    if (from.n != 0) {
+        socket_buffer(p, &from, true);
+        buffer(p, &from, "qdisc", 1u << WEIR_T_QUEUE | 1u << WEIR_T_LEAVE, ORANGE);
+        buffer(p, &from, "TX FIFO", 1u << WEIR_T_FETCH | 1u << WEIR_T_WIRE, PURPLE);
     }
-    for (size_t i = 0; i < to.n; i++) {
-        const struct weir_trace *r = &to.v[i];
-        bool is_level = r->kind == WEIR_T_KEEP || r->kind == WEIR_T_READ;
-        if (r->conn == to.conn && is_level && r->max != 0)
-            point(p, rcvq, r->at, 100.0 * r->used / r->max);
+    if (to.n != 0) {
+        buffer(p, &to, "RX FIFO", 1u << WEIR_T_ARRIVE | 1u << WEIR_T_STORE, YELLOW);
+        socket_buffer(p, &to, false);
     }
 }
 
@@ -299,6 +339,15 @@ static uint64_t first_time(const struct picture *p)
     return 0;
 }
 
+static uint64_t last_time(const struct picture *p)
+{
+    const struct look_records *h = &p->log->host[p->stream->host];
+    for (size_t i = h->n; i-- > 0;)
+        if (h->v[i].conn == p->stream->conn)
+            return h->v[i].at;
+    return 0;
+}
+
 /* To path. 0; 1: there is nothing to be seen; -1: wrong, said so. */
 static int draw(struct picture *p, unsigned what, const char *path)
 {
@@ -316,7 +365,7 @@ static int draw(struct picture *p, unsigned what, const char *path)
     snprintf(title, sizeof title, "%s, %s → %s", pictures[what].title,
              look_end(from, &p->stream->from), look_end(to, &p->stream->to));
     const struct plot plot = {.title = title,
-                              .x = {.label = "time", .unit = "s"},
+                              .x = {.label = "time", .unit = p->is_short_lived ? "ms" : "s"},
                               .y = {.label = pictures[what].label,
                                     .unit = pictures[what].unit,
                                     .is_fixed = p->y_max != 0,
@@ -356,6 +405,7 @@ static int draw_all(const struct args *a, const struct look_log *log,
         if (a->only != NULL && strcmp(a->only, pictures[i].name) != 0)
             continue;
         p.zero = first_time(&p);
+        p.is_short_lived = last_time(&p) < p.zero + W_S / 2;
         const char *base = strrchr(a->file, '/');
         const char *dot = strrchr(base != NULL ? base : a->file, '.');
         size_t len = dot != NULL ? (size_t)(dot - a->file) : strlen(a->file);
@@ -387,15 +437,16 @@ static const struct option options[] = {
 
 static int parse_option(struct args *a, int option, const char *arg)
 {
-    char *end;
+    uint64_t conn;
     bool is_known = false;
     switch (option) {
     case 'o': a->prefix = arg; return 0;
     case 'l': a->wants_list = true; return 0;
     case 'c':
-        a->conn = (unsigned)strtoul(arg, &end, 10);
-        if (*arg >= '1' && *arg <= '9' && *end == '\0')
+        if (words_number(arg, 1, LOOK_STREAMS, &conn) == 0) {
+            a->conn = (unsigned)conn;
             return 0;
+        }
         fprintf(stderr, "weir plot: --conn wants a number from --list, not %s\n", arg);
         return -EINVAL;
     default:

@@ -9,12 +9,12 @@
 #include "cli/cmd.h"
 #include "door/door.h"
 #include "run/linkcmd.h"
+#include "run/words.h"
 
 #include <weir/conf.h>
 
 #include <errno.h>
 #include <getopt.h>
-#include <stdlib.h>
 
 static const char help[] =
     "Usage: weir run [OPTIONS] [--] PROGRAM [ARGS…]\n"
@@ -103,20 +103,11 @@ static int bad(const char *option, const char *word, const char *what)
     return -EINVAL;
 }
 
-/* A whole number in [lo, hi]. */
-static int parse_number(const char *text, long lo, long hi, long *out)
-{
-    char *end;
-    errno = 0;
-    *out = strtol(text, &end, 10);
-    return errno != 0 || end == text || *end != 0 || *out < lo || *out > hi ? -EINVAL : 0;
-}
-
 static int parse_addr(struct door_conf *c, const char *text)
 {
     char ip[ADDR_TEXT];
     struct addr a;
-    long len = 0; /* the family's default */
+    uint64_t len = 0; /* the family's default */
     const char *slash = strchr(text, '/');
     size_t n = slash != NULL ? (size_t)(slash - text) : strlen(text);
     if (n >= sizeof(ip))
@@ -126,7 +117,7 @@ static int parse_addr(struct door_conf *c, const char *text)
     if (addr_parse(ip, &a) < 0)
         return bad("--addr", text, "is no address; write one like 192.168.7.2/24");
     bool is_ip4 = addr_is_ip4(&a);
-    if (slash != NULL && parse_number(slash + 1, 1, is_ip4 ? PREFIX_MAX : PREFIX_MAX6, &len) < 0)
+    if (slash != NULL && words_number(slash + 1, 1, is_ip4 ? PREFIX_MAX : PREFIX_MAX6, &len) < 0)
         return bad("--addr", text,
                    is_ip4 ? "has no length from 1 to 32 after the slash"
                           : "has no length from 1 to 128 after the slash");
@@ -151,8 +142,8 @@ static int parse_publish(struct door_conf *c, const char *text)
 
 static int parse_mtu(struct door_conf *c, const char *text)
 {
-    long mtu;
-    if (parse_number(text, MTU_MIN, MTU_MAX, &mtu) < 0)
+    uint64_t mtu;
+    if (words_number(text, MTU_MIN, MTU_MAX, &mtu) < 0)
         return bad("--mtu", text, "is not a number of bytes from 576 to 65520");
     c->backend.mtu = (uint32_t)mtu;
     return 0;

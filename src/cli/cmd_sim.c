@@ -9,6 +9,7 @@
  */
 #include "cli/cmd.h"
 
+#include "run/words.h"
 #include "sim/example.h"
 #include "sim/swarm.h"
 
@@ -211,10 +212,7 @@ static int swarm(const struct args *a)
 
 static int number(const char *option, const char *text, uint64_t *out)
 {
-    char *end;
-    errno = 0;
-    *out = text == NULL ? 0 : strtoull(text, &end, 10);
-    if (text == NULL || *text < '0' || *text > '9' || *end != '\0' || errno != 0) {
+    if (text == NULL || words_number(text, 0, UINT64_MAX, out) < 0) {
         fprintf(stderr, "weir sim: %s wants a number, not %s; see weir sim --help\n", option,
                 text == NULL ? "nothing" : text);
         return -1;

@@ -10,11 +10,13 @@
 
 #include "cli/streams.h"
 #include "look/way.h"
+#include "run/words.h"
 #include "sim/pair.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char help[] =
     "Usage: weir trace [OPTIONS] FILE\n"
@@ -42,19 +44,15 @@ static const char help[] =
     "  weir trace --sim='delay 10ms loss 3%' --bytes 20000-21000\n"
     "  weir run --trace t.txt curl -O http://…; weir trace t.txt --bytes 0-100 --json t.json\n";
 
+enum { NUMBER = 24 };
+
 struct args {
     const char *file, *json, *save;
     bool wants_sim, wants_list;
     struct pair_conf pair;
     uint64_t first, last, conn;
+    const char *of_sim; /* an option that only --sim has; NULL: none was given */
 };
-
-static int number(const char *text, uint64_t max, uint64_t *out, char **end)
-{
-    errno = 0;
-    *out = strtoull(text, end, 10);
-    return *text < '0' || *text > '9' || errno != 0 || *out > max ? -EINVAL : 0;
-}
 
 static int bad(const char *option, const char *word, const char *want)
 {
@@ -64,18 +62,26 @@ static int bad(const char *option, const char *word, const char *want)
 
 static int parse_bytes(struct args *a, const char *text)
 {
-    char *end;
-    const uint64_t max = INT32_MAX;
-    bool is_good = number(text, max, &a->first, &end) == 0 && *end == '-' &&
-                   number(end + 1, max, &a->last, &end) == 0 && *end == '\0' && a->first <= a->last;
+    char first[NUMBER];
+    const char *dash = strchr(text, '-');
+    size_t n = dash != NULL ? (size_t)(dash - text) : 0;
+    bool is_good = n != 0 && n < sizeof first;
+    if (is_good) {
+        memcpy(first, text, n);
+        first[n] = '\0';
+        is_good = words_number(first, 0, INT32_MAX, &a->first) == 0 &&
+                  words_number(dash + 1, a->first, INT32_MAX, &a->last) == 0;
+    }
     return is_good ? 0 : bad("--bytes", text, "two numbers like 1000-1999");
 }
 
-static int parse_number(const char *option, const char *text, uint64_t max, uint64_t *out)
+static int parse_number(const char *option, const char *text, uint64_t min, uint64_t max,
+                        uint64_t *out)
 {
-    char *end;
-    bool is_good = number(text, max, out, &end) == 0 && *end == '\0';
-    return is_good ? 0 : bad(option, text, "a number");
+    char want[64];
+    snprintf(want, sizeof want, "a number from %llu to %llu", (unsigned long long)min,
+             (unsigned long long)max);
+    return words_number(text, min, max, out) == 0 ? 0 : bad(option, text, want);
 }
 
 static const struct option options[] = {
@@ -99,14 +105,24 @@ static int parse_option(struct args *a, int option, const char *arg)
         a->wants_sim = true;
         a->pair.link = arg;
         return 0;
-    case 'n': return parse_number("--size", arg, INT32_MAX, &a->pair.bytes);
-    case 's': return parse_number("--seed", arg, UINT64_MAX, &a->pair.seed);
-    case '6': a->pair.is_ip6 = true; return 0;
+    case 'n':
+        a->of_sim = "--size";
+        return parse_number("--size", arg, 1, INT32_MAX, &a->pair.bytes);
+    case 's':
+        a->of_sim = "--seed";
+        return parse_number("--seed", arg, 0, UINT64_MAX, &a->pair.seed);
+    case '6':
+        a->of_sim = "--ipv6";
+        a->pair.is_ip6 = true;
+        return 0;
     case 'b': return parse_bytes(a, arg);
-    case 'c': return parse_number("--conn", arg, LOOK_STREAMS, &a->conn);
+    case 'c': return parse_number("--conn", arg, 1, LOOK_STREAMS, &a->conn);
     case 'l': a->wants_list = true; return 0;
     case 'j': a->json = arg; return 0;
-    case 'o': a->save = arg; return 0;
+    case 'o':
+        a->of_sim = "--save";
+        a->save = arg;
+        return 0;
     default: return -EINVAL;
     }
 }
@@ -136,29 +152,43 @@ static int parse(int argc, char **argv, struct args *a)
         fprintf(stderr, "weir trace: name one trace file, or say --sim; see weir trace --help\n");
         return -1;
     }
+    if (!a->wants_sim && a->of_sim != NULL) {
+        fprintf(stderr, "weir trace: %s goes with --sim; see weir trace --help\n", a->of_sim);
+        return -1;
+    }
     return 0;
 }
 
-/* The journey, to the screen and perhaps to a file. The exit status. */
+static int write_json(const struct args *a, const struct look_log *l, const struct look_way *w)
+{
+    FILE *f = fopen(a->json, "we");
+    if (f != NULL)
+        look_way_json(w, l, f);
+    if (f != NULL && (ferror(f) | fclose(f)) == 0)
+        return 0;
+    fprintf(stderr, "weir trace: cannot write %s: %s\n", a->json, strerror(errno));
+    return 2;
+}
+
+/* The journey, perhaps to a file, and to the screen. The exit status. */
 static int show(const struct args *a, const struct look_log *l, const struct look_stream *s)
 {
     struct look_way w;
-    uint32_t n = (uint32_t)(a->last - a->first + 1);
-    if (look_way_find(&w, l, s, (uint32_t)a->first, n) < 0) {
+    if (a->first >= s->bytes) {
+        fprintf(stderr,
+                "weir trace: the stream has %llu bytes, counted from 0; none is in %llu-%llu\n",
+                (unsigned long long)s->bytes, (unsigned long long)a->first,
+                (unsigned long long)a->last);
+        return 2;
+    }
+    uint64_t last = w_u64_min(a->last, s->bytes - 1);
+    if (look_way_find(&w, l, s, (uint32_t)a->first, (uint32_t)(last - a->first + 1)) < 0) {
         fprintf(stderr, "weir trace: no memory\n");
         return 2;
     }
-    look_way_print(&w, stdout);
-    int r = 0;
-    if (a->json != NULL) {
-        FILE *f = fopen(a->json, "we");
-        if (f != NULL)
-            look_way_json(&w, l, f);
-        if (f == NULL || (ferror(f) | fclose(f)) != 0) {
-            fprintf(stderr, "weir trace: cannot write %s: %s\n", a->json, strerror(errno));
-            r = 2;
-        }
-    }
+    int r = a->json != NULL ? write_json(a, l, &w) : 0;
+    if (r == 0)
+        look_way_print(&w, stdout);
     look_way_free(&w);
     return r;
 }

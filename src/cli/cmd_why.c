@@ -2,22 +2,17 @@
  *
  * weir why: what a connection of a running program waits for.
  *
- * Decides: how a connection is named. Asks every `weir run` of this user, as weir ss does; the
- * answers are made there (run/why.c), and kept until all have come: nothing at all is an error.
- * Exit status 1: nobody has such a connection.
+ * Decides: how a connection is named, and that no answer at all is an error, exit status 1. Asks
+ * every `weir run` of this user, as weir ss does; the answers are made there (run/why.c), and are
+ * shown as they come. Owns nothing.
  */
+#include "cli/ask.h"
 #include "cli/cmd.h"
 
-#include "run/ctl.h"
 #include "run/why.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 static const char help[] =
     "Usage: weir why [ADDR:PORT | :PORT]\n"
@@ -32,52 +27,24 @@ static const char help[] =
     "weir sim why shows what the answers look like in prepared situations.\n"
     "Exit status: 0; 1 there is no such connection; 2 wrong usage.\n";
 
-static int ask_all(const char *request, int fd)
+static void show(void *arg, const char *text)
 {
-    char dir[256];
-    int r = ctl_dir(dir, sizeof(dir));
-    DIR *d = r < 0 ? NULL : opendir(dir);
-    if (d == NULL) {
-        fprintf(stderr, "weir why: %s: %s\n", dir, r < 0 ? strerror(-r) : "cannot be read");
-        return 2;
-    }
-    struct dirent *e;
-    while ((e = readdir(d)) != NULL) {
-        long pid = strtol(e->d_name, NULL, 10);
-        if (pid > 0)
-            (void)ctl_ask((pid_t)pid, request, fd);
-    }
-    closedir(d);
-    return 0;
+    *(bool *)arg |= *text != '\0';
+    fputs(text, stdout);
 }
 
-/* What was answered, to standard output; how many bytes. */
-static off_t show(int fd)
+static int why(char *which)
 {
-    char buf[16384];
-    off_t all = 0;
-    ssize_t n;
-    lseek(fd, 0, SEEK_SET);
-    while ((n = read(fd, buf, sizeof(buf))) > 0) {
-        fwrite(buf, 1, (size_t)n, stdout);
-        all += n;
-    }
-    return all;
-}
-
-static int why(const char *which)
-{
-    char request[WHY_END + 8];
-    snprintf(request, sizeof(request), which == NULL ? "why\n" : "why %s\n", which);
-    int fd = memfd_create("weir-why", MFD_CLOEXEC);
-    if (fd < 0) {
-        fprintf(stderr, "weir why: %s\n", strerror(errno));
-        return 2;
-    }
-    int r = ask_all(request, fd);
-    off_t n = r == 0 ? show(fd) : 0;
-    close(fd);
-    if (r != 0 || n != 0)
+    bool has_answer = false;
+    const struct ask_conf c = {.cmd = "why",
+                               .word = "why",
+                               .args = &which,
+                               .n_args = which != NULL,
+                               .is_silent = true,
+                               .show = show,
+                               .arg = &has_answer};
+    int r = ask_instances(&c);
+    if (r != 0 || has_answer)
         return r;
     if (which == NULL)
         fprintf(stderr, "weir why: no connection on weir now; weir ss shows the sockets\n");
@@ -102,7 +69,7 @@ int cmd_why(int argc, char **argv)
         fprintf(stderr, "weir why: one ADDR:PORT at most; see weir why --help\n");
         return 2;
     }
-    if (argc == 2 && (strlen(argv[1]) >= WHY_END || !why_parse(argv[1], &end, &is_any))) {
+    if (argc == 2 && (!why_parse(argv[1], &end, &is_any))) {
         fprintf(stderr, "weir why: %s is not ADDR:PORT, such as 192.0.2.1:80 or [2001:db8::1]:80\n",
                 argv[1]);
         return 2;

@@ -30,7 +30,7 @@ struct drawing {
 
 static void row(struct drawing *d, const struct look_event *e, const char *layer, const char *what)
 {
-    char took[LOOK_TIME] = "";
+    char took[LOOK_FIGURE] = "";
     if (d->n_rows != 0 && e->host != d->host)
         fprintf(d->f, "   │\n");
     if (d->n_rows == 0 || e->host != d->host)
@@ -87,15 +87,15 @@ static void draw_down(struct drawing *d, const struct look_event *e)
     case WEIR_T_QUEUE:
         headers(d, e);
         bar(what, "packets before it", r, "");
-        row(d, e, "queue", what);
+        row(d, e, "qdisc", what);
         break;
     case WEIR_T_LEAVE: row(d, e, "driver", "takes it: bus addresses into descriptors"); break;
     case WEIR_T_POST:
-        bar(what, "transmit ring", r, " descriptors; doorbell");
+        bar(what, "TX ring", r, " descriptors; doorbell");
         row(d, e, "ring", what);
         break;
     case WEIR_T_FETCH:
-        bar(what, "host memory → FIFO", r, " bytes");
+        bar(what, "host memory → TX FIFO", r, " bytes");
         row(d, e, "DMA", what);
         break;
     case WEIR_T_WIRE: row(d, e, "NIC, wire", "checksum, CRC, preamble: the last bit is out"); break;
@@ -109,15 +109,15 @@ static void draw_up(struct drawing *d, const struct look_event *e)
     const struct weir_trace *r = e->r;
     switch (r->kind) {
     case WEIR_T_ARRIVE:
-        bar(what, "CRC is right; receive FIFO", r, " bytes");
+        bar(what, "CRC is right; RX FIFO", r, " bytes");
         row(d, e, "wire, NIC", what);
         break;
     case WEIR_T_STORE:
-        row(d, e, "DMA", "FIFO → host memory, and an entry in the return ring");
+        row(d, e, "DMA", "RX FIFO → host memory, and an entry in the return ring");
         break;
     case WEIR_T_IRQ: row(d, e, "NIC", "interrupt"); break;
     case WEIR_T_POLL:
-        bar(what, "buffers left on the ring", r, "");
+        bar(what, "buffers left on the RX ring", r, "");
         row(d, e, "ring", what);
         break;
     case WEIR_T_COME: row(d, e, "driver", "poll: hands it up; Ethernet, IP"); break;

@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include "cc/cc.h"
+#include "run/words.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -292,17 +293,12 @@ struct option {
 /* 0, or -1 after a sentence. */
 static int take_number(const struct option *o, const char *text)
 {
-    char *end = NULL;
-    errno = 0;
-    uint64_t v = text == NULL ? 0 : strtoull(text, &end, 10);
-    if (text == NULL || *text < '0' || *text > '9' || *end != '\0' || errno != 0 || v < o->min ||
-        v > o->max) {
+    if (text == NULL || words_number(text, o->min, o->max, o->value) < 0) {
         fprintf(stderr, "weir sim cc: %s wants a number from %llu to %llu, not %s\n", o->name,
                 (unsigned long long)o->min, (unsigned long long)o->max,
                 text == NULL ? "nothing" : text);
         return -1;
     }
-    *o->value = v;
     return 0;
 }
 

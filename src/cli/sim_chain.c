@@ -8,10 +8,10 @@
  */
 #include "cli/cmd.h"
 #include "run/chain_show.h"
+#include "run/words.h"
 #include "sim/chain.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char help[] =
@@ -84,13 +84,10 @@ static int show_all(uint64_t seed)
 
 static int parse_seed(const char *word, uint64_t *seed)
 {
-    char *end = NULL;
-    errno = 0;
-    if (word != NULL && *word >= '0' && *word <= '9')
-        *seed = strtoull(word, &end, 0);
-    if (end != NULL && *end == '\0' && errno == 0)
+    if (word != NULL && words_number(word, 0, UINT64_MAX, seed) == 0)
         return 0;
-    fprintf(stderr, "weir sim chain: --seed wants a number\n");
+    fprintf(stderr, "weir sim chain: --seed wants a number, not %s; see weir sim chain --help\n",
+            word == NULL ? "nothing" : word);
     return -EINVAL;
 }
 

@@ -9,6 +9,7 @@
 #include "cli/cmd.h"
 
 #include "cc/cc.h"
+#include "run/words.h"
 #include "sim/grid.h"
 
 #include <errno.h>
@@ -112,11 +113,7 @@ static int read_axis(const char *option, const char *text, uint32_t scale, uint6
 
 static int read_number(const char *option, const char *text, uint64_t max, uint64_t *out)
 {
-    char *end;
-    errno = 0;
-    *out = text == NULL ? 0 : strtoull(text, &end, 10);
-    if (text == NULL || *text < '0' || *text > '9' || *end != '\0' || errno != 0 || *out == 0 ||
-        *out > max) {
+    if (text == NULL || words_number(text, 1, max, out) < 0) {
         fprintf(stderr, "weir sim grid: %s wants a number from 1 to %llu, not %s\n", option,
                 (unsigned long long)max, text == NULL ? "nothing" : text);
         return -1;

@@ -39,6 +39,8 @@
 static void lose(struct emu *e, enum emu_counter why, struct pkt *p)
 {
     e->count[why]++;
+    if (e->watch.dropped != NULL && why != EMU_DROP_FLUSH)
+        e->watch.dropped(e->watch.ctx, e->now, why, p);
     pkt_free(p);
 }
 

@@ -84,6 +84,12 @@ enum emu_counter {
         EMU_N_COUNTERS
 };
 
+/* Who is told of frames that the link drops, but for those freed at its end. p is only lent. */
+struct emu_watch {
+    void (*dropped)(void *ctx, w_ns now, enum emu_counter why, const struct pkt *p);
+    void *ctx;
+};
+
 /* A frame in flight. The caller provides an array of them. */
 struct emu_slot {
     w_ns at;      /* arrival at the far end */
@@ -108,11 +114,12 @@ struct emu {
     struct hash_key flow_key; /* so that nobody can aim at a flow's queue */
     uint32_t n_queued;
     uint64_t queued_bytes;
-    uint32_t queued_max;   /* high-water mark, packets */
-    bool is_bad;           /* Gilbert-Elliott's state */
-    bool is_down;          /* by emu_set_down */
-    struct emu *back;      /* the other direction, for answers; NULL: none */
-    struct emu_slot *slot; /* binary heap by (at, seq); the caller's memory */
+    uint32_t queued_max;    /* high-water mark, packets */
+    bool is_bad;            /* Gilbert-Elliott's state */
+    bool is_down;           /* by emu_set_down */
+    struct emu *back;       /* the other direction, for answers; NULL: none */
+    struct emu_watch watch; /* by the owner, after emu_init; dropped NULL: nobody */
+    struct emu_slot *slot;  /* binary heap by (at, seq); the caller's memory */
     uint32_t n_flight, max_flight;
 };
 

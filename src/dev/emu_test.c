@@ -175,6 +175,35 @@ static void loss_is_as_frequent_as_asked(void **state)
     end();
 }
 
+static void count_dropped(void *ctx, w_ns now, enum emu_counter why, const struct pkt *p)
+{
+    unsigned *n = ctx;
+    assert_int_equal(now, emu.now);
+    assert_int_equal(p->len, 60);
+    n[why]++;
+}
+
+/* If this fails, a capture of a lossy link does not show what the link dropped, or shows more. */
+static void who_watches_is_told_of_every_drop(void **state)
+{
+    (void)state;
+    unsigned n[EMU_N_COUNTERS] = {0};
+    start("loss 50% rate 1mbit limit 5");
+    emu.watch = (struct emu_watch){count_dropped, n};
+    for (unsigned i = 0; i < 20; i++)
+        push(0, 60, i);
+    struct pkt *p;
+    while (emu_pop(&emu, W_S, &p, 1) == 1)
+        pkt_free(p);
+    assert_int_not_equal(n[EMU_DROP_LOSS], 0);
+    assert_int_not_equal(n[EMU_DROP_LIMIT], 0);
+    assert_int_equal(n[EMU_DROP_LOSS], emu.count[EMU_DROP_LOSS]);
+    assert_int_equal(n[EMU_DROP_LIMIT], emu.count[EMU_DROP_LIMIT]);
+    push(W_S, 60, 30);
+    end();
+    assert_int_equal(n[EMU_DROP_FLUSH], 0);
+}
+
 /* If this fails, bursts of loss are not bursts: mean length 1/r, share p/(p+r). */
 static void gilbert_elliott_loses_in_bursts(void **state)
 {
@@ -646,6 +675,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_queue_is_limited),
     cmocka_unit_test(the_queue_is_limited_in_bytes),
     cmocka_unit_test(loss_is_as_frequent_as_asked),
+    cmocka_unit_test(who_watches_is_told_of_every_drop),
     cmocka_unit_test(gilbert_elliott_loses_in_bursts),
     cmocka_unit_test(jitter_stays_in_bounds_and_in_order),
     cmocka_unit_test(jitter_above_delay_is_no_time_machine),

@@ -44,6 +44,7 @@ struct netdev_caps {
     uint32_t gso_max;  /* IP bytes of one super-segment, ≤ 65535; 0 without TSO */
     uint16_t n_queues; /* pairs of RX and TX queues; ≥ 1 */
     uint8_t mac[6];    /* the address the stack should use; zero with NETDEV_L3 */
+    uint64_t rate_bps; /* of the line; 0: not known */
 };
 
 /* Frames and bytes are as the stack sees them: a super-segment counts once. */

@@ -329,6 +329,7 @@ static void set_caps(struct vnic *v)
     c->mtu = v->conf.mtu;
     c->gso_max = (flags & (uint32_t)(NETDEV_TSO4 | NETDEV_TSO6)) != 0 ? GSO_MAX : 0;
     c->n_queues = (uint16_t)v->conf.n_queues;
+    c->rate_bps = vnic_read(v, NIC_SPEED) * 1000000ull;
     w_put32(c->mac, vnic_read(v, NIC_MAC_LO));
     w_put16(c->mac + 4, vnic_read(v, NIC_MAC_HI));
 }

@@ -35,6 +35,7 @@ struct net {
     struct weir *w;
     struct look *look; /* NULL: nobody looks */
     FILE *trace;
+    int trace_error; /* -E…, the first */
     struct net_face face;
     const char *title; /* as --net named it */
 };
@@ -55,6 +56,28 @@ static void captured(void *ctx, w_ns now, enum cap_dir dir, const struct pkt *p)
         return;
     look_drain(n->look, 0, n->w); /* what the stack said of it before */
     look_frame(n->look, now, 0, dir == CAP_TX, p);
+}
+
+/* "loss": the counter's words without "dropped: ". */
+static const char *drop_text_of(enum emu_counter why)
+{
+    const char *text = emu_counter_text(why), *colon = strchr(text, ':');
+    return colon != NULL ? colon + 2 : text;
+}
+
+/* The emulated link drops a frame: on its way out when it is the half towards the network. */
+static void dropped_out(void *ctx, w_ns now, enum emu_counter why, const struct pkt *p)
+{
+    struct net *n = ctx;
+    if (n->look != NULL)
+        look_lost(n->look, now, 0, true, p, drop_text_of(why));
+}
+
+static void dropped_in(void *ctx, w_ns now, enum emu_counter why, const struct pkt *p)
+{
+    struct net *n = ctx;
+    if (n->look != NULL)
+        look_lost(n->look, now, 0, false, p, drop_text_of(why));
 }
 
 static void explained(void *ctx, const struct look_shown *s)
@@ -115,6 +138,8 @@ static int net_wrap(struct net *n, const struct door_conf *c, w_ns now, struct n
         rng_seed(&rng, seed);
         emu_dev_init(&n->emu, *dev, &ec, &ec, n->slots, EMU_SLOTS);
         emu_dev_start(&n->emu, rng, now);
+        n->emu.tx.watch = (struct emu_watch){dropped_out, n};
+        n->emu.rx.watch = (struct emu_watch){dropped_in, n};
         *dev = &n->emu.dev;
     }
     if (c->nic != NULL) {
@@ -225,6 +250,8 @@ static int net_attach(struct net *n, struct loop *l, struct netdev *dev, const s
         snprintf(err, n_err, "the interface does not take this queue discipline");
         return -EINVAL;
     }
+    if (n->nic != NULL && n->look != NULL)
+        nicdev_see(n->nic, stack_trace(loop_weir(l)));
     n->cmd = (struct niccmd){.loop = l, .nif = (unsigned)r, .nic = n->nic, .title = n->title};
     n->face.mtu = dev->caps.mtu;
     return net_address(n, l, (unsigned)r, slaac, err, n_err);
@@ -238,6 +265,7 @@ struct net *net_open(struct loop *l, const struct door_conf *c, char *err, size_
     /* A person who asks for a lossy link or a NIC means packets of Ethernet's size, not 64 KiB. */
     if (is_user && (c->link != NULL || c->nic != NULL) && bc.mtu == 0)
         bc.mtu = LINK_MTU;
+    bc.can_lose = c->link != NULL || c->nic != NULL;
     struct net *n = calloc(1, sizeof(*n));
     if (n == NULL) {
         snprintf(err, n_err, "no memory");
@@ -269,6 +297,13 @@ refused:
     return NULL;
 }
 
+/* The first error is kept, and told at the end: a full disk ends the trace, not the program. */
+static void flush_trace(struct net *n)
+{
+    if (n->trace != NULL && fflush(n->trace) != 0 && n->trace_error == 0)
+        n->trace_error = -errno;
+}
+
 void net_flush(struct net *n, w_ns now)
 {
     if (n->look == NULL)
@@ -277,8 +312,7 @@ void net_flush(struct net *n, w_ns now)
     look_settle(n->look, now);
     if (n->capture != NULL)
         (void)capture_flush(n->capture);
-    if (n->trace != NULL)
-        (void)fflush(n->trace);
+    flush_trace(n);
 }
 
 void net_end_look(struct net *n)
@@ -288,11 +322,19 @@ void net_end_look(struct net *n)
     look_drain(n->look, 0, n->w);
     look_free(n->look);
     n->look = NULL;
-    (void)capture_close(n->capture);
+    int e = capture_close(n->capture);
     n->capture = NULL;
+    flush_trace(n);
+    e = e != 0 ? e : n->trace_error;
     if (n->trace != NULL)
         (void)fclose(n->trace);
     n->trace = NULL;
+    if (e != 0)
+        fprintf(stderr, "weir: not all of the capture or the trace is written: %s\n", strerror(-e));
+    if (weir_trace_lost(n->w) != 0)
+        fprintf(stderr,
+                "weir: capture and trace lack %llu records, overwritten before they were read\n",
+                (unsigned long long)weir_trace_lost(n->w));
 }
 
 void net_free(struct net *n)

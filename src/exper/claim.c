@@ -233,13 +233,25 @@ static struct seen see(const struct plan *p, const struct plan_side *s, const do
     return x;
 }
 
+enum { SPAN = 48 };
+
+/* "17" or "17.349 to 18.637". Returns out. */
+static const char *span_text(char out[SPAN], const struct seen *x)
+{
+    if (x->least == x->most)
+        (void)snprintf(out, SPAN, "%.5g", x->least);
+    else
+        (void)snprintf(out, SPAN, "%.5g to %.5g", x->least, x->most);
+    return out;
+}
+
 static bool check_compare(const struct plan *p, const struct plan_claim *c, const double *value,
                           char *why, size_t room)
 {
     struct seen a = see(p, &c->left, value), b = see(p, &c->right, value);
     double left, right;
-    (void)snprintf(why, room, "left %.5g to %.5g, right %.5g to %.5g", a.least, a.most, b.least,
-                   b.most);
+    char of_a[SPAN], of_b[SPAN];
+    (void)snprintf(why, room, "left %s, right %s", span_text(of_a, &a), span_text(of_b, &b));
     if (a.n == 0 || b.n == 0)
         return false;
     for (unsigned i = 0; i < p->n_point; i++)
@@ -285,6 +297,17 @@ static bool check_line(const struct plan *p, const struct plan_claim *c, const d
     return c->relation == PLAN_FALLS ? last < first : last > first;
 }
 
+static void say_line(const struct plan_claim *c, const struct seen *s, char *why, size_t room)
+{
+    char span[SPAN];
+    if (c->relation == PLAN_LEVEL || s->least == s->most)
+        (void)snprintf(why, room, "%s", span_text(span, s));
+    else if (c->relation == PLAN_FALLS)
+        (void)snprintf(why, room, "from %.5g to %.5g", s->most, s->least);
+    else
+        (void)snprintf(why, room, "from %.5g to %.5g", s->least, s->most);
+}
+
 bool claim_check(const struct plan *p, const struct plan_claim *c, const double *value, char *why,
                  size_t room)
 {
@@ -299,7 +322,7 @@ bool claim_check(const struct plan *p, const struct plan_claim *c, const double 
             is_held = false;
         has_line |= s.n > 1;
         if (s.n != 0)
-            (void)snprintf(why, room, "from %.5g to %.5g", s.least, s.most);
+            say_line(c, &s, why, room);
     }
     return is_held && has_line;
 }

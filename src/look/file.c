@@ -239,12 +239,13 @@ static const char *parse_line(char *line, unsigned *host, struct weir_trace *r)
 int look_log_read(struct look_log *l, FILE *f, char *err, size_t n_err)
 {
     char line[LINE];
-    for (unsigned long n = 1; fgets(line, sizeof line, f) != NULL; n++) {
+    unsigned long n = 1;
+    for (; fgets(line, sizeof line, f) != NULL; n++) {
         struct weir_trace r;
         unsigned host;
         size_t len = strcspn(line, "\n");
         bool is_whole = line[len] == '\n';
-        if (!is_whole && feof(f))
+        if (!is_whole && feof(f) && n > 1)
             break; /* the file still grows */
         line[len] = '\0';
         const char *want = NULL;
@@ -265,6 +266,10 @@ int look_log_read(struct look_log *l, FILE *f, char *err, size_t n_err)
     if (ferror(f)) {
         snprintf(err, n_err, "%s", strerror(errno));
         return -EIO;
+    }
+    if (n == 1) {
+        snprintf(err, n_err, "it is empty; a trace begins with '" HEAD "'");
+        return -EINVAL;
     }
     return 0;
 }

@@ -17,13 +17,14 @@
  * at most FRAMES_MAX of them. Connections are kept in a table of fixed size, each in the place its
  * number leads to; a newcomer takes the place, and costs the older one a few words.
  *
- * Owns: the waiting frames, the tables. Called by the owners of captures (run/, sim/); calls say.c
- * and ghost.c.
+ * Owns: the waiting frames, the tables. Called by the owners of captures (run/, sim/); calls say.c,
+ * card.c and ghost.c.
  */
 #include "look/file.h"
 #include "look/parts.h"
 #include "pkt/pkt.h"
 #include "tcp/seq.h"
+#include "wire/show.h"
 
 #include <stdlib.h>
 
@@ -32,7 +33,8 @@ enum {
     PKTS_MAX = 1 << 22,
     FRAMES_MAX = 4096,
     BURST = 64,
-    NOTE = 96,
+    NOTE = 256,
+    HEAD = 128, /* bytes that tell what a frame is */
     FRAME_MAX = 65536 + 14,
     RECOVERY = 3, /* Linux's tcpi_ca_state */
     SYN = 2,
@@ -46,6 +48,7 @@ struct frame {
     unsigned host;
     uint32_t pkt, n, len;
     bool is_out, is_done;
+    bool is_lost; /* on the network; the note says it all */
     unsigned drop;
     struct look_down down;
     struct look_up up;
@@ -55,11 +58,13 @@ struct frame {
 
 struct place {
     struct look_down down;
+    struct look_up up;   /* as far as the NIC's driver knows it */
     struct frame *shown; /* not given out yet */
 };
 
 struct host {
-    struct place *pkt; /* by number */
+    struct look_card *card; /* NULL: it has none */
+    struct place *pkt;      /* by number */
     size_t n_pkt;
     struct look_conn *conn; /* CONNS */
     struct frame *coming;   /* what connections' records are about; NULL: nothing */
@@ -137,9 +142,11 @@ static void give_first(struct look *l)
     struct frame *f = l->first;
     struct look_text t = {0};
     if (f->note[0] != '\0')
-        look_say(&t, "%s; ", f->note);
+        look_say(&t, "%s%s", f->note, f->is_lost ? "" : "; ");
     struct look_text story = {0};
-    if (f->is_out)
+    if (f->is_lost)
+        story.n = 0;
+    else if (f->is_out)
         look_say_down(&story, &f->down, f->drop);
     else
         look_say_up(&story, &f->up, f->drop);
@@ -191,8 +198,31 @@ void look_frame(struct look *l, w_ns now, unsigned host, bool is_out, const stru
         return;
     if (is_out)
         f->down = at->down;
+    else
+        f->up = at->up;
     at->down = (struct look_down){0};
+    at->up = (struct look_up){0};
     at->shown = f;
+}
+
+void look_lost(struct look *l, w_ns now, unsigned host, bool is_out, const struct pkt *p,
+               const char *why)
+{
+    uint8_t head[HEAD];
+    char line[NOTE / 2];
+    struct frame *f = l->conf.frame != NULL ? frame_new(l, host, now, 0) : NULL;
+    if (f == NULL)
+        return;
+    uint32_t n = pkt_copy_out(p, 0, head, sizeof head);
+    if (l->conf.is_l3)
+        wire_show_ip(head, n, p->len, line, sizeof line);
+    else
+        wire_show_eth(head, n, p->len, line, sizeof line);
+    f->len = p->len;
+    f->is_out = is_out;
+    f->is_done = f->is_lost = true;
+    snprintf(f->note, NOTE, "DROPPED on the emulated link, on its way %s: %.40s; %s",
+             is_out ? "out" : "in", why, line);
 }
 
 void look_add_note(struct look *l, unsigned host, const char *note)
@@ -224,6 +254,7 @@ void look_free(struct look *l)
     for (unsigned i = 0; i < LOOK_HOSTS; i++) {
         free(l->host[i].pkt);
         free(l->host[i].conn);
+        free(l->host[i].card);
     }
     free(l);
 }
@@ -371,6 +402,30 @@ static void on_bytes_up(struct look *l, unsigned host, const struct weir_trace *
     f->up.rcvq_max = r->max;
 }
 
+/* ---- records: the NIC ---- */
+
+/* What is known of a packet on its way down, whether its frame has been shown or not. */
+static struct look_down *going(struct place *at)
+{
+    return at->shown != NULL && at->shown->is_out ? &at->shown->down : &at->down;
+}
+
+static void on_card(struct look *l, unsigned host, const struct weir_trace *r)
+{
+    struct host *h = &l->host[host];
+    if (h->card == NULL)
+        h->card = look_card_new();
+    if (h->card == NULL)
+        return;
+    struct place *at = place_of(l, host, look_card_packet(h->card, r));
+    if (r->kind == WEIR_T_ARRIVE || r->kind == WEIR_T_STORE)
+        look_card_keep(h->card, r);
+    else if (at != NULL && r->kind == WEIR_T_POLL)
+        look_card_up(h->card, r, &at->up);
+    else if (at != NULL)
+        look_card_down(h->card, r, going(at));
+}
+
 /* ---- records: elsewhere ---- */
 
 static void on_write(struct look *l, unsigned host, const struct weir_trace *r)
@@ -448,6 +503,12 @@ void look_record(struct look *l, unsigned host, const struct weir_trace *r)
     case WEIR_T_SEGMENT: on_segment(l, host, r); break;
     case WEIR_T_KEEP:
     case WEIR_T_AHEAD: on_bytes_up(l, host, r); break;
+    case WEIR_T_POST:
+    case WEIR_T_FETCH:
+    case WEIR_T_WIRE:
+    case WEIR_T_ARRIVE:
+    case WEIR_T_STORE:
+    case WEIR_T_POLL: on_card(l, host, r); break;
     case WEIR_T_OPEN: on_open(l, host, r); break;
     case WEIR_T_DROP: on_drop(l, host, r); break;
     default: break;

@@ -120,10 +120,118 @@ static void a_sent_frame_tells_why_and_how_long(void **state)
     look_settle(look, 70000);
     assert_int_equal(seen.n, 3);
     assert_says(0, "new data: bytes 100–149; cwnd 14480, ssthresh none, flight 2896");
-    assert_says(0, "waited 1.0 µs from write to send, 2.0 µs in the queue");
+    assert_says(0, "waited 1.0 µs from write to send, 2.0 µs in the qdisc");
     assert_says(0, "500 ns in the device");
     assert_says(1, "fast retransmit #1 of this recovery: bytes 100–149");
     assert_says(2, "fast retransmit #2 of this recovery");
+    pkt_free(p);
+}
+
+/* If this fails, a packet is told the story of one that had its number before and was never heard
+ * of again. */
+static void a_number_s_last_story_is_its_own(void **state)
+{
+    (void)state;
+    struct pkt *p = frame(60);
+    struct weir_trace s = sending(10, WEIR_WHY_NEW, p->idx, 100, 50);
+    look_record(look, 0, &s);
+    tell(10, WEIR_T_QUEUE, p->idx, 104);
+    tell(50, WEIR_T_QUEUE, p->idx, 60);
+    tell(50, WEIR_T_LEAVE, p->idx, 60);
+    look_frame(look, 50, 0, true, p);
+    tell(60, WEIR_T_SENT, p->idx, 60);
+    look_settle(look, 70);
+    assert_int_equal(seen.n, 1);
+    assert_says(0, "no segment of a connection");
+    pkt_free(p);
+}
+
+/* A record of the card: by descriptor or, on the way up, by the frame's number too. */
+static void card(uint64_t at, unsigned kind, unsigned queue, uint32_t desc, uint32_t number)
+{
+    struct weir_trace r = {.at = at, .kind = (uint8_t)kind, .flags = (uint16_t)queue};
+    r.seq = desc;
+    r.ack = number;
+    look_record(look, 0, &r);
+}
+
+static void post_or_poll(uint64_t at, unsigned kind, unsigned queue, uint32_t desc, uint32_t pkt)
+{
+    struct weir_trace r = {.at = at, .kind = (uint8_t)kind, .flags = (uint16_t)queue, .pkt = pkt};
+    r.seq = desc;
+    look_record(look, 0, &r);
+}
+
+/* If this fails, time on a NIC's ring is told as time in its memory, or another packet's time: a
+ * super-segment is two frames, the other queue has the same number, the ring has gone round. */
+static void a_nic_s_share_of_the_time_is_told_apart(void **state)
+{
+    (void)state;
+    struct pkt *p = frame(104), *other = frame(60);
+    tell(10000, WEIR_T_QUEUE, p->idx, 104);
+    tell(10000, WEIR_T_LEAVE, p->idx, 104);
+    look_frame(look, 10000, 0, true, p);
+    post_or_poll(10000, WEIR_T_POST, 1, 7, p->idx);
+    post_or_poll(10000, WEIR_T_POST, 0, 7, other->idx);
+    card(10900, WEIR_T_FETCH, 0, 7, 0);
+    card(11500, WEIR_T_FETCH, 1, 7, 0);
+    card(12500, WEIR_T_FETCH, 1, 7, 0);
+    card(14000, WEIR_T_WIRE, 1, 7, 0);
+    card(15500, WEIR_T_WIRE, 1, 7, 0);
+    card(19000, WEIR_T_WIRE, 1, 7 + 1024, 0); /* no packet of ours */
+    card(19500, WEIR_T_WIRE, 0, 7, 0);
+    tell(20000, WEIR_T_SENT, p->idx, 104);
+    look_settle(look, 21000);
+    assert_int_equal(seen.n, 1);
+    assert_says(0, "1.5 µs on the TX ring, 4.0 µs in the NIC");
+    assert_null(strstr(seen.comment[0], "in the device"));
+    pkt_free(p);
+    pkt_free(other);
+}
+
+/* If this fails, what waited for an interrupt seems to have waited on the network. */
+static void what_came_through_a_nic_tells_how_long_it_took(void **state)
+{
+    (void)state;
+    struct pkt *a = frame(60), *b = frame(60);
+    card(30000, WEIR_T_ARRIVE, 0, 0, 40);
+    card(30100, WEIR_T_ARRIVE, 0, 0, 41);
+    card(30800, WEIR_T_STORE, 2, 9, 40);
+    card(31100, WEIR_T_STORE, 0, 9, 41);
+    post_or_poll(80800, WEIR_T_POLL, 2, 9, a->idx);
+    look_frame(look, 80800, 0, false, a);
+    tell(80800, WEIR_T_COME, a->idx, 60);
+    post_or_poll(81100, WEIR_T_POLL, 0, 9 + 1024, b->idx); /* its STORE is not here */
+    look_frame(look, 81100, 0, false, b);
+    card(82000, WEIR_T_STORE, 0, 10, 40 + 1024); /* its ARRIVE is not here */
+    post_or_poll(82000, WEIR_T_POLL, 0, 10, a->idx);
+    look_frame(look, 82000, 0, false, a);
+    look_settle(look, 90000);
+    assert_int_equal(seen.n, 3);
+    assert_says(0, "waited 800 ns in the NIC, 50.0 µs on the RX ring");
+    assert_null(strstr(seen.comment[1], "waited"));
+    assert_null(strstr(seen.comment[2], "waited"));
+    pkt_free(a);
+    pkt_free(b);
+}
+
+/* If this fails, what an emulated link dropped is missing from the capture, or stands in it as if
+ * it had come. */
+static void what_the_network_drops_is_shown_without_bytes(void **state)
+{
+    (void)state;
+    struct pkt *p = frame(60);
+    look_lost(look, 50, 0, false, p, "queue full");
+    look_lost(look, 60, 0, true, p, "loss");
+    look_settle(look, 70);
+    assert_int_equal(seen.n, 2);
+    assert_says(0, "DROPPED on the emulated link, on its way in: queue full; ");
+    assert_says(1, "DROPPED on the emulated link, on its way out: loss; ");
+    assert_null(strstr(seen.comment[0], "connection"));
+    assert_false(seen.f[0].is_out);
+    assert_true(seen.f[1].is_out);
+    assert_int_equal(seen.f[0].n, 0);
+    assert_int_equal(seen.f[0].len, 60);
     pkt_free(p);
 }
 
@@ -190,7 +298,7 @@ static void what_never_left_is_shown_too(void **state)
     look_record(look, 0, &drop);
     look_settle(look, 12);
     assert_int_equal(seen.n, 2);
-    assert_says(0, "DROPPED at the interface's queue: ");
+    assert_says(0, "DROPPED at the qdisc: ");
     assert_says(0, "new data: bytes 0–999");
     assert_int_equal(seen.f[0].n, 14 + 20 + 20);
     assert_int_equal(seen.f[0].len, 1054);
@@ -226,6 +334,10 @@ static void pieces_have_their_share(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_sent_frame_tells_why_and_how_long, begin, end),
+    cmocka_unit_test_setup_teardown(a_number_s_last_story_is_its_own, begin, end),
+    cmocka_unit_test_setup_teardown(a_nic_s_share_of_the_time_is_told_apart, begin, end),
+    cmocka_unit_test_setup_teardown(what_came_through_a_nic_tells_how_long_it_took, begin, end),
+    cmocka_unit_test_setup_teardown(what_the_network_drops_is_shown_without_bytes, begin, end),
     cmocka_unit_test_setup_teardown(a_frame_waits_for_its_end_and_others_for_it, begin, end),
     cmocka_unit_test_setup_teardown(what_came_tells_its_fate, begin, end),
     cmocka_unit_test_setup_teardown(what_never_left_is_shown_too, begin, end),

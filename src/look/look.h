@@ -54,15 +54,23 @@ void look_drain(struct look *, unsigned host, struct weir *);
 /* A frame that this host sends (after the records of its way down, before those of what becomes of
  * it), or that reached it (before any record of it). p is only lent. */
 void look_frame(struct look *, w_ns now, unsigned host, bool is_out, const struct pkt *p);
+/* The emulated link drops a frame, sent (is_out) or on its way to this host: shown at its time as a
+ * frame without bytes, so that nobody takes it for one that came. why: "loss". */
+void look_lost(struct look *, w_ns now, unsigned host, bool is_out, const struct pkt *p,
+               const char *why);
 /* What became of the frame this host sent last, as only the network knows: "lost on the link". */
 void look_add_note(struct look *, unsigned host, const char *note);
 /* Every host's records have been given up to now, and no received frame is on its way up. */
 void look_settle(struct look *, w_ns now);
 
-/* ---- words ---- */
+/* ---- figures for people; each returns `out` ---- */
 
-/* A length of time for people: "820 ns", "12.3 µs", "4.567 ms", "1.200 s". Returns `out`. */
-enum { LOOK_TIME = 32 };
-const char *look_time(char out[LOOK_TIME], uint64_t ns);
+enum { LOOK_FIGURE = 32, LOOK_END = 64 };
+/* "820 ns", "12.3 µs", "4.567 ms", "1.200 s". */
+const char *look_time(char out[LOOK_FIGURE], uint64_t ns);
+/* "1 byte", "9758 bytes", "16.4 KB", "3347 KB": a KB is 1,000 bytes. */
+const char *look_bytes(char out[LOOK_FIGURE], uint64_t n);
+/* "10.0.0.1:7000", "[fd00::1]:7000"; IPv4 is ::ffff:a.b.c.d. */
+const char *look_addr(char out[LOOK_END], const uint8_t ip[16], unsigned port);
 
 #endif

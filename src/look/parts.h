@@ -37,6 +37,9 @@ struct look_down {
     uint32_t nth;                         /* FAST_RTX: the how manieth of this recovery */
     uint64_t written_at;                  /* its first byte's, 0: not known */
     uint64_t queued_at, left_at, sent_at; /* 0: not yet */
+    /* With a NIC: on its ring; its first bytes in the FIFO, its last bit on the wire so far. */
+    uint64_t posted_at, fetched_at, wired_at;
+    uint32_t desc, queue; /* while posted_at is not 0: what the NIC calls it */
     uint32_t q_used, q_max;
     uint32_t bytes, cut; /* as queued; payload bytes of it that are cut off already */
 };
@@ -48,7 +51,21 @@ struct look_up {
     uint32_t acked, n_dup; /* bytes it acknowledges anew; the how manieth to repeat an ACK */
     uint32_t kept, ahead, ahead_at, rcvq, rcvq_max;
     bool is_merged;
+    /* With a NIC: the last bit in the FIFO, in the host's memory, found by the driver; or 0. */
+    uint64_t arrived_at, stored_at, polled_at;
 };
+
+/* card.c: the records of a host's NIC and its driver, which name a packet by its descriptor. */
+struct look_card;
+/* NULL: no memory. free() ends it. */
+struct look_card *look_card_new(void);
+/* The packet of POST, FETCH, WIRE or POLL; 0: not known. */
+uint32_t look_card_packet(const struct look_card *, const struct weir_trace *);
+/* What POST, FETCH or WIRE says of its packet. */
+void look_card_down(struct look_card *, const struct weir_trace *, struct look_down *);
+/* Keeps what ARRIVE or STORE says until POLL says of which packet. */
+void look_card_keep(struct look_card *, const struct weir_trace *);
+void look_card_up(const struct look_card *, const struct weir_trace *poll, struct look_up *);
 
 /* say.c: the comments. drop 0: it was not dropped. */
 void look_say_down(struct look_text *, const struct look_down *, unsigned drop);

@@ -24,17 +24,10 @@ void look_say(struct look_text *t, const char *fmt, ...)
         t->n += (size_t)n < room ? (size_t)n : room - 1;
 }
 
-const char *look_time(char out[LOOK_TIME], uint64_t ns)
+/* "1 byte", "2 bytes". */
+static void say_n_bytes(struct look_text *t, uint32_t n)
 {
-    if (ns < W_US)
-        snprintf(out, LOOK_TIME, "%u ns", (unsigned)ns);
-    else if (ns < W_MS)
-        snprintf(out, LOOK_TIME, "%.1f µs", (double)ns / 1e3);
-    else if (ns < W_S)
-        snprintf(out, LOOK_TIME, "%.3f ms", (double)ns / 1e6);
-    else
-        snprintf(out, LOOK_TIME, "%.3f s", (double)ns / 1e9);
-    return out;
+    look_say(t, "%u byte%s", n, n == 1 ? "" : "s");
 }
 
 static void say_bytes(struct look_text *t, uint32_t seq, uint32_t first, uint32_t len)
@@ -50,7 +43,7 @@ static void say_state(struct look_text *t, const struct weir_trace_tcp *s)
 {
     static const char *const phase[] = {"open", "disorder", "CWR", "recovery", "loss"};
     static const char *const timer[] = {"RTO", "tail loss probe", "reordering window"};
-    char rtt[LOOK_TIME], rto[LOOK_TIME];
+    char rtt[LOOK_FIGURE], rto[LOOK_FIGURE];
     look_say(t, "; cwnd %u, ssthresh ", s->cwnd);
     if (s->ssthresh < INT32_MAX)
         look_say(t, "%u", s->ssthresh);
@@ -90,18 +83,22 @@ static void say_why(struct look_text *t, const struct look_down *d)
 
 static void say_waits(struct look_text *t, const struct look_down *d)
 {
-    char a[LOOK_TIME];
+    char a[LOOK_FIGURE], b[LOOK_FIGURE];
     const char *before = "; waited ";
     if (d->written_at != 0) {
         look_say(t, "%s%s from write to send", before, look_time(a, d->send.at - d->written_at));
         before = ", ";
     }
     if (d->queued_at != 0 && d->left_at != 0) {
-        look_say(t, "%s%s in the queue (behind %u, of %u)", before,
+        look_say(t, "%s%s in the qdisc (behind %u, limit %u packets)", before,
                  look_time(a, d->left_at - d->queued_at), d->q_used, d->q_max);
         before = ", ";
     }
-    if (d->left_at != 0 && d->sent_at != 0)
+    if (d->posted_at != 0 && d->wired_at != 0)
+        look_say(t, "%s%s on the TX ring, %s in the NIC", before,
+                 look_time(a, d->fetched_at - d->posted_at),
+                 look_time(b, d->wired_at - d->fetched_at));
+    else if (d->left_at != 0 && d->sent_at != 0)
         look_say(t, "%s%s in the device", before, look_time(a, d->sent_at - d->left_at));
 }
 
@@ -111,7 +108,7 @@ static const char *place(const struct look_down *d)
     if (d->left_at != 0)
         return "by the device";
     if (d->queued_at != 0)
-        return "at the interface's queue";
+        return "at the qdisc";
     return d->send.kind != 0 ? "between TCP and the queue" : "on its way";
 }
 
@@ -134,15 +131,31 @@ void look_say_down(struct look_text *t, const struct look_down *d, unsigned drop
 
 static void say_payload(struct look_text *t, const struct look_up *u)
 {
-    const char *before = t->n != 0 ? "; " : "";
-    if (u->kept != 0)
-        look_say(t, "%s%u bytes kept, in order%s; receive buffer %u of %u", before, u->kept,
-                 u->kept > u->seg.len ? " with those that waited" : "", u->rcvq, u->rcvq_max);
-    else if (u->ahead != 0)
-        look_say(t, "%s%u bytes kept ahead of a hole; receive buffer %u of %u", before, u->ahead,
-                 u->rcvq, u->rcvq_max);
-    else if (u->seg.len != 0 && (u->seg.flags & 7) == 0)
-        look_say(t, "%snone of its %u bytes kept", before, u->seg.len);
+    uint32_t n = u->kept != 0 ? u->kept : u->ahead;
+    bool is_none = n == 0 && u->seg.len != 0 && (u->seg.flags & 7) == 0;
+    look_say(t, "%s", t->n != 0 && (n != 0 || is_none) ? "; " : "");
+    if (is_none) {
+        look_say(t, "none of its ");
+        say_n_bytes(t, u->seg.len);
+        look_say(t, " kept");
+    }
+    if (n == 0)
+        return;
+    say_n_bytes(t, n);
+    if (u->kept == 0)
+        look_say(t, " kept ahead of a hole");
+    else
+        look_say(t, " kept, in order%s", n > u->seg.len ? " with those that waited" : "");
+    look_say(t, "; receive buffer %u of %u", u->rcvq, u->rcvq_max);
+}
+
+static void say_waits_up(struct look_text *t, const struct look_up *u)
+{
+    char a[LOOK_FIGURE], b[LOOK_FIGURE];
+    if (u->polled_at != 0)
+        look_say(t, "; waited %s in the NIC, %s on the RX ring",
+                 look_time(a, u->stored_at - u->arrived_at),
+                 look_time(b, u->polled_at - u->stored_at));
 }
 
 void look_say_up(struct look_text *t, const struct look_up *u, unsigned drop)
@@ -157,14 +170,17 @@ void look_say_up(struct look_text *t, const struct look_up *u, unsigned drop)
             say_bytes(t, u->seg.seq, u->conn->irs, u->seg.len);
         }
         say_payload(t, u);
-        if (u->acked != 0)
-            look_say(t, "%sacknowledges %u bytes", t->n != 0 ? "; " : "", u->acked);
-        else if (u->n_dup != 0)
+        if (u->acked != 0) {
+            look_say(t, "%sacknowledges ", t->n != 0 ? "; " : "");
+            say_n_bytes(t, u->acked);
+        } else if (u->n_dup != 0) {
             look_say(t, "%srepeats an ACK, #%u", t->n != 0 ? "; " : "", u->n_dup);
+        }
         if (t->n == 0)
             look_say(t, "taken in");
         say_state(t, &u->seg.tcp);
     } else if (t->n == 0) {
         look_say(t, "taken in; of no connection");
     }
+    say_waits_up(t, u);
 }

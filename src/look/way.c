@@ -14,7 +14,6 @@
 #include "look/way.h"
 #include "tcp/seq.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -24,12 +23,7 @@ enum { NONE = UINT32_MAX, FIN_SYN_RST = 7 };
 
 const char *look_end(char out[LOOK_END], const struct weir_trace_end *e)
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    char text[INET6_ADDRSTRLEN];
-    bool is_4 = memcmp(e->addr, mapped, sizeof mapped) == 0;
-    inet_ntop(is_4 ? AF_INET : AF_INET6, is_4 ? e->addr + 12 : e->addr, text, sizeof text);
-    snprintf(out, LOOK_END, is_4 ? "%s:%u" : "[%s]:%u", text, e->port);
-    return out;
+    return look_addr(out, e->addr, e->port);
 }
 
 static bool is_same_end(const struct weir_trace_end *a, const struct weir_trace_end *b)

@@ -23,8 +23,7 @@ struct look_stream {
 enum { LOOK_STREAMS = 256 };
 /* The streams of a log that carried bytes, at most LOOK_STREAMS; both directions. How many. */
 unsigned look_streams(const struct look_log *, struct look_stream out[LOOK_STREAMS]);
-/* "10.0.0.1:7000", "[fd00::1]:7000". Returns out. */
-enum { LOOK_END = 64 };
+/* Its address and port; returns out. */
 const char *look_end(char out[LOOK_END], const struct weir_trace_end *);
 
 enum look_layer { LOOK_SOCKET, LOOK_TCP, LOOK_QUEUE, LOOK_DRIVER, LOOK_NIC, LOOK_LAYERS };

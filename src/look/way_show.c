@@ -14,7 +14,7 @@
 
 const char *look_layer_name(enum look_layer l)
 {
-    static const char *const names[] = {"socket", "TCP", "queue", "driver", "NIC"};
+    static const char *const names[] = {"socket", "TCP", "qdisc", "driver", "NIC"};
     return (unsigned)l < LOOK_LAYERS ? names[l] : "?";
 }
 
@@ -25,6 +25,8 @@ static const char *timer_text(unsigned which)
     return which < WEIR_COUNT(names) ? names[which] : "a timer fires";
 }
 
+static const char *s_of(uint32_t n) { return n == 1 ? "" : "s"; }
+
 static const char *how_often(uint32_t nth) { return nth > 1 ? ", again" : ""; }
 
 const char *look_way_text(char out[LOOK_SENTENCE], const struct look_event *e)
@@ -32,7 +34,9 @@ const char *look_way_text(char out[LOOK_SENTENCE], const struct look_event *e)
     const struct weir_trace *r = e->r;
     const struct weir_trace_tcp *t = &r->tcp;
     switch (r->kind) {
-    case WEIR_T_WRITE: snprintf(out, LOOK_SENTENCE, "write(): %u bytes are in it", r->len); break;
+    case WEIR_T_WRITE:
+        snprintf(out, LOOK_SENTENCE, "write(): %u byte%s in it", r->len, s_of(r->len));
+        break;
     case WEIR_T_SEND:
         if (e->nth == 0)
             snprintf(out, LOOK_SENTENCE, "acknowledges: %s", weir_why_text(r->why));
@@ -65,9 +69,11 @@ const char *look_way_text(char out[LOOK_SENTENCE], const struct look_event *e)
             snprintf(out, LOOK_SENTENCE, "segment of %u taken in", r->len);
         break;
     case WEIR_T_AHEAD: snprintf(out, LOOK_SENTENCE, "kept: bytes before them are missing"); break;
-    case WEIR_T_KEEP: snprintf(out, LOOK_SENTENCE, "in order: %u bytes can be read", r->len); break;
+    case WEIR_T_KEEP:
+        snprintf(out, LOOK_SENTENCE, "in order: %u byte%s to be read", r->len, s_of(r->len));
+        break;
     case WEIR_T_READ:
-        snprintf(out, LOOK_SENTENCE, "read(): the program has %u bytes", r->len);
+        snprintf(out, LOOK_SENTENCE, "read(): the program has %u byte%s", r->len, s_of(r->len));
         break;
     case WEIR_T_DROP:
         snprintf(out, LOOK_SENTENCE, "DROPPED: %s, %s", weir_trace_drop_name(r->drop),
@@ -98,7 +104,7 @@ static void buffer_text(char out[LOOK_SENTENCE], const struct look_event *e)
 
 static void row(const struct look_way *w, const struct look_event *e, FILE *f)
 {
-    char text[LOOK_SENTENCE], buffer[LOOK_SENTENCE], bytes[32] = "", took[LOOK_TIME] = "";
+    char text[LOOK_SENTENCE], buffer[LOOK_SENTENCE], bytes[32] = "", took[LOOK_FIGURE] = "";
     if (e->n != 0)
         snprintf(bytes, sizeof bytes, "%u–%u", e->first, e->first + e->n - 1);
     if (e->until > e->at)
@@ -189,12 +195,12 @@ static const char *gauge_of(const struct weir_trace *r)
     case WEIR_T_KEEP:
     case WEIR_T_READ: return "receive buffer";
     case WEIR_T_QUEUE:
-    case WEIR_T_LEAVE: return "queue";
-    case WEIR_T_POST: return "transmit ring";
+    case WEIR_T_LEAVE: return "qdisc";
+    case WEIR_T_POST: return "TX ring";
     case WEIR_T_FETCH:
-    case WEIR_T_WIRE: return "transmit FIFO";
+    case WEIR_T_WIRE: return "TX FIFO";
     case WEIR_T_ARRIVE:
-    case WEIR_T_STORE: return "receive FIFO";
+    case WEIR_T_STORE: return "RX FIFO";
     default: return NULL;
     }
 }

@@ -377,6 +377,13 @@ static void draw_rules(FILE *f, const struct frame *fr)
 
 /* ---- points ---- */
 
+/* Which of the colours and shapes a series has. */
+static size_t style_of(const struct frame *fr, size_t number)
+{
+    unsigned colour = fr->p->series[number].colour;
+    return colour != 0 ? colour - 1 : number;
+}
+
 /* The four shapes around a place; `more` is attributes. */
 static void put_shape(FILE *f, size_t number, double x, double y, double r)
 {
@@ -434,6 +441,7 @@ static void draw_whisker(FILE *f, const struct frame *fr, size_t number, size_t 
 static void draw_points(FILE *f, const struct frame *fr, size_t number)
 {
     const struct plot_series *s = &fr->p->series[number];
+    size_t of = style_of(fr, number);
     double last_x = -1, last_y = -1;
     for (size_t i = 0; i < s->n; i++) {
         if (isnan(s->y[i]))
@@ -444,12 +452,12 @@ static void draw_points(FILE *f, const struct frame *fr, size_t number)
         last_x = x;
         last_y = y;
         draw_whisker(f, fr, number, i, x);
-        put_shape(f, number, x, y, s->n > 200 ? 1.6 : 3.6);
+        put_shape(f, of, x, y, s->n > 200 ? 1.6 : 3.6);
         fputs(">", f);
         put_hover(f, fr, s, i);
-        fputs(number % N_SHAPES == 0   ? "</circle>\n"
-              : number % N_SHAPES == 1 ? "</rect>\n"
-                                       : "</path>\n",
+        fputs(of % N_SHAPES == 0   ? "</circle>\n"
+              : of % N_SHAPES == 1 ? "</rect>\n"
+                                   : "</path>\n",
               f);
     }
 }
@@ -465,7 +473,8 @@ static void draw_bars(FILE *f, const struct frame *fr, size_t number, unsigned b
         double x = map_x(fr, s->x[i]) + ((double)bar - fr->n_bars / 2.0) * width;
         double y = map_y(fr, s->y[i]);
         fprintf(f, "<rect class=\"f%u\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\">",
-                (unsigned)(number % N_COLOURS), x, fmin(y, foot), width - 1, fabs(foot - y));
+                (unsigned)(style_of(fr, number) % N_COLOURS), x, fmin(y, foot), width - 1,
+                fabs(foot - y));
         put_hover(f, fr, s, i);
         fputs("</rect>\n", f);
         draw_whisker(f, fr, number, i, x + width / 2);
@@ -520,7 +529,7 @@ static void draw_line(FILE *f, const struct frame *fr, size_t number)
     const struct plot_series *s = &fr->p->series[number];
     struct pen pen = {.f = f, .is_step = s->mark == PLOT_STEP};
     bool is_long = (double)s->n > (fr->right - fr->left) / CELL;
-    fprintf(f, "<path class=\"ln s%u\" d=\"", (unsigned)(number % N_COLOURS));
+    fprintf(f, "<path class=\"ln s%u\" d=\"", (unsigned)(style_of(fr, number) % N_COLOURS));
     for (size_t i = 0; i < s->n;) {
         if (isnan(s->y[i])) {
             pen.is_down = false;
@@ -542,15 +551,16 @@ static void draw_line(FILE *f, const struct frame *fr, size_t number)
 static void draw_legend_item(FILE *f, const struct frame *fr, size_t i, double x, double y)
 {
     const struct plot_series *s = &fr->p->series[i];
+    size_t of = style_of(fr, i);
     bool has_line = s->mark == PLOT_LINE || s->mark == PLOT_STEP || s->mark == PLOT_LINE_POINTS;
     if (has_line)
-        fprintf(f, "<path class=\"ln s%u\" d=\"M%.1f %.1fh24\"/>\n", (unsigned)(i % N_COLOURS), x,
+        fprintf(f, "<path class=\"ln s%u\" d=\"M%.1f %.1fh24\"/>\n", (unsigned)(of % N_COLOURS), x,
                 y - 4);
     if (s->mark == PLOT_BARS) {
         fprintf(f, "<rect class=\"f%u\" x=\"%.1f\" y=\"%.1f\" width=\"14\" height=\"10\"/>\n",
-                (unsigned)(i % N_COLOURS), x + 8, y - 9);
+                (unsigned)(of % N_COLOURS), x + 8, y - 9);
     } else if (s->mark != PLOT_LINE && s->mark != PLOT_STEP) {
-        put_shape(f, i, x + 12, y - 4, 3.6);
+        put_shape(f, of, x + 12, y - 4, 3.6);
         fputs("/>\n", f);
     }
     put_text(f, x + 30, y, "", s->name);

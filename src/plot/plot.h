@@ -52,6 +52,7 @@ struct plot_series {
     const double *x;          /* lines and steps: not falling */
     const double *y;          /* NAN: a gap */
     const double *low, *high; /* whiskers from low[i] to high[i]; both or neither may be NULL */
+    unsigned colour; /* from 1: the same for the same thing in several pictures; 0: by its place */
 };
 
 struct plot_axis {

@@ -186,6 +186,11 @@ static void each_mark_has_its_form(void **state)
     text = draw(&p, true);
     assert_non_null(strstr(text, "H373.1V"));
     free(text);
+    s.colour = 3; /* the same in whatever company */
+    text = draw(&p, true);
+    assert_int_equal(count(text, "class=\"ln s2\""), 1);
+    free(text);
+    s.colour = 0;
     s.mark = PLOT_BARS;
     s.x = place;
     p.x = (struct plot_axis){.label = "who", .scale = PLOT_NAMES, .names = names, .n_names = 3};

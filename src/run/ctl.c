@@ -10,10 +10,10 @@
  */
 #include "run/ctl.h"
 
+#include "look/look.h"
 #include "run/why.h"
 #include "tcp/tcp.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,13 +73,8 @@ static int ctl_addr(struct sockaddr_un *sa, pid_t pid)
 
 void ctl_print_addr(FILE *f, const struct weir_addr *a)
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    char text[INET6_ADDRSTRLEN];
-    bool is_v4 = memcmp(a->ip, mapped, sizeof(mapped)) == 0;
-    inet_ntop(is_v4 ? AF_INET : AF_INET6, is_v4 ? a->ip + 12 : a->ip, text, sizeof(text));
-    char whole[INET6_ADDRSTRLEN + 16];
-    snprintf(whole, sizeof(whole), is_v4 ? "%s:%u" : "[%s]:%u", text, a->port);
-    fprintf(f, " %-22s", whole);
+    char text[LOOK_END];
+    fprintf(f, " %-22s", look_addr(text, a->ip, a->port));
 }
 
 static const char *state_name(const struct weir_sock_info *i)

@@ -170,8 +170,11 @@ unsigned loop_free(struct loop *l)
 int loop_add_dev(struct loop *l, struct netdev *dev, const struct netdev_caps *caps,
                  const char *name, uint32_t nif_flags)
 {
-    struct weir_nif_conf nc = {
-        .name = name, .mtu = caps->mtu, .gso_max = caps->gso_max, .flags = nif_flags};
+    struct weir_nif_conf nc = {.name = name,
+                               .mtu = caps->mtu,
+                               .gso_max = caps->gso_max,
+                               .flags = nif_flags,
+                               .rate_bps = caps->rate_bps};
     if (l->n_dev == LOOP_DEVS)
         return -ENOSPC;
     memcpy(nc.mac, caps->mac, sizeof(nc.mac));

@@ -389,6 +389,8 @@ struct nicdev *nicdev_new(struct netdev *inner, const struct nicdev_conf *conf, 
     return NULL;
 }
 
+void nicdev_see(struct nicdev *d, struct trace *t) { d->nic.see = d->driver.see = t; }
+
 void nicdev_free(struct nicdev *d)
 {
     if (d == NULL)

@@ -69,6 +69,9 @@ extern const char nicdev_words[];
 /* Puts a NIC before `inner`, which is made, not open, and passes into it. NULL, and inner is still
  * the caller's: a sentence in err. The frames' size is inner's mtu. */
 struct nicdev *nicdev_new(struct netdev *inner, const struct nicdev_conf *, w_ns now, char *err);
+/* Driver and card write what they do into this trace from now on; NULL: no more. It outlives the
+ * device's last call. */
+void nicdev_see(struct nicdev *, struct trace *);
 /* After the device is closed. NULL is fine. */
 void nicdev_free(struct nicdev *);
 

@@ -9,30 +9,22 @@
 #include "run/why.h"
 
 #include "base/base.h"
+#include "look/look.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_ip4(const struct weir_addr *a)
+/* What a program calls so is another address on the network (weir run --host-loopback). */
+static bool is_loopback(const struct weir_addr *a)
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    return memcmp(a->ip, mapped, sizeof(mapped)) == 0;
-}
-
-const char *why_end(const struct weir_addr *a, char *buf)
-{
-    char text[INET6_ADDRSTRLEN];
-    bool v4 = is_ip4(a);
-    inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? a->ip + 12 : a->ip, text, sizeof(text));
-    snprintf(buf, WHY_END, v4 ? "%s:%u" : "[%s]:%u", text, a->port);
-    return buf;
+    static const uint8_t ip4[13] = {[10] = 0xff, [11] = 0xff, [12] = 127}, ip6[16] = {[15] = 1};
+    return memcmp(a->ip, ip4, sizeof(ip4)) == 0 || memcmp(a->ip, ip6, sizeof(ip6)) == 0;
 }
 
 bool why_parse(const char *text, struct weir_addr *out, bool *is_any)
 {
-    char addr[WHY_END], *end;
+    char addr[LOOK_END], *end;
     const char *colon = strrchr(text, ':');
     size_t n = colon == NULL ? 0 : (size_t)(colon - text);
     *out = (struct weir_addr){.ip = {[10] = 0xff, [11] = 0xff}};
@@ -51,7 +43,10 @@ bool why_parse(const char *text, struct weir_addr *out, bool *is_any)
     n -= v6 ? 2 : 0;
     memcpy(addr, text + v6, n);
     addr[n] = '\0';
-    return inet_pton(v6 ? AF_INET6 : AF_INET, addr, v6 ? out->ip : out->ip + 12) == 1;
+    if (inet_pton(v6 ? AF_INET6 : AF_INET, addr, v6 ? out->ip : out->ip + 12) != 1)
+        return false;
+    *is_any = is_loopback(out);
+    return true;
 }
 
 static bool is_end(const struct weir_addr *a, const struct weir_addr *wanted, bool is_any)
@@ -92,38 +87,12 @@ void why_shares(const struct weir_limits *l, unsigned share[WEIR_LIMIT_N])
     }
 }
 
-/* ---- quantities ---- */
-
-enum { TEXT = 32 };
-
-static const char *bytes_text(uint64_t n, char *buf)
-{
-    static const char *const unit[] = {"bytes", "KB", "MB", "GB", "TB"};
-    double v = (double)n;
-    unsigned u = 0;
-    for (; v >= 10000 && u + 1 < WEIR_COUNT(unit); u++)
-        v /= 1000;
-    snprintf(buf, TEXT, u == 0 ? "%.0f %s" : v < 100 ? "%.1f %s" : "%.0f %s", v, unit[u]);
-    return buf;
-}
-
-static const char *time_text(uint64_t ns, char *buf)
-{
-    double v = (double)ns;
-    if (v < 1e6)
-        snprintf(buf, TEXT, "%.0f us", v / 1e3);
-    else if (v < 1e9)
-        snprintf(buf, TEXT, "%.1f ms", v / 1e6);
-    else
-        snprintf(buf, TEXT, "%.3f s", v / 1e9);
-    return buf;
-}
-
 /* A window's worth in a round trip. */
 static const char *rate_text(uint64_t bytes, uint32_t rtt_us, char *buf)
 {
-    char n[TEXT];
-    snprintf(buf, TEXT, "%s/s", bytes_text(bytes * 1000000 / (rtt_us != 0 ? rtt_us : 1), n));
+    char n[LOOK_FIGURE];
+    snprintf(buf, LOOK_FIGURE + 2, "%s/s",
+             look_bytes(n, bytes * 1000000 / (rtt_us != 0 ? rtt_us : 1)));
     return buf;
 }
 
@@ -131,56 +100,57 @@ static const char *rate_text(uint64_t bytes, uint32_t rtt_us, char *buf)
 
 static void because_window(FILE *f, uint64_t window, const char *what, const struct weir_limits *l)
 {
-    char w[TEXT], t[TEXT], r[TEXT];
-    fprintf(f, "%s is %s and a round trip takes %s: about %s", what, bytes_text(window, w),
-            time_text(l->srtt_us * (uint64_t)1000, t), rate_text(window, l->srtt_us, r));
+    char w[LOOK_FIGURE], t[LOOK_FIGURE], r[LOOK_FIGURE];
+    fprintf(f, "%s is %s and a round trip takes %s: about %s", what, look_bytes(w, window),
+            look_time(t, l->srtt_us * (uint64_t)1000), rate_text(window, l->srtt_us, r));
 }
 
 static void because_cwnd(FILE *f, const struct weir_limits *l)
 {
-    char a[TEXT], b[TEXT];
+    char a[LOOK_FIGURE], b[LOOK_FIGURE];
     bool is_queued = l->srtt_us > l->min_rtt_us + l->min_rtt_us / 4 + 1000;
     if (is_queued && l->min_rtt_us != 0)
         fprintf(f, "the path is full: a round trip takes %s, %s of it in queues",
-                time_text(l->srtt_us * (uint64_t)1000, a),
-                time_text((l->srtt_us - l->min_rtt_us) * (uint64_t)1000, b));
+                look_time(a, l->srtt_us * (uint64_t)1000),
+                look_time(b, (l->srtt_us - l->min_rtt_us) * (uint64_t)1000));
     else if (l->bytes_rtx != 0)
-        fprintf(f, "losses have made it %s", bytes_text(l->cwnd, a));
+        fprintf(f, "losses have made it %s", look_bytes(a, l->cwnd));
     else
         because_window(f, l->cwnd, "it is still growing,", l);
 }
 
 static void because_loss(FILE *f, const struct weir_limits *l)
 {
-    char a[TEXT];
+    char a[LOOK_FIGURE];
     double part = l->bytes_out != 0 ? 100.0 * (double)l->bytes_rtx / (double)l->bytes_out : 0;
-    fprintf(f, "%.1f %% of the bytes had to be sent again, %u timeouts, and the window is %s", part,
-            l->n_rto, bytes_text(l->cwnd, a));
+    fprintf(f, "%.1f %% of the bytes had to be sent again, ", part);
+    if (l->n_rto != 0)
+        fprintf(f, "%u timeout%s, ", l->n_rto, l->n_rto == 1 ? "" : "s");
+    fprintf(f, "and the window is %s", look_bytes(a, l->cwnd));
 }
 
 static void because_idle(FILE *f, const struct weir_limits *l)
 {
-    char a[TEXT], b[TEXT];
-    fprintf(f, "all it has written, %s in %s, is on its way or there", bytes_text(l->bytes_out, a),
-            time_text(l->life, b));
+    char a[LOOK_FIGURE], b[LOOK_FIGURE];
+    fprintf(f, "all it has written, %s in %s, is on its way or there", look_bytes(a, l->bytes_out),
+            look_time(b, l->life));
 }
 
 static void because(FILE *f, unsigned why, const struct weir_limits *l)
 {
-    char a[TEXT], b[TEXT];
+    char a[LOOK_FIGURE], b[LOOK_FIGURE];
     switch (why) {
     case WEIR_LIMIT_APP_WRITE: because_idle(f, l); break;
     case WEIR_LIMIT_APP_READ:
         fprintf(f, "its bytes fill the receive buffer: the peer may send %s more",
-                bytes_text(l->rcv_wnd, a));
+                look_bytes(a, l->rcv_wnd));
         break;
     case WEIR_LIMIT_PEER_READ:
-        fprintf(f, "its window, %s now, opens only as it reads",
-                bytes_text(l->snd_wnd, a));
+        fprintf(f, "its window, %s now, opens only as it reads", look_bytes(a, l->snd_wnd));
         break;
     case WEIR_LIMIT_PEER_SEND:
         fprintf(f, "%s came in, it could send %s more, and does not, or they are on their way",
-                bytes_text(l->bytes_in, a), bytes_text(l->rcv_wnd, b));
+                look_bytes(a, l->bytes_in), look_bytes(b, l->rcv_wnd));
         break;
     case WEIR_LIMIT_SNDBUF:
         because_window(f, l->sndq > l->sndbuf ? l->sndq : l->sndbuf, "what it holds", l);
@@ -189,13 +159,13 @@ static void because(FILE *f, unsigned why, const struct weir_limits *l)
     case WEIR_LIMIT_CWND: because_cwnd(f, l); break;
     case WEIR_LIMIT_RECOVERY:
     case WEIR_LIMIT_RTO: because_loss(f, l); break;
-    case WEIR_LIMIT_PACING: fprintf(f, "the rate is %s/s", bytes_text(l->pacing_Bps, a)); break;
+    case WEIR_LIMIT_PACING: fprintf(f, "the rate is %s/s", look_bytes(a, l->pacing_Bps)); break;
     case WEIR_LIMIT_NAGLE:
         fprintf(f, "a small segment is out and the rest is smaller than one");
         break;
     case WEIR_LIMIT_ACK_DELAY:
         fprintf(f, "an ACK could be here after %s, and comes when a timer there has run out",
-                time_text(l->min_rtt_us * (uint64_t)1000, a));
+                look_time(a, l->min_rtt_us * (uint64_t)1000));
         break;
     case WEIR_LIMIT_SMALLQ:
         fprintf(f, "what may be below TCP is sent before the device says so");
@@ -212,22 +182,53 @@ static void because(FILE *f, unsigned why, const struct weir_limits *l)
 
 /* ---- the whole ---- */
 
+enum { WIDTH = 78, SENTENCE = 1024 };
+
 static void head(FILE *f, const struct weir_limits *l)
 {
-    char a[WHY_END], b[WHY_END], t[TEXT], out[TEXT], in[TEXT];
-    fprintf(f, "%s -> %s: %s, %s sent, %s received\n", why_end(&l->local, a), why_end(&l->peer, b),
-            time_text(l->life, t), bytes_text(l->bytes_out, out), bytes_text(l->bytes_in, in));
+    char a[LOOK_END], b[LOOK_END], t[LOOK_FIGURE], out[LOOK_FIGURE], in[LOOK_FIGURE];
+    fprintf(f, "%s -> %s: %s, %s sent, %s received\n", look_addr(a, l->local.ip, l->local.port),
+            look_addr(b, l->peer.ip, l->peer.port), look_time(t, l->life),
+            look_bytes(out, l->bytes_out), look_bytes(in, l->bytes_in));
+}
+
+/* In lines of at most WIDTH bytes, broken at blanks. */
+static void fold(FILE *f, const char *text)
+{
+    while (strlen(text) > WIDTH) {
+        size_t n = WIDTH;
+        while (n != 0 && text[n] != ' ')
+            n--;
+        if (n == 0)
+            break;
+        fprintf(f, "%.*s\n", (int)n, text);
+        text += n + 1;
+    }
+    fprintf(f, "%s\n", text);
+}
+
+static void sentence(FILE *f, const struct weir_limits *l)
+{
+    char text[SENTENCE] = "";
+    unsigned most = why_most(l);
+    FILE *s = fmemopen(text, sizeof(text), "w");
+    if (s == NULL)
+        return;
+    fprintf(s, "%s%s waiting for %s, because ", l->is_receiver ? "Mostly receiving, and " : "",
+            l->is_receiver ? "mostly" : "Mostly", weir_limit_waiting(most));
+    because(s, most, l);
+    fprintf(s, "; try %s.", weir_limit_advice(most));
+    (void)fclose(s);
+    fold(f, text);
 }
 
 void why_print(FILE *f, const struct weir_limits *l)
 {
-    unsigned share[WEIR_LIMIT_N], most = why_most(l), sum = 0;
+    unsigned share[WEIR_LIMIT_N], sum = 0;
     why_shares(l, share);
     head(f, l);
-    fprintf(f, "%s%s waiting for %s, because ", l->is_receiver ? "Mostly receiving, and " : "",
-            l->is_receiver ? "mostly" : "Mostly", weir_limit_waiting(most));
-    because(f, most, l);
-    fprintf(f, "; try %s.\n\n", weir_limit_advice(most));
+    sentence(f, l);
+    fprintf(f, "\n");
     for (unsigned at = 1000; at != 0;) {
         unsigned next = 0;
         for (unsigned i = 0; i < WEIR_LIMIT_N; i++) {
@@ -245,9 +246,10 @@ void why_print(FILE *f, const struct weir_limits *l)
 
 void why_print_line(FILE *f, const struct weir_limits *l)
 {
-    char a[WHY_END], b[WHY_END], t[TEXT];
+    char a[LOOK_END], b[LOOK_END], t[LOOK_FIGURE];
     unsigned share[WEIR_LIMIT_N], most = why_most(l);
     why_shares(l, share);
-    fprintf(f, "%-22s %-22s %12s  %5.1f %%  %s\n", why_end(&l->local, a), why_end(&l->peer, b),
-            time_text(l->life, t), share[most] / 10.0, weir_limit_name(most));
+    fprintf(f, "%-22s %-22s %12s  %5.1f %%  %s\n", look_addr(a, l->local.ip, l->local.port),
+            look_addr(b, l->peer.ip, l->peer.port), look_time(t, l->life), share[most] / 10.0,
+            weir_limit_name(most));
 }

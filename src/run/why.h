@@ -9,11 +9,8 @@
 
 #include <stdio.h>
 
-enum { WHY_END = 64 };
-
-/* "192.0.2.1:80", "[2001:db8::1]:80" into buf of WHY_END bytes, which it returns. */
-const char *why_end(const struct weir_addr *, char *buf);
-/* Reads such a text, or ":80" for any address. False: it is none. */
+/* Reads "192.0.2.1:80", "[2001:db8::1]:80", or ":80" for any address, which loopback
+ * addresses mean too. False: it is none. */
 bool why_parse(const char *text, struct weir_addr *out, bool *is_any);
 /* Whether one of the connection's ends is this. */
 bool why_is_of(const struct weir_limits *, const struct weir_addr *, bool is_any);

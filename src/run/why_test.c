@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
+#include "look/look.h"
 #include "run/why.h"
 
 #include <stdlib.h>
@@ -42,19 +43,22 @@ static void shares_add_up_however_they_are_cut(void **state)
 static void ends_are_read_as_they_are_written(void **state)
 {
     (void)state;
-    static const char *const good[] = {"192.0.2.1:80", "[2001:db8::1]:65535", "[::1]:1"};
+    static const char *const good[] = {"192.0.2.1:80", "[2001:db8::1]:65535", "[::2]:1"};
+    static const char *const any[] = {":80", "127.0.0.1:80", "127.9.9.9:80", "[::1]:80"};
     static const char *const bad[] = {"",     ":",      "192.0.2.1",    "192.0.2.1:",     "1.2:80",
                                       ":0",   ":65536", "::1:80",       "[::1:80",        "[]:80",
                                       ":80x", "[::1]",  "192.0.2.1:-1", "[192.0.2.1]:80", ": 80"};
     struct weir_addr a;
     bool is_any;
-    char buf[WHY_END];
+    char buf[LOOK_END];
     for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        assert_true(why_parse(good[i], &a, &is_any));
-        assert_string_equal(why_end(&a, buf), good[i]);
+        assert_true(why_parse(good[i], &a, &is_any) && !is_any);
+        assert_string_equal(look_addr(buf, a.ip, a.port), good[i]);
     }
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         assert_false(why_parse(bad[i], &a, &is_any));
+    for (unsigned i = 0; i < sizeof(any) / sizeof(any[0]); i++)
+        assert_true(why_parse(any[i], &a, &is_any) && is_any && a.port == 80);
     struct weir_limits l = {.local = ip4("10.0.2.15:4000"), .peer = ip4("192.0.2.1:80")};
     assert_true(why_parse(":80", &a, &is_any) && is_any && why_is_of(&l, &a, is_any));
     a = ip4("192.0.2.1:80");

@@ -73,7 +73,7 @@ static const struct why_case cases[] = {
          {.rate_bps = 100 * MBIT, .delay_ns = 20 * W_MS, .limit_bytes = 1 << 20, .loss_ppm = 83000},
      .ba = PATH(100, 40)},
     {.name = "tiny-ring",
-     .text = "a TX ring of 8 descriptors, interrupts 500 us apart; 1 Gbit/s",
+     .text = "a TX ring of 8 descriptors, interrupts 500 µs apart; 1 Gbit/s",
      .limit = WEIR_LIMIT_RING,
      .share = 60,
      .seconds = 1,

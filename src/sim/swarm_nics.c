@@ -84,17 +84,18 @@ static void draw_cards(struct swarm_nics *s)
 static void draw_faults(struct swarm_nics *s)
 {
     static const uint32_t often[] = {1000, 10000, 50000}, seldom[] = {10, 100, 400},
-                          cable[] = {1000, 10000, 50000}, late_us[] = {10, 1000, 50000},
-                          storm_ms[] = {10, 300, 8000, 30000};
+                          at_times[] = {100, 1000, 4000}, cable[] = {1000, 10000, 50000},
+                          late_us[] = {10, 1000, 50000}, storm_ms[] = {10, 300, 8000, 30000};
     struct rng *r = &s->rng;
     for (unsigned k = 0; k < KINDS; k++)
         s->faults |= draws(r, 4) ? 1u << k : 0;
     if (draws(r, 10))
         s->faults = 0;
     for (unsigned k = 0; k < NIC_N_FAULTS; k++) {
-        bool is_grave = k == NIC_FAULT_UNMAPPED || k == NIC_FAULT_RESET || k == NIC_FAULT_STORM;
+        bool is_grave = k == NIC_FAULT_UNMAPPED || k == NIC_FAULT_RESET;
+        const uint32_t *ppm = is_grave ? seldom : k == NIC_FAULT_STORM ? at_times : often;
         if ((s->faults & 1u << k) != 0)
-            s->plan.ppm[k] = is_grave ? pick(r, seldom, 3) : pick(r, often, 3);
+            s->plan.ppm[k] = pick(r, ppm, 3);
     }
     s->plan.late_ns = pick(r, late_us, 3) * W_US;
     s->plan.storm_ns = pick(r, storm_ms, 4) * W_MS;

@@ -38,18 +38,6 @@ static void edev_close(struct netdev *d)
     netdev_close(e->inner);
 }
 
-/* Frames the device below is done with never were the stack's: nobody waits for them. */
-static void free_reaped(struct emu_dev *e, unsigned q, w_ns now)
-{
-    struct pkt *v[EMU_DEV_HELD];
-    unsigned n;
-    do {
-        n = netdev_reap(e->inner, q, now, v, EMU_DEV_HELD);
-        for (unsigned i = 0; i < n; i++)
-            pkt_free(v[i]);
-    } while (n == EMU_DEV_HELD);
-}
-
 /* Moves what has crossed the emulated link into the device below, as far as that takes it. */
 static void pump_tx(struct emu_dev *e, unsigned q, w_ns now)
 {
@@ -62,7 +50,7 @@ static void pump_tx(struct emu_dev *e, unsigned q, w_ns now)
         e->n_held -= k;
         memmove(e->held, e->held + k, e->n_held * sizeof(e->held[0]));
     } while (e->n_held == 0);
-    free_reaped(e, q, now);
+    wrap_free_reaped(e->inner, q, now);
 }
 
 static unsigned edev_rx(struct netdev *d, unsigned q, w_ns now, struct pkt **v, unsigned max)

@@ -12,6 +12,19 @@
 #include "dev/netdev.h"
 #include "pkt/pkt.h"
 
+/* Frees what a device below is done with where that never was a stack's: nobody waits for it. */
+static inline void wrap_free_reaped(struct netdev *inner, unsigned q, w_ns now)
+{
+    enum { BURST = 32 };
+    struct pkt *v[BURST];
+    unsigned n;
+    do {
+        n = netdev_reap(inner, q, now, v, BURST);
+        for (unsigned i = 0; i < n; i++)
+            pkt_free(v[i]);
+    } while (n == BURST);
+}
+
 /* ---- emu_dev: a device behind an emulated link, one emulator per direction.
  *
  * The link's far end begins behind the device's wire, so tx completes at once: what waits in the

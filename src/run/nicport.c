@@ -13,6 +13,7 @@
  */
 #include "run/nicport.h"
 
+#include "dev/wrap.h"
 #include "pkt/pkt.h"
 #include "wire/eth.h"
 
@@ -59,17 +60,6 @@ static void frame_sent(void *ctx, w_ns at, uint8_t *bytes, uint32_t n)
         p->is_holding = p->must_say = true;
 }
 
-static void free_reaped(struct nicdev *d, w_ns now)
-{
-    struct pkt *v[NICDEV_HELD];
-    unsigned n;
-    do {
-        n = netdev_reap(d->inner, 0, now, v, NICDEV_HELD);
-        for (unsigned i = 0; i < n; i++)
-            pkt_free(v[i]);
-    } while (n == NICDEV_HELD);
-}
-
 static void put_out(struct nicdev *d, w_ns now)
 {
     struct nicdev_port *p = &d->port;
@@ -82,7 +72,7 @@ static void put_out(struct nicdev *d, w_ns now)
         p->n_held -= k;
         memmove(p->held, p->held + k, p->n_held * sizeof(p->held[0]));
     } while (p->n_held == 0);
-    free_reaped(d, now);
+    wrap_free_reaped(d->inner, 0, now);
     if (p->is_holding && p->out.n <= OUT_LOW) {
         p->is_holding = false;
         p->must_say = true;

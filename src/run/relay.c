@@ -20,6 +20,7 @@
  */
 #include "run/relay.h"
 
+#include "dev/wrap.h"
 #include "run/loop.h"
 #include "wire/csum.h"
 #include "wire/eth.h"
@@ -104,17 +105,6 @@ static void take_in(struct relay *r, struct relay_way *w)
 
 /* ---- off the link ------------------------------------------------------------------------- */
 
-static void free_reaped(struct relay_way *w, w_ns now)
-{
-    struct pkt *v[RELAY_BURST];
-    unsigned n;
-    do {
-        n = netdev_reap(w->to, 0, now, v, RELAY_BURST);
-        for (unsigned i = 0; i < n; i++)
-            pkt_free(v[i]);
-    } while (n == RELAY_BURST);
-}
-
 static void put_out(struct relay_way *w, w_ns now)
 {
     do {
@@ -125,9 +115,9 @@ static void put_out(struct relay_way *w, w_ns now)
         unsigned k = netdev_tx(w->to, 0, now, w->held, w->n_held);
         w->n_held -= k;
         memmove(w->held, w->held + k, w->n_held * sizeof(w->held[0]));
-        free_reaped(w, now);
+        wrap_free_reaped(w->to, 0, now);
     } while (w->n_held == 0);
-    free_reaped(w, now);
+    wrap_free_reaped(w->to, 0, now);
 }
 
 w_ns relay_step(struct relay *r, w_ns now)

@@ -12,17 +12,7 @@ enum { RATE = 1000000, RTT_US = 50000, BDP = 50 * MSS, BURSTS = 6 * MSS };
 
 static enum bbr1_mode mode_of(struct rig *r) { return (enum bbr1_mode)bbr1_of(&r->c)->mode; }
 
-static void assert_near(uint64_t is, uint64_t should, uint64_t by)
-{
-    assert_in_range(is, should - by, should + by);
-}
-
-static void start(struct rig *r)
-{
-    rig_start(r, "bbr1");
-    r->rtt_us = RTT_US;
-    r->rate_Bps = RATE;
-}
+static void start(struct rig *r) { rig_start_path(r, "bbr1", RTT_US, RATE); }
 
 static unsigned rounds_to(struct rig *r, enum bbr1_mode m, unsigned most)
 {

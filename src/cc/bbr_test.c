@@ -12,17 +12,7 @@ enum { RATE = 1000000, RTT_US = 50000, BDP = 50 * MSS };
 
 static enum bbr_state state_of(struct rig *r) { return (enum bbr_state)bbr_of(&r->c)->state; }
 
-static void assert_near(uint64_t is, uint64_t should, uint64_t by)
-{
-    assert_in_range(is, should - by, should + by);
-}
-
-static void start(struct rig *r)
-{
-    rig_start(r, "bbr");
-    r->rtt_us = RTT_US;
-    r->rate_Bps = RATE;
-}
+static void start(struct rig *r) { rig_start_path(r, "bbr", RTT_US, RATE); }
 
 /* Rounds until a state is reached. */
 static unsigned rounds_to(struct rig *r, enum bbr_state s, unsigned most)

@@ -24,6 +24,18 @@ void rig_start(struct rig *r, const char *algorithm)
     cc_init(&r->c, (unsigned)kind, MSS, 10 * MSS, r->now);
 }
 
+void rig_start_path(struct rig *r, const char *algorithm, uint32_t rtt_us, uint64_t rate_Bps)
+{
+    rig_start(r, algorithm);
+    r->rtt_us = rtt_us;
+    r->rate_Bps = rate_Bps;
+}
+
+void assert_near(uint64_t is, uint64_t should, uint64_t by)
+{
+    assert_in_range(is, should > by ? should - by : 0, should + by);
+}
+
 uint32_t rig_segs(const struct rig *r) { return r->c.cwnd / MSS; }
 
 static uint32_t in_flight(const struct rig *r)

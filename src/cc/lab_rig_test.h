@@ -26,6 +26,8 @@ struct rig {
 
 /* A window of ten segments, 100 ms round trips. */
 void rig_start(struct rig *, const char *algorithm);
+/* The same on a path of a round trip and a rate. */
+void rig_start_path(struct rig *, const char *algorithm, uint32_t rtt_us, uint64_t rate_Bps);
 /* All that is in flight is acknowledged, one segment at a time, evenly over one RTT. */
 void rig_round(struct rig *);
 void rig_rounds(struct rig *, unsigned n);
@@ -35,5 +37,7 @@ void rig_lose(struct rig *, enum cc_loss);
 void rig_undo(struct rig *);
 /* cwnd in whole segments. */
 uint32_t rig_segs(const struct rig *);
+/* No further apart than that. */
+void assert_near(uint64_t is, uint64_t should, uint64_t by);
 
 #endif

@@ -7,11 +7,6 @@
 
 #include "cc/lab_rig_test.h"
 
-static void assert_near(uint32_t is, uint32_t should, uint32_t by)
-{
-    assert_in_range(is, should > by ? should - by : 0, should + by);
-}
-
 /* A rig in congestion avoidance with a window of so many segments. */
 static void start_at(struct rig *r, const char *name, uint32_t segs)
 {

@@ -268,34 +268,56 @@ static void losses_without_records(void **state)
     end(&l, t);
 }
 
+/* All that the stack has left, in others' hands. */
+struct records {
+    uint32_t at[16];
+    unsigned n;
+};
+
+static void take_records(struct lab *l, struct records *held)
+{
+    held->n = 0;
+    while (pool_free_count(&l->tcp.sents) != 0)
+        held->at[held->n++] = pool_take(&l->tcp.sents);
+}
+
+static void give_records(struct lab *l, struct records *held)
+{
+    while (held->n != 0)
+        pool_give(&l->tcp.sents, held->at[--held->n]);
+}
+
+static unsigned retries_in_30_s(struct lab *l, struct tcb *t)
+{
+    unsigned n = 0;
+    for (w_ns end = l->net.env.now + 30 * W_S; t->at[T_PERSIST] < end; n++)
+        lab_wait(l, t->at[T_PERSIST] - l->net.env.now);
+    return n;
+}
+
 /* If this failed a connection whose scoreboard is full would ask for memory five hundred times a
  * second, until an ACK that is minutes away; or not go on when that comes. */
 static void full_scoreboard_waits_for_its_ack(void **state)
 {
     struct lab l;
-    unsigned n_woken = 0, n_held = 0;
-    uint32_t held[16];
+    struct records held;
     (void)state;
     lab_open(&l, few_records);
     struct tcb *t = client(&l, "mss 1000,sackOK");
     lab_write(&l, t, 2000);
     lab_in(&l, ". 1:1(0) ack 1 win 60000 <sack 1001:2001>"); /* its record is closed */
-    while (pool_free_count(&l.tcp.sents) != 0)
-        held[n_held++] = pool_take(&l.tcp.sents);
+    take_records(&l, &held);
     t->rtt.rto_us = 60000000;
     tcp_arm_rto(&l.tcp, t);
     lab_skip(&l);
     t->cc.cwnd = 60000;
     lab_write(&l, t, 1000);
     lab_quiet(&l);
-    for (w_ns end = l.net.env.now + 30 * W_S; t->at[T_PERSIST] < end; n_woken++)
-        lab_wait(&l, t->at[T_PERSIST] - l.net.env.now);
-    assert_in_range(n_woken, 8, 32);
+    assert_in_range(retries_in_30_s(&l, t), 8, 32);
     lab_quiet(&l);
     lab_in(&l, ". 1:1(0) ack 2001 win 60000");
     lab_out(&l, "P. 2001:3001(1000) ack 1");
-    while (n_held != 0)
-        pool_give(&l.tcp.sents, held[--n_held]);
+    give_records(&l, &held);
     end(&l, t);
 }
 
@@ -304,25 +326,20 @@ static void full_scoreboard_waits_for_its_ack(void **state)
 static void nothing_in_flight_asks_ever_less_often(void **state)
 {
     struct lab l;
-    unsigned n_woken = 0, n_held = 0;
-    uint32_t held[16];
+    struct records held;
     (void)state;
     lab_open(&l, few_records);
     struct tcb *t = client(&l, "mss 1000,sackOK");
     lab_write(&l, t, 1000);
     lab_in(&l, ". 1:1(0) ack 1001 win 60000");
     lab_skip(&l);
-    while (pool_free_count(&l.tcp.sents) != 0)
-        held[n_held++] = pool_take(&l.tcp.sents);
+    take_records(&l, &held);
     lab_write(&l, t, 1000);
     lab_quiet(&l);
     assert_true(t->at[T_PERSIST] - l.net.env.now < 50 * W_MS);
-    for (w_ns end = l.net.env.now + 30 * W_S; t->at[T_PERSIST] < end; n_woken++)
-        lab_wait(&l, t->at[T_PERSIST] - l.net.env.now);
-    assert_in_range(n_woken, 60, 200);
+    assert_in_range(retries_in_30_s(&l, t), 60, 200);
     lab_quiet(&l);
-    while (n_held != 0)
-        pool_give(&l.tcp.sents, held[--n_held]);
+    give_records(&l, &held);
     lab_wait(&l, 500 * W_MS);
     lab_out(&l, "P. 1001:2001(1000) ack 1");
     end(&l, t);
